@@ -1,0 +1,61 @@
+"""The errors that Medusa speaks of, in one tree of three branches.
+
+Foreign errors (Telethon, yt-dlp, ffmpeg, aiohttp, SQLCipher) are translated into these once, where they enter.
+Inside, code asks ``error.user_text`` and ``error.retry_after`` and never looks at a foreign class.
+
+    MedusaError
+    ├── UserError    say it to the owner, never retry
+    ├── Transient    try again after ``retry_after`` seconds
+    └── Broken       a dead source or a bug of ours: log it whole, apologise briefly
+"""
+
+
+class MedusaError(Exception):
+    """An error with words for the owner.
+
+    ``user_text`` is one or two lines of plain text: what happened, what was kept, what to do.
+    """
+
+    def __init__(self, user_text: str) -> None:
+        super().__init__(user_text)
+        self.user_text = user_text
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds after which another try makes sense, or None when none does."""
+        return None
+
+    @property
+    def tries(self) -> int:
+        """How many failed tries in a row a job gives this kind of error before it gives up."""
+        return 1
+
+    @property
+    def fatal(self) -> bool:
+        """True when the whole process has to stop, because nothing works any more; jobs stay as they are."""
+        return False
+
+
+class UserError(MedusaError):
+    """Something that only the owner can mend: a wrong option, a private link, a file over the limit."""
+
+
+class Transient(MedusaError):
+    """Something that passes by itself: a flood wait, a broken connection, a busy server."""
+
+    def __init__(self, user_text: str, *, after: float = 2.0, tries: int = 4) -> None:
+        super().__init__(user_text)
+        self._after = after
+        self._tries = tries
+
+    @property
+    def retry_after(self) -> float:
+        return self._after
+
+    @property
+    def tries(self) -> int:
+        return self._tries
+
+
+class Broken(MedusaError):
+    """A source that answers nonsense, or a fault of ours; the log has the details."""

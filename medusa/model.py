@@ -1,0 +1,121 @@
+"""The frozen nouns that travel through the house."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+
+class JobState(StrEnum):
+    """Where a job stands in its life; the last three are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING = "waiting"
+    PAUSED = "paused"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """True for the states that a job never leaves by itself."""
+        return self in (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
+
+
+class Stage(StrEnum):
+    """What a running job is doing, in the order in which it is done."""
+
+    RESOLVE = "resolve"
+    FETCH = "fetch"
+    PROCESS = "process"
+    UPLOAD = "upload"
+    POST = "post"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a stage is: ``done`` of ``total`` bytes (None when the total is unknown), with an optional short note."""
+
+    done: int = 0
+    total: int | None = None
+    note: str = ""
+
+
+Report = Callable[[Progress], None]
+"""Overwrites the job's one progress cell; plain, synchronous, lossy, never raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the owner asked for: one link and how to treat it."""
+
+    link: str
+    quality: str = "best"
+    """``best``, ``audio``, or a height in lines such as ``720``."""
+    name: str | None = None
+    caption: str | None = None
+    as_document: bool = False
+    spoiler: bool = False
+    silent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """What a probe saw in a media file.
+
+    ``width`` and ``height`` are pixels as displayed: rotation and sample aspect ratio are applied. ``duration`` is
+    seconds. ``container`` is ffmpeg's name of the demuxer, for instance ``mov,mp4,m4a,3gp,3g2,mj2``; codecs bear
+    ffmpeg's names, too.
+    """
+
+    container: str
+    duration: float | None = None
+    width: int | None = None
+    height: int | None = None
+    rotation: int = 0
+    video_codec: str | None = None
+    audio_codec: str | None = None
+    title: str | None = None
+    performer: str | None = None
+    streamable: bool = False
+    """True for MP4 whose index (moov) stands before the media data, so that playing starts at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFile:
+    """A file in a job's work folder on its way to Telegram; ``name`` is the safe file name that people will see."""
+
+    path: Path
+    name: str
+    mime: str
+    media: Media | None = None
+    thumb: Path | None = None
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One order on its way through the house; ``id`` is the number the owner sees.
+
+    ``chat_id`` and ``message_id`` name the command message (marked peer ids as Telethon writes them: users positive,
+    channels with the -100 prefix). Times are Unix seconds. ``told`` says whether the final state has reached the owner.
+    """
+
+    id: int
+    state: JobState
+    order: Order
+    chat_id: int
+    message_id: int
+    created: float
+    stage: Stage = Stage.RESOLVE
+    attempts: int = 0
+    not_before: float = 0.0
+    reason: str = ""
+    title: str = ""
+    size: int = 0
+    post_id: int | None = None
+    ended: float | None = None
+    told: bool = False
+    files: tuple[LocalFile, ...] = field(default=())
+    """What fetching (or processing) left in the work folder, so that a restart goes on from there."""

@@ -1,0 +1,89 @@
+"""How sizes, times, progress and jobs read."""
+
+from markupsafe import Markup
+
+from medusa.model import Job, JobState, Progress, Stage
+
+VERBS = {
+    Stage.RESOLVE: "looking at the link",
+    Stage.FETCH: "fetching",
+    Stage.PROCESS: "processing",
+    Stage.UPLOAD: "uploading",
+    Stage.POST: "posting",
+}
+_BAR = 12
+
+
+def size(count: float) -> str:
+    """Bytes in decimal units: ``0 B``, ``850 B``, ``12.3 MB``."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
+        count /= 1000
+    raise AssertionError("unreachable")
+
+
+def span(seconds: float) -> str:
+    """Seconds as a reader says them: ``8 s``, ``3 min 20 s``, ``2 h 5 min``, ``4 d 3 h``."""
+    whole = max(0, round(seconds))
+    days, hours, minutes = whole // 86400, whole // 3600 % 24, whole // 60 % 60
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes} min"
+    if minutes:
+        return f"{minutes} min {whole % 60} s"
+    return f"{whole} s"
+
+
+def bar(fraction: float) -> str:
+    """A bar of text for a fraction from 0 to 1."""
+    full = min(_BAR, max(0, int(fraction * _BAR)))
+    return "▰" * full + "▱" * (_BAR - full)
+
+
+def progress_line(progress: Progress, speed: float | None) -> str:
+    """One line on how far a stage is: bar, percent, bytes, speed (bytes a second) and the time that is left."""
+    parts: list[str] = []
+    if progress.total:
+        fraction = min(1.0, progress.done / progress.total)
+        parts += [f"{bar(fraction)} {fraction:.0%}", f"{size(progress.done)} of {size(progress.total)}"]
+    elif progress.done:
+        parts.append(size(progress.done))
+    if speed and progress.done:
+        parts.append(f"{size(speed)}/s")
+        if progress.total and progress.total > progress.done:
+            parts.append(f"{span((progress.total - progress.done) / speed)} left")
+    if progress.note:
+        parts.append(progress.note)
+    return " · ".join(parts)
+
+
+def job_name(job: Job) -> str:
+    """What to call a job: its title once it is known, until then its link."""
+    return job.title or job.order.link
+
+
+def job_line(job: Job, now: float) -> Markup:
+    """One or two lines on where a job stands at Unix time ``now``."""
+    number = Markup("<b>#{}</b>").format(job.id)
+    match job.state:
+        case JobState.DONE:
+            took = span((job.ended or now) - job.created)
+            return Markup("✓ {} {} · {} · {}").format(number, job_name(job), size(job.size), took)
+        case JobState.FAILED:
+            return Markup("✗ {} {}\n{}").format(number, job.order.link, job.reason)
+        case JobState.CANCELLED:
+            return Markup("– {} cancelled · {}").format(number, job_name(job))
+        case JobState.WAITING:
+            again = span(job.not_before - now)
+            return Markup("… {} {}\n{} Next try in {}.").format(number, job_name(job), job.reason, again)
+        case JobState.RUNNING:
+            return Markup("› {} {} · {}").format(number, VERBS[job.stage], job_name(job))
+        case _:
+            return Markup("… {} {} · {}").format(number, job.state, job_name(job))
+
+
+def job_lines(jobs: list[Job], now: float) -> Markup:
+    """The lines of several jobs, one under the other."""
+    return Markup("\n").join(job_line(job, now) for job in jobs)
