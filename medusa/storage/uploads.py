@@ -1,0 +1,45 @@
+"""Keeps what an upload needs to go on after a restart."""
+
+from dataclasses import astuple, dataclass
+
+from medusa.storage.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One file on its way: sizes are bytes, ``file_id`` is signed 64 bits, ``acked`` holds one bit a part."""
+
+    job_id: int
+    seq: int
+    file_id: int
+    part_size: int
+    size: int
+    acked: bytes
+
+
+class Uploads:
+    """The uploads that are under way, by job and by place among the job's files."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def get(self, job_id: int, seq: int) -> Upload | None:
+        """The upload as it was last put, or None."""
+        sql = "SELECT job_id, seq, file_id, part_size, size, acked FROM uploads WHERE job_id = ? AND seq = ?"
+        row = await self._store.read_one(sql, (job_id, seq))
+        return Upload(*row) if row else None
+
+    async def put(self, upload: Upload) -> None:
+        """Note how far the upload is, in place of what was noted before. The job must exist."""
+        sql = (
+            "INSERT INTO uploads (job_id, seq, file_id, part_size, size, acked) VALUES (?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (job_id, seq) DO UPDATE SET file_id = excluded.file_id, part_size = excluded.part_size, "
+            "size = excluded.size, acked = excluded.acked"
+        )
+        async with self._store.write() as db:
+            await db.run(sql, astuple(upload))
+
+    async def forget(self, job_id: int) -> None:
+        """Drop all uploads of the job."""
+        async with self._store.write() as db:
+            await db.run("DELETE FROM uploads WHERE job_id = ?", (job_id,))

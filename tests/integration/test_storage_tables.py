@@ -1,0 +1,325 @@
+"""The families of tables on a real encrypted file."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from medusa.errors import Broken
+from medusa.model import Job, JobState, LocalFile, Media, Order, Stage
+from medusa.storage import Store, open_store
+from medusa.storage.boards import Boards
+from medusa.storage.handled import Handled
+from medusa.storage.jobs import Jobs
+from medusa.storage.outbox import Entry, Outbox
+from medusa.storage.settings import StoredSettings
+from medusa.storage.telegram import Entity, Login, TelegramState, UpdateState
+from medusa.storage.uploads import Upload, Uploads
+
+CHAT = -1001234567890
+LOWEST, HIGHEST = -(2**63), 2**63 - 1
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    async with open_store(tmp_path) as opened:
+        yield opened
+
+
+def order(number: int) -> Order:
+    return Order(f"https://example.org/{number}")
+
+
+async def add(store: Store, message_id: int, count: int = 1) -> list[Job]:
+    return await Jobs(store).add([order(number) for number in range(count)], CHAT, message_id, 100.0)
+
+
+async def test_jobs_of_a_message_are_added_once(store: Store) -> None:
+    jobs = Jobs(store)
+    first = await add(store, 7, 3)
+    assert [job.id for job in first] == [1, 2, 3]
+    assert first[2] == Job(3, JobState.QUEUED, order(2), CHAT, 7, 100.0)
+    await jobs.save(replace(first[0], state=JobState.DONE))
+    again = await jobs.add([order(number) for number in range(5)], CHAT, 7, 200.0)
+    assert [job.id for job in again] == [1, 2, 3]
+    assert again[0].state == JobState.DONE
+    assert [job.id for job in await add(store, 8)] == [4]
+    assert await jobs.add([], CHAT, 9, 100.0) == []
+
+
+async def test_the_same_message_twice_at_once_gives_one_set_of_jobs(store: Store) -> None:
+    both = await asyncio.gather(add(store, 7, 3), add(store, 7, 3))
+    assert both[0] == both[1]
+    assert len(await Jobs(store).live()) == 3
+
+
+async def test_jobs_are_added_all_or_none(store: Store) -> None:
+    with pytest.raises(OverflowError):
+        await Jobs(store).add([order(1)], CHAT, 2**63, 100.0)
+    assert await Jobs(store).live() == []
+
+
+async def test_a_job_comes_back_as_it_was_saved(store: Store) -> None:
+    jobs = Jobs(store)
+    [job] = await add(store, 7)
+    media = Media("mov,mp4", 12.5, 640, 360, 90, "h264", None, "Title ✓", "Performer", streamable=True)
+    full = replace(
+        job,
+        order=Order("https://example.org/a", "720", "name", 'caption "🎬" \udc80', True, True, True),
+        state=JobState.WAITING,
+        stage=Stage.UPLOAD,
+        attempts=3,
+        not_before=1234.5,
+        reason="flood wait",
+        title="שלום 🎬 \x00",
+        size=2**40,
+        post_id=55,
+        ended=99.25,
+        told=True,
+        files=(
+            LocalFile(Path("/work/1/a \udcff.mp4"), "a.mp4", "video/mp4", media, Path("/work/1/a.jpg"), "A"),
+            LocalFile(Path("b.pdf"), "b.pdf", "application/pdf"),
+        ),
+    )
+    await jobs.save(full)
+    assert await jobs.get(job.id) == full
+    assert await jobs.get(99) is None
+
+
+async def test_titles_that_are_no_unicode_are_kept_readable(store: Store) -> None:
+    jobs = Jobs(store)
+    [job] = await add(store, 7)
+    await jobs.save(replace(job, title="a\ud800b", reason="c\udc80d"))
+    saved = await jobs.get(job.id)
+    assert saved is not None
+    assert (saved.title, saved.reason) == ("a?b", "c?d")
+
+
+async def test_saving_a_job_that_was_never_added_is_an_error(store: Store) -> None:
+    with pytest.raises(LookupError):
+        await Jobs(store).save(Job(5, JobState.QUEUED, order(1), CHAT, 7, 0.0))
+
+
+async def test_each_list_has_the_jobs_that_it_is_for(store: Store) -> None:
+    jobs = Jobs(store)
+    for message_id, state in enumerate(JobState, start=1):
+        [job] = await add(store, message_id)
+        await jobs.save(replace(job, state=state, not_before=500.0 if state == JobState.WAITING else 0.0))
+    [told] = await add(store, 50)
+    await jobs.save(replace(told, state=JobState.DONE, told=True))
+    states = [job.state for job in await jobs.live()]
+    assert states == [JobState.QUEUED, JobState.RUNNING, JobState.WAITING, JobState.PAUSED]
+    assert [job.state for job in await jobs.queued(499.0, 10)] == [JobState.QUEUED]
+    assert [job.state for job in await jobs.queued(500.0, 10)] == [JobState.QUEUED, JobState.WAITING]
+    assert [job.state for job in await jobs.queued(500.0, 1)] == [JobState.QUEUED]
+    assert [job.state for job in await jobs.untold()] == [JobState.DONE, JobState.FAILED, JobState.CANCELLED]
+    assert [job.id for job in await jobs.recent(3)] == [8, 7, 6]
+    assert [job.id for job in await jobs.recent(3, before_id=6)] == [5, 4, 3]
+
+
+async def test_the_owner_is_told_once_of_the_jobs_that_were_marked(store: Store) -> None:
+    jobs = Jobs(store)
+    for job in await add(store, 7, 3):
+        await jobs.save(replace(job, state=JobState.DONE))
+    await jobs.mark_told([1, 3])
+    assert [job.id for job in await jobs.untold()] == [2]
+    assert [(job.id, job.told) for job in await jobs.of_message(CHAT, 7)] == [(1, True), (2, False), (3, True)]
+    assert await jobs.of_message(CHAT, 8) == []
+
+
+async def test_the_next_due_time_is_that_of_the_waiting_jobs(store: Store) -> None:
+    jobs = Jobs(store)
+    assert await jobs.next_due() is None
+    states = (JobState.WAITING, JobState.WAITING, JobState.PAUSED, JobState.FAILED)
+    for job, state, time in zip(await add(store, 7, 4), states, (30.0, 20.0, 10.0, 5.0), strict=True):
+        await jobs.save(replace(job, state=state, not_before=time))
+    assert await jobs.next_due() == 20.0
+
+
+async def test_saving_a_job_is_one_commit(store: Store) -> None:
+    [job] = await add(store, 7)
+    before = store.commits
+    await Jobs(store).save(replace(job, attempts=1))
+    assert store.commits == before + 1
+
+
+async def test_handled_messages_are_known_by_chat_and_number(store: Store) -> None:
+    handled = Handled(store)
+    await handled.mark(CHAT, 7, 100.0)
+    await handled.mark(CHAT, 7, 300.0)
+    await handled.mark(5, 8, 200.0)
+    seen = [await handled.seen(chat, message) for chat, message in ((CHAT, 7), (5, 8), (5, 7), (CHAT, 8))]
+    assert seen == [True, True, False, False]
+    await handled.prune(older_than=200.0)
+    assert not await handled.seen(CHAT, 7)
+    assert await handled.seen(5, 8)
+
+
+async def test_outbox_entries_keep_their_random_id_for_good(store: Store) -> None:
+    outbox = Outbox(store)
+    [job] = await add(store, 7)
+    media = Entry(job.id, 0, CHAT, LOWEST, "media", HIGHEST, LOWEST, b"old")
+    text = Entry(job.id, 1, CHAT, HIGHEST, "text")
+    await outbox.put([text, media])
+    assert await outbox.entries(job.id) == [media, text]
+    await outbox.posted(job.id, 1, 77)
+    await outbox.put([replace(media, random_id=3, document_id=9, access_hash=8, file_reference=b"new")])
+    await outbox.put([replace(media, document_id=None, access_hash=None, file_reference=None)])
+    renewed = replace(media, document_id=9, access_hash=8, file_reference=b"new")
+    assert await outbox.entries(job.id) == [renewed, replace(text, message_id=77)]
+    assert await outbox.entries(job.id + 1) == []
+
+
+async def test_outbox_entries_are_put_together_or_not_at_all(store: Store) -> None:
+    outbox = Outbox(store)
+    [job] = await add(store, 7)
+    entry = Entry(job.id, 0, CHAT, 1, "text")
+    with pytest.raises(Broken):
+        await outbox.put([entry, replace(entry, seq=1, job_id=99)])
+    with pytest.raises(Broken):
+        await outbox.put([entry, replace(entry, seq=1)])  # the same random id in the same chat
+    assert await outbox.entries(job.id) == []
+
+
+async def test_uploads_are_put_in_place_of_what_was_noted_before(store: Store) -> None:
+    uploads = Uploads(store)
+    jobs = await add(store, 7, 2)
+    first = Upload(jobs[0].id, 0, LOWEST, 524288, 2**33, b"\x00\xff")
+    other = Upload(jobs[1].id, 0, 5, 524288, 10, b"\x01")
+    await uploads.put(first)
+    await uploads.put(other)
+    further = replace(first, file_id=6, acked=b"\x01\xff")
+    await uploads.put(further)
+    assert await uploads.get(jobs[0].id, 0) == further
+    assert await uploads.get(jobs[0].id, 1) is None
+    await uploads.forget(jobs[0].id)
+    assert await uploads.get(jobs[0].id, 0) is None
+    assert await uploads.get(jobs[1].id, 0) == other
+
+
+async def test_an_upload_is_dropped_with_the_end_of_its_job_and_not_before(store: Store) -> None:
+    uploads = Uploads(store)
+    [job] = await add(store, 7)
+    await uploads.put(Upload(job.id, 0, 1, 524288, 10, b"\x00"))
+    await Jobs(store).save(replace(job, state=JobState.WAITING))
+    assert await uploads.get(job.id, 0) is not None
+    await Jobs(store).save(replace(job, state=JobState.FAILED))
+    assert await uploads.get(job.id, 0) is None
+
+
+async def test_each_chat_has_one_live_message(store: Store) -> None:
+    boards = Boards(store)
+    await boards.put(CHAT, 5)
+    await boards.put(CHAT, 6)
+    await boards.put(7, 8)
+    assert sorted(await boards.all()) == [(CHAT, 6), (7, 8)]
+    await boards.forget(CHAT)
+    assert await boards.all() == [(7, 8)]
+
+
+async def test_settings_are_set_changed_and_unset(store: Store) -> None:
+    settings = StoredSettings(store)
+    assert await settings.all() == {}
+    await settings.set("quality", "720")
+    await settings.set("quality", "1080")
+    await settings.set("caption", "")
+    assert await settings.all() == {"caption": "", "quality": "1080"}
+    await settings.unset("quality")
+    await settings.unset("never set")
+    assert await settings.all() == {"caption": ""}
+
+
+async def test_telegram_state_comes_back_and_is_forgotten_whole(store: Store) -> None:
+    state = TelegramState(store)
+    login = Login(2, "149.154.167.51", 443, bytes(range(256)), takeout_id=HIGHEST)
+    updates = [UpdateState(0, 5, 6, 7, 8), UpdateState(123, 9, 0, 0, 0)]
+    assert await state.login() is None
+    await state.save(login, [Entity(1, LOWEST, "ann", "4412", "Ann")], updates)
+    await state.save(None, [Entity(1, LOWEST, "anne", "4412", "Ann")], [updates[1]._replace(pts=10)])
+    assert await state.login() == login
+    assert await state.updates() == [updates[0], updates[1]._replace(pts=10)]
+    other = replace(login, auth_key=b"o" * 256, takeout_id=None)
+    await state.replace(other)
+    assert (await state.login(), await state.updates(), await state.by_ids([1])) == (other, [], None)
+    await state.replace(None)
+    assert await state.login() is None
+
+
+async def test_a_login_is_stored_with_its_whole_key_or_not_at_all(store: Store) -> None:
+    state = TelegramState(store)
+    good = Login(2, "127.0.0.1", 443, b"k" * 256)
+    await state.save(good)
+    with pytest.raises(Broken):
+        await state.save(replace(good, auth_key=b""))
+    assert await state.login() == good
+    assert "kkk" not in repr(good)
+
+
+async def test_entities_are_found_and_a_username_leads_to_its_present_holder(store: Store) -> None:
+    state = TelegramState(store)
+    ann, ben = Entity(1, 11, "ann", "4412", "Ann"), Entity(-1000000000002, 22, "ben", None, "Ben")
+    await state.save(None, [ann, ben])
+    assert await state.by_ids([5, -1000000000002, 1]) == ben
+    assert await state.by_phone("4412") == ann
+    assert await state.by_name("Ben") == ben
+    await state.save(None, [ann._replace(username="ben")])
+    assert await state.by_username("ben") == ann._replace(username="ben")
+    assert await state.by_username("ann") is None
+    assert (await state.by_ids([ben.id])) == ben._replace(username=None)
+
+
+async def test_every_statement_finds_its_rows_by_an_index(store: Store) -> None:
+    """All methods are used once, and SQLite is asked how it ran what they ran."""
+    ran: list[str] = []
+    await store._connection.set_trace_callback(ran.append)
+    await use_everything(store)
+    await store._connection.set_trace_callback(lambda _: None)
+    asked = {sql for sql in ran if sql.startswith(("SELECT", "UPDATE", "DELETE")) and " WHERE " in sql}
+    plans = {sql: " | ".join(row[3] for row in await store.read(f"EXPLAIN QUERY PLAN {sql}")) for sql in asked}
+    assert {sql for sql, plan in plans.items() if "INDEX" not in plan and "PRIMARY KEY" not in plan} == set()
+    assert {sql for sql, plan in plans.items() if "TEMP B-TREE" in plan} == set()
+    by_state = {sql: plan for sql, plan in plans.items() if "WHERE state " in sql or "WHERE told = 0" in sql}
+    assert {sql for sql, plan in by_state.items() if "INDEX jobs_" not in plan} == set()
+    assert len(by_state) == 4
+    assert len(plans) > 18
+
+
+async def use_everything(store: Store) -> None:
+    jobs, handled, outbox, uploads = Jobs(store), Handled(store), Outbox(store), Uploads(store)
+    settings, state = StoredSettings(store), TelegramState(store)
+    [job] = await add(store, 7)
+    await jobs.save(job)
+    await jobs.get(job.id)
+    await jobs.live()
+    await jobs.queued(5.0, 3)
+    await jobs.recent(3)
+    await jobs.recent(3, 9)
+    await jobs.untold()
+    await jobs.of_message(CHAT, 7)
+    await jobs.mark_told([1])
+    await jobs.next_due()
+    await Boards(store).put(1, 2)
+    await Boards(store).all()
+    await Boards(store).forget(1)
+    await handled.mark(1, 2, 3.0)
+    await handled.seen(1, 2)
+    await handled.prune(1.0)
+    await outbox.put([Entry(job.id, 0, 1, 2, "text")])
+    await outbox.entries(job.id)
+    await outbox.posted(job.id, 0, 5)
+    await uploads.put(Upload(job.id, 0, 1, 2, 3, b"4"))
+    await uploads.get(job.id, 0)
+    await uploads.forget(job.id)
+    await settings.set("a", "b")
+    await settings.all()
+    await settings.unset("a")
+    await state.save(Login(1, "a", 2, b"k" * 256), [Entity(1, 2, "a", "b", "c")], [UpdateState(0, 1, 2, 3, 4)])
+    await state.by_ids([1])
+    await state.by_username("a")
+    await state.by_phone("b")
+    await state.by_name("c")
+    await state.login()
+    await state.updates()
+    await state.replace(None)
