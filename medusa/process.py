@@ -1,0 +1,297 @@
+"""Sole spawner of child processes: each in its own group, with a bare environment, ended and reaped as a whole."""
+
+import asyncio
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from medusa.errors import Broken, UserError
+
+MAX_OUT = 16 * 1024 * 1024
+"""Bytes of output that `run` keeps unless told otherwise; what follows is read and dropped."""
+MAX_ERR = 256 * 1024
+"""Bytes that are kept of the end of a child's error text."""
+MAX_LINE = 1024 * 1024
+GRACE = 5.0
+"""Seconds between SIGINT and SIGKILL."""
+
+_LAUNCHER = """
+import ctypes, os, resource, signal, sys
+parent, size, argv = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, int(signal.SIGKILL), 0, 0, 0)
+if os.getppid() != parent:
+    os._exit(125)
+def limit(kind, most):
+    hard = resource.getrlimit(kind)[1]
+    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(kind, (most, most))
+limit(resource.RLIMIT_CORE, 0)
+limit(resource.RLIMIT_NOFILE, 1024)
+if size:
+    limit(resource.RLIMIT_FSIZE, size)
+os.execv(argv[0], argv)
+"""
+"""What runs between fork and the program itself.
+
+A ``preexec_fn`` may deadlock in a process with threads, so a tiny interpreter sets the death signal
+(PR_SET_PDEATHSIG, prctl(2)) and the limits, and then becomes the program. The signal is bound to the thread that
+forks: that is the event loop's, which lives as long as the process. The check of the parent closes the gap between
+fork and prctl.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a child ended: ``code`` (negative: killed by that signal), bounded output, the tail of its error text."""
+
+    code: int
+    out: bytes
+    err: str
+
+
+class _Tail(asyncio.Protocol):
+    """Keeps the last bytes of a pipe."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self.closed = asyncio.get_running_loop().create_future()
+
+    def data_received(self, data: bytes) -> None:
+        self.data += data
+        del self.data[:-MAX_ERR]
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+
+class Child:
+    """A child process that lives inside its ``async with`` block, with everything that it starts.
+
+    Leaving the block ends the whole process group: SIGINT, up to 5 seconds of grace, SIGKILL; then it is reaped. A
+    cancel that arrives meanwhile shortens the grace and is passed on when the group is gone.
+    """
+
+    def __init__(self, argv: Sequence[str], cwd: Path, env: Mapping[str, str], max_file: int | None) -> None:
+        self._argv = list(argv)
+        self._cwd = cwd
+        self._env = env
+        self._max_file = max_file
+        self._transports: list[asyncio.ReadTransport] = []
+
+    async def __aenter__(self) -> Self:
+        program = shutil.which(self._argv[0])
+        if program is None:
+            raise UserError(f"{Path(self._argv[0]).name} is not installed on this machine.")
+        await asyncio.to_thread(_end_orphans, self._cwd)
+        loop = asyncio.get_running_loop()
+        self._exited: asyncio.Future[int] = loop.create_future()
+        self._out = asyncio.StreamReader(limit=MAX_LINE)
+        self._err = _Tail()
+        self._process = self._spawn(program)
+        self._watch = os.pidfd_open(self._process.pid)
+        loop.add_reader(self._watch, self._reap)
+        try:
+            await self._listen()
+        except BaseException:
+            await self._end()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._end()
+
+    @property
+    def pid(self) -> int:
+        """Process id, which is also the id of the group and of the session."""
+        return self._process.pid
+
+    @property
+    def err_tail(self) -> str:
+        """The last 256 KB of what the child wrote to its error stream so far."""
+        return self._err.data.decode(errors="replace")
+
+    async def lines(self) -> AsyncIterator[str]:
+        """Yield the lines of the output, without their ends; lines above 1 MB are dropped."""
+        while True:
+            try:
+                line = await self._out.readline()
+            except ValueError:
+                continue
+            if not line:
+                return
+            yield line.decode(errors="replace").rstrip("\r\n")
+
+    async def read(self, limit: int) -> bytes:
+        """Read the output to its end and return its first ``limit`` bytes."""
+        kept = bytearray()
+        while chunk := await self._out.read(65536):
+            kept += chunk[: max(0, limit - len(kept))]
+        return bytes(kept)
+
+    async def wait(self) -> int:
+        """Wait for the child's own end; return its exit code, or the negative number of the signal that killed it."""
+        code = await asyncio.shield(self._exited)
+        # The last words may still be in the pipe; nobody is left who could write more.
+        await asyncio.wait([self._err.closed], timeout=1)
+        return code
+
+    def _spawn(self, program: str) -> subprocess.Popen[bytes]:
+        launch = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), str(self._max_file or 0)]
+        return subprocess.Popen(
+            [*launch, program, *self._argv[1:]],
+            bufsize=0,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=self._cwd,
+            env={**_bare(self._cwd), **self._env},
+            start_new_session=True,
+        )
+
+    async def _listen(self) -> None:
+        loop = asyncio.get_running_loop()
+        out = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(self._out), self._process.stdout)
+        self._transports.append(out[0])
+        err = await loop.connect_read_pipe(lambda: self._err, self._process.stderr)
+        self._transports.append(err[0])
+
+    def _reap(self) -> None:
+        """End what the leader left behind, then reap it; before that its group id cannot have a new owner."""
+        asyncio.get_running_loop().remove_reader(self._watch)
+        os.close(self._watch)
+        self._signal(signal.SIGKILL)
+        self._exited.set_result(self._process.wait())
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
+
+    async def _end(self) -> None:
+        cancelled = False
+        if not self._exited.done():
+            self._signal(signal.SIGINT)
+            try:
+                await asyncio.wait([self._exited], timeout=GRACE)
+            except asyncio.CancelledError:
+                cancelled = True
+        while not self._exited.done():
+            self._signal(signal.SIGKILL)
+            try:
+                await asyncio.wait([self._exited])
+            except asyncio.CancelledError:
+                cancelled = True
+        self._close()
+        if cancelled:
+            raise asyncio.CancelledError
+
+    def _close(self) -> None:
+        for transport in self._transports:
+            transport.close()
+        for pipe in (self._process.stdout, self._process.stderr)[len(self._transports) :]:
+            if pipe is not None:
+                pipe.close()
+
+
+def child(
+    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None, max_file: int | None = None
+) -> Child:
+    """Make a child for ``async with child(...) as running``; nothing starts before.
+
+    ``cwd`` is its work folder, home and temporary folder; ``env`` is added to the bare environment; ``max_file`` is
+    the most bytes that any file it writes may have. Entering raises UserError when the program does not exist.
+    """
+    return Child(argv, cwd.absolute(), env or {}, max_file)
+
+
+async def run(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    timeout: float | None,
+    env: Mapping[str, str] | None = None,
+    max_out: int = MAX_OUT,
+    max_file: int | None = None,
+) -> Finished:
+    """Run a child to its end.
+
+    Raises Broken when it takes longer than ``timeout`` seconds, and UserError when the program does not exist.
+    """
+    try:
+        async with asyncio.timeout(timeout), child(argv, cwd=cwd, env=env, max_file=max_file) as running:
+            out = await running.read(max_out)
+            code = await running.wait()
+            return Finished(code, out, running.err_tail)
+    except TimeoutError as error:
+        raise Broken(f"{Path(argv[0]).name} did not finish within {timeout:g} seconds.") from error
+
+
+def version_line(program: str, *, timeout: float = 10) -> str:
+    """Return the first line that ``program --version`` prints, or an empty string when it cannot be run; blocks."""
+    with suppress(OSError, subprocess.SubprocessError):
+        done = subprocess.run(
+            [program, "--version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout,
+            env=_bare(Path("/")),
+            check=True,
+        )
+        return done.stdout.decode(errors="replace").partition("\n")[0].strip()
+    return ""
+
+
+def _bare(home: Path) -> dict[str, str]:
+    """Return all that a child may know of our environment: no secret can be in it."""
+    path = os.pathsep.join(os.get_exec_path())
+    return {"PATH": path, "LANG": "C.UTF-8", "HOME": str(home), "TMPDIR": str(home)}
+
+
+def _end_orphans(folder: Path) -> None:
+    """Kill what a predecessor of ours that was itself killed left at work in this folder.
+
+    The death signal reaches our child alone, not its children: an ffmpeg that yt-dlp started would go on writing into
+    files that the resumed job writes, too. They are known by the home that `_bare` gave them and by a session leader
+    that is no child of ours.
+    """
+    home = _bare(folder)
+    mark = f"HOME={home['HOME']}\0TMPDIR={home['TMPDIR']}\0".encode()
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, IndexError), _open_pid(int(entry.name)) as watch:
+            if mark in (entry / "environ").read_bytes() and not _is_ours(entry):
+                signal.pidfd_send_signal(watch, signal.SIGKILL)
+                select.select([watch], [], [], GRACE)
+
+
+@contextmanager
+def _open_pid(pid: int) -> Iterator[int]:
+    """Hold a process by a descriptor (pidfd_open(2)), so that its number cannot come to mean another one."""
+    watch = os.pidfd_open(pid)
+    try:
+        yield watch
+    finally:
+        os.close(watch)
+
+
+def _is_ours(entry: Path) -> bool:
+    """Say whether a process stands under a session leader that is our own living child."""
+    session = _stat(entry)[3]
+    return _stat(entry.parent / session)[1] == str(os.getpid()) if (entry.parent / session).exists() else False
+
+
+def _stat(entry: Path) -> list[str]:
+    """Return the fields of /proc/PID/stat after the name: state, parent, group, session, … (proc_pid_stat(5))."""
+    return (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()

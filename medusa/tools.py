@@ -1,0 +1,73 @@
+"""What sources and steps may use: the guarded network, the helper programs and the limits."""
+
+import re
+import shutil
+import sysconfig
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from medusa.net import Egress, Web
+from medusa.process import version_line
+
+_RUNTIMES = {"deno": (2, 3), "node": (22, 0)}
+"""The oldest versions that yt-dlp accepts, best first; see https://github.com/yt-dlp/yt-dlp/wiki/EJS."""
+
+CONTAINERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,mp3,aac,flac,wav,w64,aiff,caf,amr,ac3,eac3,dts,ape,"
+    "wv,tta,au,rm,mxf,ivf,obu,h264,hevc,m4v,dv"
+)
+"""ffmpeg's names of the file formats that really hold media."""
+SAFE_INPUT = ("-protocol_whitelist", "file,pipe", "-format_whitelist", CONTAINERS)
+"""What stands before every ``-i``: a hostile file that is a playlist could else make ffmpeg read other files or the
+network.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The tool box that every source and step gets, made once by the composition root.
+
+    ``javascript`` is a value for yt-dlp's ``--js-runtimes``, for instance ``deno:/usr/bin/deno``. ``upload_limit`` is
+    the size in bytes that one posted file may have; ``max_bytes`` is the most that one job may fetch.
+    """
+
+    web: Web
+    egress: Egress
+    ffmpeg: Path | None
+    javascript: str | None
+    upload_limit: int
+    max_bytes: int
+
+
+def find_ffmpeg() -> Path | None:
+    """Find the system's ffmpeg on PATH, else the one that imageio-ffmpeg brings, else None.
+
+    The latter comes without ffprobe, so nothing may rely on that.
+    """
+    if system := shutil.which("ffmpeg"):
+        return Path(system)
+    if find_spec("imageio_ffmpeg") is None:
+        return None
+    try:
+        return Path(import_module("imageio_ffmpeg").get_ffmpeg_exe())
+    except RuntimeError:
+        return None
+
+
+def find_javascript() -> str | None:
+    """Find a JavaScript runtime that yt-dlp accepts, first in our own environment and then on PATH; else None. Blocks
+    briefly.
+    """
+    for name, oldest in _RUNTIMES.items():
+        for program in (shutil.which(name, path=sysconfig.get_path("scripts")), shutil.which(name)):
+            if program and _version(program) >= oldest:
+                return f"{name}:{program}"
+    return None
+
+
+def _version(program: str) -> tuple[int, int]:
+    """Return major and minor of a program's version, or (0, 0) when it tells none."""
+    found = re.search(r"(\d+)\.(\d+)", version_line(program))
+    return (int(found[1]), int(found[2])) if found else (0, 0)

@@ -1,0 +1,120 @@
+"""Names, sizes and versions read from HTTP headers, hostile ones included."""
+
+import pytest
+
+from medusa.errors import Broken, Transient, UserError
+from medusa.sources import content
+from medusa.sources.ytdlp_errors import explain
+
+
+@pytest.mark.parametrize(
+    ("url", "headers", "name"),
+    [
+        ("https://x.org/a/b.mp4?c=d.zip", {}, "b.mp4"),
+        ("https://x.org/a/", {}, "a"),
+        ("https://x.org/", {"Content-Type": "application/pdf"}, "x_org.pdf"),
+        ("https://x.org/get.php", {"Content-Type": "video/mp4"}, "get.php.mp4"),
+        ("https://x.org/song", {"Content-Type": "audio/mpeg; x=y"}, "song.mp3"),
+        ("https://x.org/clip.webm", {"Content-Type": "video/mp4"}, "clip.webm"),
+        ("https://x.org/%E2%82%AC%20rates.txt", {}, "€ rates.txt"),
+        ("https://x.org/..%2F..%2Fetc%2Fpasswd", {}, "passwd"),
+        ("https://x.org/x", {"Content-Disposition": 'attachment; filename="a \\"b\\".zip"'}, "a _b_.zip"),
+        ("https://x.org/x", {"Content-Disposition": "attachment; filename=plain.zip; size=5"}, "plain.zip"),
+        (
+            "https://x.org/x",
+            {"Content-Disposition": "attachment; filename=\"old.zip\"; filename*=UTF-8''n%c3%a9w.zip"},
+            "néw.zip",
+        ),
+        ("https://x.org/x", {"Content-Disposition": "inline; filename*=no-such''%41.zip"}, "A.zip"),
+        (
+            "https://x.org/x",
+            {"Content-Disposition": 'attachment; filename="../../.ssh/authorized_keys"'},
+            "authorized_keys",
+        ),
+        ("https://x.org/x", {"Content-Disposition": 'attachment; filename="C:\\\\Windows\\\\evil.bat"'}, "evil.bat"),
+        ("https://x.org/x", {"Content-Disposition": 'attachment; filename="caf\udce9.zip"'}, "café.zip"),
+        ("https://x.org/x", {"Content-Disposition": 'attachment; filename="\u202egpj.exe"'}, "gpj.exe"),
+        ("https://x.org/x.bin", {"Content-Disposition": 'attachment; filename=""'}, "x.bin"),
+        ("https://x.org/x.bin", {"Content-Disposition": "attachment; filename="}, "x.bin"),
+    ],
+)
+def test_file_name(url: str, headers: dict[str, str], name: str) -> None:
+    assert content.file_name(url, headers) == name
+
+
+def test_a_name_of_400_bytes_is_cut() -> None:
+    name = content.file_name("https://x.org/" + "ä" * 200 + ".mp4", {})
+    assert len(name.encode()) <= 240
+    assert name.endswith("ä.mp4")
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "size"),
+    [
+        (200, {"Content-Length": "12"}, 12),
+        (200, {"Content-Length": "12", "Content-Encoding": "gzip"}, None),
+        (200, {"Content-Length": "-12"}, None),
+        (200, {}, None),
+        (206, {"Content-Range": "bytes 0-4/99", "Content-Length": "5"}, 99),
+        (206, {"Content-Range": "bytes 0-4/*"}, None),
+        (206, {"Content-Range": "nonsense"}, None),
+        (416, {"Content-Range": "bytes */0"}, 0),
+    ],
+)
+def test_size(status: int, headers: dict[str, str], size: int | None) -> None:
+    assert content.size_of(status, headers) == size
+
+
+@pytest.mark.parametrize(
+    ("headers", "version"),
+    [
+        ({"ETag": '"abc"', "Last-Modified": "Mon"}, '"abc"'),
+        ({"ETag": 'W/"abc"', "Last-Modified": "Mon"}, "Mon"),
+        ({"ETag": 'W/"abc"'}, ""),
+        ({}, ""),
+    ],
+)
+def test_only_a_strong_version_counts(headers: dict[str, str], version: str) -> None:
+    assert content.version_of(headers) == version
+
+
+def test_an_attached_page_is_a_file() -> None:
+    headers = {"Content-Type": "text/html", "Content-Disposition": 'attachment; filename="notes.html"'}
+    assert not content.is_page(headers, b"<html>")
+    assert content.is_page({"Content-Type": "text/html"}, b"anything")
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "words"),
+    [
+        ("/usr/bin/python3: No module named yt_dlp", UserError, "not installed"),
+        ("ERROR: Unsupported URL: https://x.org/login", UserError, "Nothing"),
+        ("ERROR: [youtube] x: Private video. Sign in if you've been granted access", UserError, "private"),
+        (
+            "ERROR: [instagram] x: Requested content is not available, rate-limit reached or login required",
+            Transient,
+            "alone",
+        ),
+        ("ERROR: [youtube] x: The uploader has not made this video available in your country", UserError, "country"),
+        ("ERROR: [youtube] x: Video unavailable. This video has been removed", UserError, "dead"),
+        ("ERROR: unable to download video data: HTTP Error 404: Not Found", UserError, "dead"),
+        ("ERROR: unable to download video data: HTTP Error 503: Busy", Transient, "broke off"),
+        ("ERROR: [generic] Unable to download webpage: HTTP Error 429: Too Many Requests", Transient, "alone"),
+        ("ERROR: [Errno 28] No space left on device", Transient, "disk"),
+        ("ERROR: [site] x: This video is DRM protected", UserError, "DRM"),
+        ("ERROR: [site] x: Requested format is not available. Use --list-formats", UserError, "version"),
+        ("ERROR: You have requested merging of multiple formats but ffmpeg is not installed", UserError, "ffmpeg"),
+        ("WARNING: x\nERROR: [site] quux broke; please report this issue on ...", Broken, "quux broke"),
+        ("", Broken, "without saying why"),
+    ],
+)
+def test_complaints_of_yt_dlp(text: str, kind: type[Exception], words: str) -> None:
+    error = explain(text, None)
+    assert type(error) is kind
+    assert words in error.user_text
+    assert "\n" not in error.user_text
+
+
+def test_what_the_proxy_refused_goes_first() -> None:
+    refusal = UserError("private network")
+    assert explain("ERROR: HTTP Error 403", refusal) is refusal
