@@ -1,0 +1,77 @@
+"""From a link to a plan to a file: every module of this folder with a constant SOURCE is one source."""
+
+import functools
+import re
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from medusa.discover import plugins
+from medusa.errors import UserError
+from medusa.model import LocalFile, Order, Report
+from medusa.tools import Tools
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a source will fetch: ``name`` is a safe file name and ``size`` bytes, each None while unknown.
+
+    ``details`` belongs to the source alone and can be written as JSON.
+    """
+
+    link: str
+    title: str
+    name: str | None
+    size: int | None
+    details: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One way to get at links.
+
+    Among the sources whose ``pattern`` matches a link, the lowest ``rank`` is asked first. ``resolve`` returns None
+    for a link that is not the source's after all, and then the next is asked. ``fetch`` goes on from what an earlier
+    try left in the work folder. ``examples`` are links that this source is the first to be asked for.
+    """
+
+    name: str
+    rank: int
+    pattern: re.Pattern[str]
+    resolve: Callable[[Order, Path, Tools, Report], Coroutine[Any, Any, Plan | None]]
+    fetch: Callable[[Plan, Order, Path, Tools, Report], Coroutine[Any, Any, LocalFile]]
+    examples: tuple[str, ...]
+
+
+@functools.cache
+def all_sources() -> tuple[Source, ...]:
+    """Return every source of this folder, in the order in which they are asked."""
+    return tuple(sorted(plugins(__name__, "SOURCE", Source).values(), key=lambda source: source.rank))
+
+
+def by_name(name: str) -> Source:
+    """Return the source of that name; raises KeyError when there is none."""
+    return {source.name: source for source in all_sources()}[name]
+
+
+async def resolve(order: Order, workdir: Path, tools: Tools, report: Report) -> tuple[Source, Plan]:
+    """Find the source that knows the order's link, and its plan. Raises UserError when nobody knows it."""
+    _check(order.link)
+    for source in all_sources():
+        if source.pattern.match(order.link) and (plan := await source.resolve(order, workdir, tools, report)):
+            return source, plan
+    raise UserError("Nothing that can be fetched was found behind this link.")
+
+
+def _check(link: str) -> None:
+    try:
+        parts = urlsplit(link)
+        valid = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        parts, valid = None, False
+    if parts is not None and parts.scheme.lower() not in ("http", "https"):
+        raise UserError("Only links that begin with http:// or https:// can be fetched.")
+    if not valid or any(char.isspace() or not char.isprintable() for char in link):
+        raise UserError("This is not a valid link.")

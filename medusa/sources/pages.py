@@ -1,0 +1,14 @@
+"""Fetches from any other web page through yt-dlp, which knows many sites and looks for embedded videos in the rest."""
+
+import re
+
+from medusa.sources import Source, ytdlp
+
+SOURCE = Source(
+    name="pages",
+    rank=90,
+    pattern=re.compile(r"https?://", re.IGNORECASE),
+    resolve=ytdlp.resolve,
+    fetch=ytdlp.fetch,
+    examples=("https://example.com/lessons/first.html",),
+)

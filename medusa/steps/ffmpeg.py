@@ -1,0 +1,113 @@
+"""Asks ffmpeg what is in a file, and reads its answer."""
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from medusa import process
+from medusa.errors import Broken
+from medusa.model import Media
+from medusa.steps.mp4 import Layout, read_layout
+from medusa.tools import SAFE_INPUT
+
+_SECONDS = 60.0
+_MAX_PIXELS = 64 * 1024 * 1024
+"""Twice the pixels of 8K; a file that claims more would eat the memory of a small machine."""
+_DOUBT = "detected only with low score"
+"""ffmpeg's warning that it has but guessed the format: then the name has to agree."""
+_INPUT = re.compile(r"^Input #0, (?P<container>.+?), from '", re.MULTILINE)
+_DURATION = re.compile(r"^  Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)", re.MULTILINE)
+_STREAM = re.compile(r"^  Stream #0:\d+\S*: (?P<kind>Video|Audio): (?P<codec>\w+)(?P<rest>.*)$", re.MULTILINE)
+_FRAME = re.compile(
+    r", (?P<width>\d{1,6})x(?P<height>\d{1,6})"
+    r"(?: \[SAR (?P<across>\d+):(?P<down>\d+) DAR \d+:\d+\])?(?:, SAR (?P<across2>\d+):(?P<down2>\d+) DAR)?"
+)
+_ROTATION = re.compile(r"^ {6,}(?:Display Matrix|displaymatrix): rotation of (-?\d+(?:\.\d+)?) degrees", re.MULTILINE)
+_TAG = re.compile(r"^ {4,6}(title|artist|album_artist) *: (.+)$", re.MULTILINE | re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a file is: ``media`` is None when ffmpeg finds none; ``layout`` is None when it is no MP4."""
+
+    media: Media | None
+    layout: Layout | None
+
+
+def command(ffmpeg: Path, source: Path, *before: str) -> list[str]:
+    """Return the start of a command line, up to and with the input; ``before`` are options of the input."""
+    start = [str(ffmpeg), "-nostdin", "-hide_banner", "-y", *SAFE_INPUT, "-max_pixels", str(_MAX_PIXELS)]
+    return [*start, *before, "-i", target(source)]
+
+
+def target(path: Path) -> str:
+    """Spell a path so that nothing in it can be taken for an option or a protocol."""
+    return f"file:{path.absolute()}"
+
+
+async def look(path: Path, ffmpeg: Path, workdir: Path) -> Look:
+    """Probe a file. ffmpeg alone ends with an error, since it is given nothing to write; only its words count."""
+    layout = read_layout(path)
+    try:
+        done = await process.run(command(ffmpeg, path), cwd=workdir, timeout=_SECONDS)
+    except Broken:
+        return Look(None, layout)
+    media = parse(done.err)
+    if media and _DOUBT in done.err and path.suffix[1:].lower() not in media.container.split(","):
+        return Look(None, layout)
+    if media and layout:
+        media = replace(media, streamable=layout.streamable and layout.brand != "qt")
+    return Look(media, layout)
+
+
+def parse(text: str) -> Media | None:
+    """Read ffmpeg's description of its first input; None when it found nothing that moves or sounds.
+
+    The lines of a tag are indented further than those of a stream; a file that forges them by the name of a tag only
+    lies about its own size.
+    """
+    found = _INPUT.search(text)
+    if not found:
+        return None
+    streams = list(_STREAM.finditer(text))
+    sounds = [stream for stream in streams if stream["kind"] == "Audio"]
+    pictures = [stream for stream in streams if stream["kind"] == "Video" and "(attached pic)" not in stream["rest"]]
+    pictures = [stream for stream in pictures if _FRAME.search(stream["rest"])]
+    if not sounds and not pictures:
+        return None
+    tags = {match[1].lower(): match[2].strip() for match in reversed(list(_TAG.finditer(text)))}
+    media = Media(
+        container=found["container"],
+        duration=_duration(text),
+        audio_codec=sounds[0]["codec"] if sounds else None,
+        title=tags.get("title"),
+        performer=tags.get("artist") or tags.get("album_artist"),
+    )
+    return _with_picture(media, pictures[0], text) if pictures else media
+
+
+def _duration(text: str) -> float | None:
+    found = _DURATION.search(text)
+    return int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3]) if found else None
+
+
+def _with_picture(media: Media, stream: re.Match[str], text: str) -> Media:
+    frame = _FRAME.search(stream["rest"])
+    if frame is None:
+        return media
+    width, height = int(frame["width"]), int(frame["height"])
+    # The container's word on the shape of pixels goes before the codec's, as in ffmpeg itself.
+    across, down = (int(frame[f"{side}2"] or frame[side] or 1) for side in ("across", "down"))
+    if across and down:
+        width = round(width * across / down)
+    rotation = _rotation(text[stream.end() :])
+    if rotation % 180 == 90:
+        width, height = height, width
+    return replace(media, width=width, height=height, rotation=rotation, video_codec=stream["codec"])
+
+
+def _rotation(after: str) -> int:
+    """Return the clockwise turn in degrees (0, 90, 180, 270) that the stream's own side data asks for."""
+    own = re.split(r"^  Stream #", after, maxsplit=1, flags=re.MULTILINE)[0]
+    found = _ROTATION.search(own)
+    return round(-float(found[1]) / 90) * 90 % 360 if found else 0

@@ -1,0 +1,57 @@
+"""Reads the order and the completeness of an MP4 file's boxes (ISO/IEC 14496-12, section 4.2), without decoding
+anything.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+_MAX_BOXES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What the top-level boxes tell.
+
+    ``brand`` is the major brand, for instance ``isom`` or ``qt``. ``streamable``: the index stands before the media
+    and is whole, not scattered over fragments. ``cut``: the file ends before its last box does, or has no index at
+    all.
+    """
+
+    brand: str
+    streamable: bool
+    cut: bool
+
+
+def read_layout(path: Path) -> Layout | None:
+    """Walk the top-level boxes; None when the file does not begin like an MP4."""
+    with path.open("rb") as file:
+        size = path.stat().st_size
+        start = file.read(12)
+        if len(start) < 12 or start[4:8] not in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
+            return None
+        brand = start[8:12].decode("latin-1").strip() if start[4:8] == b"ftyp" else "qt"
+        kinds, end = _walk(file, size)
+    index = kinds.index(b"moov") if b"moov" in kinds else None
+    media = kinds.index(b"mdat") if b"mdat" in kinds else len(kinds)
+    streamable = index is not None and index < media and b"moof" not in kinds and end == size
+    return Layout(brand, streamable, end > size or index is None)
+
+
+def _walk(file: BinaryIO, size: int) -> tuple[list[bytes], int]:
+    """Return the kinds of the top-level boxes, and where the last of them claims to end."""
+    kinds: list[bytes] = []
+    at = 0
+    while at + 8 <= size and len(kinds) < _MAX_BOXES:
+        file.seek(at)
+        head = file.read(16)
+        length = int.from_bytes(head[:4], "big")
+        if length == 1:
+            length = int.from_bytes(head[8:16], "big")
+        elif length == 0:
+            length = size - at
+        if length < 8 or not head[4:8].isascii():
+            break
+        kinds.append(head[4:8])
+        at += length
+    return kinds, at

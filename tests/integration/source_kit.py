@@ -1,0 +1,108 @@
+"""What the tests of sources and steps share: media made by ffmpeg, a web server to misbehave with, a tool box."""
+
+import hashlib
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from aiohttp import web
+
+from medusa.model import Progress
+from medusa.net import Guard, open_egress, open_web
+from medusa.tools import Tools, find_ffmpeg
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def ffmpeg(*arguments: str, cwd: Path) -> None:
+    program = find_ffmpeg()
+    assert program is not None
+    subprocess.run([str(program), "-nostdin", "-v", "error", "-y", *arguments], cwd=cwd, check=True, timeout=60)
+
+
+def make_video(folder: Path, name: str, *options: str, seconds: int = 3, size: str = "320x180") -> Path:
+    """Make a video with sound; ``options`` are ffmpeg's, for its output."""
+    ffmpeg(
+        *("-f", "lavfi", "-i", f"testsrc2=s={size}:r=25:d={seconds}", "-f", "lavfi", "-i", f"sine=d={seconds}"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-pix_fmt", "yuv420p", "-c:a", "aac", *options, name),
+        cwd=folder,
+    )
+    return folder / name
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    return sha256(path.read_bytes())
+
+
+class Reports:
+    """A report cell that remembers everything."""
+
+    def __init__(self) -> None:
+        self.seen: list[Progress] = []
+
+    def __call__(self, progress: Progress) -> None:
+        self.seen.append(progress)
+
+    @property
+    def notes(self) -> str:
+        return " | ".join(progress.note for progress in self.seen if progress.note)
+
+
+class Server:
+    """A web server on 127.0.0.1 that gives every request to one handler and keeps a list of them."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        self.requests: list[web.Request] = []
+        self.port = 0
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.requests.append(request)
+        return await self._handler(request)
+
+    def url(self, path: str = "/") -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+
+@asynccontextmanager
+async def serving(handler: Handler) -> AsyncIterator[Server]:
+    server = Server(handler)
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", server.handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.2)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        server.port = runner.addresses[0][1]
+        yield server
+    finally:
+        await runner.cleanup()
+
+
+def folder_handler(folder: Path) -> Handler:
+    """Serve the files of a folder, ranges and all."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        file = folder / request.match_info["path"]
+        return web.FileResponse(file) if file.is_file() else web.Response(status=404, text="no such file")
+
+    return handle
+
+
+@asynccontextmanager
+async def tool_box(
+    *servers: Server,
+    with_ffmpeg: bool = True,
+    upload_limit: int = 2_000_000_000,
+    max_bytes: int = 4_000_000_000,
+) -> AsyncIterator[Tools]:
+    """Open a tool box that may reach these servers and nothing else of this machine."""
+    guard = Guard([f"127.0.0.1:{server.port}" for server in servers])
+    async with open_web(guard) as client, open_egress(guard) as egress:
+        yield Tools(client, egress, find_ffmpeg() if with_ffmpeg else None, None, upload_limit, max_bytes)
