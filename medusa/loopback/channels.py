@@ -1,0 +1,146 @@
+"""Channels and supergroups: who made them, who is in them, what they may do."""
+
+import sqlite3
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from telethon.tl import types
+
+from medusa.loopback.accounts import random_long
+from medusa.loopback.boxes import marked
+from medusa.loopback.database import Database
+from medusa.loopback.rpc import RpcFailure
+
+_FIRST_ID = 1_500_000_001
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRecord:
+    """One channel; ``id`` is bare, ``peer`` marked with -100."""
+
+    id: int
+    access_hash: int
+    title: str
+    about: str
+    creator: int
+    date: int
+    megagroup: bool
+    forum: bool
+
+    @property
+    def peer(self) -> int:
+        """The marked id, which also names the channel's box."""
+        return marked(self.id)
+
+
+class Channels:
+    """Finds, makes and shows channels."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, title: str, about: str, creator: int, *, megagroup: bool, forum: bool) -> ChannelRecord:
+        """A new channel with its creator as the only member."""
+        identity = (self._database.value("SELECT MAX(id) FROM channels") or _FIRST_ID - 1) + 1
+        self._database.run(
+            "INSERT INTO channels VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+            *(identity, random_long(), title, about, creator, int(time.time()), int(megagroup), int(forum)),
+        )
+        self._database.run("INSERT INTO boxes VALUES(?, 1, 0, 0)", marked(identity))
+        self.join(identity, creator)
+        return self.get(identity)
+
+    def get(self, identity: int) -> ChannelRecord:
+        """The channel with that bare id. Raises RpcFailure CHANNEL_INVALID."""
+        row = self._database.one("SELECT * FROM channels WHERE id = ?", identity)
+        if row is None:
+            raise RpcFailure("CHANNEL_INVALID")
+        return _record(row)
+
+    def find(self, identity: int, access_hash: int, account: int) -> ChannelRecord:
+        """The channel that a member names. Raises RpcFailure CHANNEL_INVALID or CHANNEL_PRIVATE."""
+        record = self.get(identity)
+        if record.access_hash != access_hash:
+            raise RpcFailure("CHANNEL_INVALID")
+        if not self.is_member(identity, account):
+            raise RpcFailure("CHANNEL_PRIVATE")
+        return record
+
+    def join(self, identity: int, account: int) -> None:
+        """Let an account in."""
+        self._database.run("INSERT OR IGNORE INTO members VALUES(?, ?)", identity, account)
+
+    def leave(self, identity: int, account: int) -> None:
+        """Take an account out."""
+        self._database.run("DELETE FROM members WHERE channel = ? AND account = ?", identity, account)
+
+    def delete(self, identity: int) -> None:
+        """Close a channel for everybody."""
+        self._database.run("DELETE FROM members WHERE channel = ?", identity)
+
+    def rename(self, identity: int, title: str) -> None:
+        """Give a channel another title."""
+        self._database.run("UPDATE channels SET title = ? WHERE id = ?", title, identity)
+
+    def is_member(self, identity: int, account: int) -> bool:
+        """True when the account is in the channel."""
+        sql = "SELECT 1 FROM members WHERE channel = ? AND account = ?"
+        return self._database.one(sql, identity, account) is not None
+
+    def members(self, identity: int) -> list[int]:
+        """The user ids in a channel."""
+        return [row[0] for row in self._database.all("SELECT account FROM members WHERE channel = ?", identity)]
+
+    def of(self, account: int) -> list[ChannelRecord]:
+        """The channels that an account is in."""
+        sql = "SELECT c.* FROM channels c JOIN members m ON m.channel = c.id WHERE m.account = ? ORDER BY c.id"
+        return [_record(row) for row in self._database.all(sql, account)]
+
+
+def all_rights() -> Any:
+    """What the creator of a channel may do: everything."""
+    return types.ChatAdminRights(
+        change_info=True,
+        post_messages=True,
+        edit_messages=True,
+        delete_messages=True,
+        ban_users=True,
+        invite_users=True,
+        pin_messages=True,
+        add_admins=True,
+        manage_call=True,
+        other=True,
+        manage_topics=True,
+    )
+
+
+def as_chat(record: ChannelRecord, viewer: int, *, member: bool) -> Any:
+    """The TL ``channel`` as the account ``viewer`` sees it."""
+    own = record.creator == viewer
+    return types.Channel(
+        id=record.id,
+        title=record.title,
+        photo=types.ChatPhotoEmpty(),
+        date=record.date,
+        creator=own,
+        left=not member,
+        broadcast=not record.megagroup,
+        megagroup=record.megagroup,
+        forum=record.forum,
+        access_hash=record.access_hash,
+        admin_rights=all_rights() if own else None,
+    )
+
+
+def _record(row: sqlite3.Row) -> ChannelRecord:
+    return ChannelRecord(
+        row["id"],
+        row["hash"],
+        row["title"],
+        row["about"],
+        row["creator"],
+        row["date"],
+        bool(row["megagroup"]),
+        bool(row["forum"]),
+    )

@@ -1,0 +1,176 @@
+"""Troubles that a test lays on the server: errors, delays, lost connections, lost state."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from medusa.loopback.accounts import Account
+from medusa.loopback.rpc import RpcFailure
+from medusa.loopback.world import World
+
+FAIL, DELAY, DROP_BEFORE, DROP_AFTER, HANG = "fail", "delay", "drop before", "drop after", "hang"
+
+
+@dataclass(slots=True, eq=False)
+class Fault:
+    """One trouble: it meets calls whose method fits ``method`` (``*`` and ``?`` are wildcards), ``left`` times.
+
+    ``left`` None means without end. ``when`` sees the request; ``chance`` is rolled with the fault's own seed.
+    ``hits`` counts how often it struck. For ``delay``, ``seconds`` is how long; for ``fail``, ``error`` is the answer.
+    """
+
+    kind: str
+    method: str
+    left: int | None
+    when: Callable[[Any], bool] | None
+    chance: float
+    roll: random.Random
+    error: RpcFailure | None = None
+    seconds: float = 0.0
+    hits: int = 0
+
+    def strikes(self, method: str, request: Any) -> bool:
+        """True when this call is met; counts it."""
+        if self.left == 0 or not fnmatchcase(method, self.method):
+            return False
+        if self.when is not None and not self.when(request):
+            return False
+        if self.chance < 1 and self.roll.random() >= self.chance:
+            return False
+        self.hits += 1
+        if self.left is not None:
+            self.left -= 1
+        return True
+
+    def stop(self) -> None:
+        """Strike no more."""
+        self.left = 0
+
+
+@dataclass(slots=True)
+class Transport:
+    """What the transport is to do to new packets and connections."""
+
+    error: int = 0
+    errors_left: int = 0
+    refusing: bool = False
+    drop: Callable[[], None] = field(default=lambda: None)
+
+
+class Faults:
+    """The switchboard of troubles. All methods may be called while clients are connected."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._faults: list[Fault] = []
+        self.transport = Transport()
+
+    def _add(self, kind: str, method: str, **options: Any) -> Fault:
+        seed = options.pop("seed")
+        fault = Fault(kind, method, options.pop("times"), roll=random.Random(seed), **options)  # noqa: S311 -- a die
+        self._faults.append(fault)
+        return fault
+
+    def fail(
+        self,
+        method: str,
+        error: str,
+        *,
+        code: int | None = None,
+        times: int | None = 1,
+        when: Callable[[Any], bool] | None = None,
+        chance: float = 1.0,
+        seed: int = 0,
+    ) -> Fault:
+        """Answer calls of ``method`` with an error such as ``FLOOD_WAIT_3`` instead of executing them."""
+        failure = RpcFailure(error, code)
+        return self._add(FAIL, method, times=times, when=when, chance=chance, seed=seed, error=failure)
+
+    def delay(
+        self,
+        method: str,
+        seconds: float,
+        *,
+        times: int | None = None,
+        when: Callable[[Any], bool] | None = None,
+        chance: float = 1.0,
+        seed: int = 0,
+    ) -> Fault:
+        """Let calls wait before they are executed; others overtake them."""
+        return self._add(DELAY, method, times=times, when=when, chance=chance, seed=seed, seconds=seconds)
+
+    def drop(
+        self,
+        method: str,
+        *,
+        executed: bool,
+        times: int | None = 1,
+        when: Callable[[Any], bool] | None = None,
+        chance: float = 1.0,
+        seed: int = 0,
+    ) -> Fault:
+        """Cut the connection at a call: before it is executed, or after it with the answer lost."""
+        kind = DROP_AFTER if executed else DROP_BEFORE
+        return self._add(kind, method, times=times, when=when, chance=chance, seed=seed)
+
+    def hang(
+        self, method: str, *, times: int | None = 1, when: Callable[[Any], bool] | None = None, chance: float = 1.0
+    ) -> Fault:
+        """Accept calls and never answer them."""
+        return self._add(HANG, method, times=times, when=when, chance=chance, seed=0)
+
+    def clear(self) -> None:
+        """End all faults of calls and of the transport."""
+        self._faults.clear()
+        self.transport.error = self.transport.errors_left = 0
+        self.transport.refusing = False
+
+    def meeting(self, method: str, request: Any) -> list[Fault]:
+        """The faults that strike this call. The one hook of dispatch."""
+        return [fault for fault in self._faults if fault.strikes(method, request)]
+
+    def transport_error(self, code: int = 429, *, times: int = 1) -> None:
+        """Answer the next packets with a bare transport error and close the connection."""
+        self.transport.error, self.transport.errors_left = code, times
+
+    def refuse_connections(self, refuse: bool = True) -> None:
+        """Close new connections as soon as they are made, until told otherwise."""
+        self.transport.refusing = refuse
+
+    def drop_connections(self) -> None:
+        """Cut every connection now."""
+        self.transport.drop()
+
+    def change_salts(self) -> None:
+        """Make every salt that clients hold wrong."""
+        self._world.keys.salt_epoch += 1
+
+    def revoke(self, account: Account, error: str = "AUTH_KEY_UNREGISTERED") -> None:
+        """Answer all of an account's calls with an error of authorization.
+
+        Such are AUTH_KEY_UNREGISTERED, SESSION_REVOKED, USER_DEACTIVATED_BAN and AUTH_KEY_DUPLICATED (code 406).
+        """
+        for key in self._world.keys.of(account.user_id):
+            key.account, key.error = None, error
+            self._world.keys.save(key)
+
+    def forget_keys(self, account: Account) -> None:
+        """Lose an account's auth keys: its packets are answered with transport error 404."""
+        for key in self._world.keys.of(account.user_id):
+            self._world.keys.forget(key)
+
+    def forget_parts(self, file_id: int, parts: list[int] | None = None) -> None:
+        """Lose some parts of an upload that is under way, or all of it."""
+        self._world.files.forget_parts(file_id, parts)
+
+    def expire_references(self) -> None:
+        """Make every file reference that clients hold expire."""
+        self._world.files.expire_references()
+
+    def forbid(self, peer: int, what: str, error: str | None) -> None:
+        """Forbid to ``write`` or ``edit`` in a chat (marked id) with an error; None allows it again."""
+        self._world.database.run("DELETE FROM forbidden WHERE peer = ? AND what = ?", peer, what)
+        if error is not None:
+            self._world.database.run("INSERT INTO forbidden VALUES(?, ?, ?)", peer, what, error)

@@ -1,0 +1,1 @@
+"""The methods that the embedded Telegram answers, a file per family."""
