@@ -1,0 +1,1 @@
+"""The sole user of Telethon's client: the account, its session, transfers and messages."""

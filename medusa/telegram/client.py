@@ -1,0 +1,173 @@
+"""Opens the owner's account: one Telethon client, connected, logged in and catching up."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from telethon import TelegramClient, events
+from telethon.crypto import rsa
+from telethon.sessions import Session
+from telethon.tl import functions, types
+
+from medusa import __version__
+from medusa.config import Config, Proxy
+from medusa.errors import UserError
+from medusa.telegram.errors import SessionLost, translated
+from medusa.telegram.session import ACCOUNT, StoreSession
+
+log = structlog.get_logger()
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What this account may send: bytes of one file, UTF-16 units of a text and of a caption.
+
+    Read at run time from https://core.telegram.org/api/config#client-configuration.
+    """
+
+    upload_bytes: int = 4000 * MIB // 2
+    upload_parts: int = 4000
+    caption: int = 1024
+    text: int = 4096
+
+
+class Received:
+    """New messages as Telethon gives them, also those that came while Medusa was away, until they are dealt with."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[Any] = asyncio.Queue()
+        self._pending = 0
+
+    async def put(self, event: Any) -> None:
+        """Take in a message."""
+        self._pending += 1
+        self._queue.put_nowait(event)
+
+    async def get(self) -> Any:
+        """Wait for the next message; ``done`` has to follow."""
+        return await self._queue.get()
+
+    def done(self) -> None:
+        """Note that a message has been dealt with."""
+        self._pending -= 1
+
+    def unhandled(self) -> bool:
+        """Whether there are messages that nobody has dealt with yet."""
+        return self._pending > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The owner's account, connected: Telethon's client, the account's own id, and its limits."""
+
+    client: Any
+    received: Received
+    user_id: int
+    name: str
+    premium: bool
+    limits: Limits
+
+
+def make_client(config: Config, session: Session, **options: Any) -> Any:
+    """A Telethon client for ``session``, aimed at the data centre that the configuration names; not yet connected."""
+    if config.telegram_key is not None:
+        rsa.add_key(config.telegram_key.read_bytes(), old=False)
+    if config.telegram_dc is not None:
+        dc = config.telegram_dc
+        if (session.dc_id, session.server_address, session.port) != (dc.id, dc.host, dc.port):
+            session.set_dc(dc.id, dc.host, dc.port)
+    elif config.test_dc and not session.server_address:
+        session.set_dc(*_TEST_DC)
+    return TelegramClient(
+        session,
+        config.api_id,
+        config.api_hash,
+        device_model="Medusa",
+        app_version=__version__,
+        proxy=_proxy(config.proxy) if config.proxy else None,
+        connection_retries=-1,
+        request_retries=5,
+        flood_sleep_threshold=60,
+        raise_last_call_error=True,
+        **options,
+    )
+
+
+def _proxy(proxy: Proxy) -> dict[str, Any]:
+    return {
+        "proxy_type": proxy.scheme,
+        "addr": proxy.host,
+        "port": proxy.port,
+        "username": proxy.username,
+        "password": proxy.password,
+        "rdns": True,
+    }
+
+
+_TEST_DC = (2, "149.154.167.40", 443)
+"""Telegram's test environment, https://core.telegram.org/api/auth#test-accounts."""
+
+
+@asynccontextmanager
+async def open_account(config: Config, session: StoreSession) -> AsyncIterator[Account]:
+    """The account of ``session``, connected for as long as the block runs.
+
+    Raises SessionLost when nobody is logged in and UserError when Telegram cannot be reached.
+    """
+    # One update after the other: none can be noted as received before it is in the queue.
+    client = make_client(config, session, catch_up=True, sequential_updates=True)
+    received = Received()
+    session.unhandled = received.unhandled
+    # Before connecting: what was missed arrives as soon as the connection stands.
+    client.add_event_handler(received.put, events.NewMessage())
+    with translated():
+        await client.connect()
+    try:
+        with translated():
+            me = await client.get_me()
+        if me is None:
+            raise SessionLost("Nobody is logged in.")
+        if me.bot:
+            raise UserError("This session belongs to a bot. Medusa runs on a user account: python3 run.py login")
+        with translated():
+            await _remember_place(client, session)
+            limits = await _limits(client, premium=bool(me.premium))
+        log.info("telegram.connected", user_id=me.id, premium=bool(me.premium), dc=client.session.dc_id)
+        name = " ".join(part for part in (me.first_name, me.last_name) if part)
+        yield Account(client, received, me.id, name, bool(me.premium), limits)
+    finally:
+        await client.disconnect()
+
+
+async def _remember_place(client: Any, session: StoreSession) -> None:
+    """Store the place in the stream of updates at the very first start, before anything can be missed.
+
+    Telethon would do so after a minute (https://core.telegram.org/api/updates#fetching-state).
+    """
+    if session.get_update_state(ACCOUNT) is None:
+        session.set_update_state(ACCOUNT, await client(functions.updates.GetStateRequest()))
+        await session.save()
+
+
+async def _limits(client: Any, *, premium: bool) -> Limits:
+    answer = await client(functions.help.GetAppConfigRequest(hash=0))
+    values = _json_numbers(answer.config)
+    kind = "premium" if premium else "default"
+    parts = values.get(f"upload_max_fileparts_{kind}", 8000 if premium else 4000)
+    return Limits(
+        upload_bytes=parts * MIB // 2,
+        upload_parts=parts,
+        caption=values.get(f"caption_length_limit_{kind}", 2048 if premium else 1024),
+    )
+
+
+def _json_numbers(config: Any) -> dict[str, int]:
+    """The numbers among the client configuration's values, by key."""
+    if not isinstance(config, types.JsonObject):
+        return {}
+    return {pair.key: int(pair.value.value) for pair in config.value if isinstance(pair.value, types.JsonNumber)}

@@ -1,0 +1,222 @@
+"""Texts and files on their way into chats; the only place that makes raw message requests."""
+
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+from telethon.extensions import html
+from telethon.tl import functions, types
+
+from medusa.errors import Broken
+from medusa.model import LocalFile, Media
+from medusa.telegram.client import Account
+from medusa.telegram.errors import MessageGone, Unchanged, translated
+
+_WORD_JOINER = "\u2060"
+_LIKE_A_COMMAND = re.compile(r"\s*(?:[/.!,;:+~#-]|https?:)", re.IGNORECASE)
+"""What a command or a lone link can start with, whatever the settings say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file that Telegram holds: id, access hash and the reference that makes it usable for a while."""
+
+    id: int
+    access_hash: int
+    file_reference: bytes
+
+
+def units(text: str) -> int:
+    """The length of ``text`` as Telegram counts it, in UTF-16 units."""
+    return len(text.encode("utf-16-le")) // 2
+
+
+def cut(text: str, limit: int) -> str:
+    """``text`` shortened to at most ``limit`` UTF-16 units, with an ellipsis where something was cut."""
+    if units(text) <= limit:
+        return text
+    kept = text.encode("utf-16-le")[: (limit - 1) * 2].decode("utf-16-le", "ignore")
+    return kept.rstrip() + "…"
+
+
+def inert(text: str) -> str:
+    """``text`` as something that can never be taken for a command, should it come back as an update.
+
+    Titles and captions come from strangers; after a restart, Telegram hands Medusa its own posts again.
+    """
+    return _WORD_JOINER + text if _LIKE_A_COMMAND.match(text) else text
+
+
+def new_random_id() -> int:
+    """A random id for one message (https://core.telegram.org/api/invoking): 63 bits and never 0."""
+    return random.SystemRandom().randrange(1, 2**63)
+
+
+class Messenger:
+    """Sends, edits and deletes messages of the account.
+
+    Chats are marked peer ids. Text is plain when it is a ``str`` and HTML when it is a ``Markup``, whose ``format``
+    escapes what is put into it.
+    """
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._client = account.client
+
+    async def say(self, chat_id: int, text: str, reply_to: int | None = None) -> int:
+        """Send a text and return its message id; too long a text is cut."""
+        return await self.say_once(chat_id, text, new_random_id(), reply_to)
+
+    async def say_once(self, chat_id: int, text: str, random_id: int, reply_to: int | None = None) -> int:
+        """Send a text under ``random_id``: sent again with the same id, Telegram answers with the first message."""
+        plain, entities = self._parsed(text)
+        with translated():
+            answer = await self._client(
+                functions.messages.SendMessageRequest(
+                    await self._peer(chat_id),
+                    plain,
+                    random_id=random_id,
+                    entities=entities,
+                    no_webpage=True,
+                    reply_to=types.InputReplyToMessage(reply_to) if reply_to else None,
+                )
+            )
+        return _message_id(answer, random_id)
+
+    async def edit(self, chat_id: int, message_id: int, text: str) -> bool:
+        """Replace the text of a message; False when the message is gone."""
+        plain, entities = self._parsed(text)
+        try:
+            with translated():
+                await self._client(
+                    functions.messages.EditMessageRequest(
+                        await self._peer(chat_id), message_id, message=plain, entities=entities, no_webpage=True
+                    )
+                )
+        except Unchanged:
+            return True
+        except MessageGone:
+            return False
+        return True
+
+    async def delete(self, chat_id: int, message_ids: Sequence[int]) -> None:
+        """Delete messages for everybody; those already gone are passed over."""
+        with translated():
+            await self._client.delete_messages(await self._peer(chat_id), list(message_ids), revoke=True)
+
+    async def store(self, chat_id: int, uploaded: Any, file: LocalFile, *, thumb: Any, as_document: bool) -> Document:
+        """Turn uploaded parts into a document that can be posted.
+
+        ``uploaded`` and ``thumb`` are Telethon's InputFile or InputFileBig. Raises MissingPart when Telegram has lost
+        one. See https://core.telegram.org/method/messages.uploadMedia.
+        """
+        media = types.InputMediaUploadedDocument(
+            file=uploaded,
+            mime_type=file.mime,
+            attributes=attributes(file, as_document=as_document),
+            thumb=thumb,
+            force_file=as_document,
+            nosound_video=_is_video(file.media) and not as_document,
+        )
+        with translated():
+            answer = await self._client(functions.messages.UploadMediaRequest(await self._peer(chat_id), media))
+        document = getattr(answer, "document", None)
+        if not isinstance(document, types.Document):
+            raise Broken("Telegram stored the file as something unexpected.")
+        return Document(document.id, document.access_hash, document.file_reference)
+
+    async def post(
+        self,
+        chat_id: int,
+        document: Document,
+        caption: str,
+        random_id: int,
+        *,
+        reply_to: int | None = None,
+        spoiler: bool = False,
+        silent: bool = False,
+    ) -> int:
+        """Post a stored document under ``random_id`` and return the message id.
+
+        Repeating the call returns the first call's message (https://core.telegram.org/method/messages.sendMedia).
+        Raises StaleReference when the document's reference has expired.
+        """
+        media = types.InputMediaDocument(
+            types.InputDocument(document.id, document.access_hash, document.file_reference), spoiler=spoiler
+        )
+        plain, entities = self._parsed(caption, self._account.limits.caption)
+        with translated():
+            answer = await self._client(
+                functions.messages.SendMediaRequest(
+                    await self._peer(chat_id),
+                    media,
+                    plain,
+                    random_id=random_id,
+                    entities=entities,
+                    silent=silent,
+                    reply_to=types.InputReplyToMessage(reply_to) if reply_to else None,
+                )
+            )
+        return _message_id(answer, random_id)
+
+    async def _peer(self, chat_id: int) -> Any:
+        if chat_id == self._account.user_id:
+            return types.InputPeerSelf()
+        return await self._client.get_input_entity(chat_id)
+
+    def _parsed(self, text: str, limit: int | None = None) -> tuple[str, list[Any]]:
+        """Plain text and entities within the limit; a text that has to be cut loses its entities."""
+        plain, entities = html.parse(text) if isinstance(text, Markup) else (text, [])
+        room = (limit or self._account.limits.text) - 1
+        if units(plain) > room:
+            return cut(inert(plain), room), []
+        if inert(plain) != plain:
+            for entity in entities:
+                entity.offset += 1
+        return inert(plain), entities
+
+
+def attributes(file: LocalFile, *, as_document: bool) -> list[Any]:
+    """The document attributes of a file (https://core.telegram.org/type/DocumentAttribute)."""
+    found: list[Any] = [types.DocumentAttributeFilename(file.name)]
+    media = file.media
+    if media is None or as_document:
+        return found
+    if _is_video(media):
+        found.append(
+            types.DocumentAttributeVideo(
+                duration=media.duration or 0.0,
+                w=media.width or 0,
+                h=media.height or 0,
+                supports_streaming=media.streamable,
+                nosound=media.audio_codec is None,
+            )
+        )
+    elif media.audio_codec:
+        found.append(
+            types.DocumentAttributeAudio(
+                duration=round(media.duration or 0), title=media.title or file.title, performer=media.performer
+            )
+        )
+    return found
+
+
+def _is_video(media: Media | None) -> bool:
+    return media is not None and media.video_codec is not None and bool(media.duration)
+
+
+def _message_id(answer: Any, random_id: int) -> int:
+    """The id of the message that a request with ``random_id`` made."""
+    if isinstance(answer, types.UpdateShortSentMessage):
+        return int(answer.id)
+    updates = getattr(answer, "updates", [])
+    for update in updates:
+        if isinstance(update, types.UpdateMessageID) and update.random_id == random_id:
+            return int(update.id)
+    for update in updates:
+        if isinstance(update, types.UpdateNewMessage | types.UpdateNewChannelMessage):
+            return int(update.message.id)
+    raise Broken("Telegram took the message but did not say where it stands.")
