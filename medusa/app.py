@@ -1,0 +1,144 @@
+"""Builds everything, from top to bottom, and takes it down again in reverse."""
+
+import asyncio
+import platform
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import structlog
+
+from medusa import __version__
+from medusa.commands import Command, Desk
+from medusa.commands.router import Router
+from medusa.config import Config
+from medusa.discover import plugins
+from medusa.net import Guard, open_egress, open_web
+from medusa.pipeline import Pipeline
+from medusa.scheduler import Scheduler
+from medusa.settings import Settings
+from medusa.status import Status
+from medusa.storage import Store, open_store
+from medusa.storage.boards import Boards
+from medusa.storage.handled import Handled
+from medusa.storage.jobs import Jobs
+from medusa.storage.outbox import Outbox
+from medusa.storage.settings import StoredSettings
+from medusa.storage.telegram import TelegramState
+from medusa.storage.uploads import Uploads
+from medusa.telegram.client import Account, open_account
+from medusa.telegram.lanes import Lanes
+from medusa.telegram.messages import Messenger
+from medusa.telegram.session import StoreSession
+from medusa.telegram.transfer import Uploader
+from medusa.tools import Tools, find_ffmpeg, find_javascript
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """Medusa at work."""
+
+    config: Config
+    account: Account
+    store: Store
+    jobs: Jobs
+    settings: Settings
+    pipeline: Pipeline
+    scheduler: Scheduler
+    status: Status
+    router: Router
+
+    async def idle(self) -> None:
+        """Wait until every job has ended and its outcome stands in the chat."""
+        await self.scheduler.idle()
+        await self.status.idle()
+
+
+@asynccontextmanager
+async def running(config: Config) -> AsyncIterator[App]:
+    """Medusa at work for as long as the block runs.
+
+    Raises UserError for what only the owner can mend: no login, a wrong key, another Medusa on the same state. When
+    something ends Medusa while the block runs, the block is cancelled and that error is raised in its place.
+    """
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(
+            open_store(config.data, key_file=config.key_file, passphrase=config.passphrase)
+        )
+        guard = Guard(config.allow)
+        web = await stack.enter_async_context(open_web(guard))
+        egress = await stack.enter_async_context(open_egress(guard))
+        session = await StoreSession.load(TelegramState(store))
+        if config.session_string and session.auth_key is None:
+            await session.import_string(config.session_string)
+        account = await stack.enter_async_context(open_account(config, session))
+        lanes = await stack.enter_async_context(Lanes(account))
+        tools = Tools(
+            web=web,
+            egress=egress,
+            ffmpeg=find_ffmpeg(),
+            javascript=find_javascript(),
+            upload_limit=account.limits.upload_bytes,
+            max_bytes=config.max_file,
+        )
+        app = await _assemble(config, store, account, lanes, tools)
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(part.run()) for part in (app.status, app.scheduler, app.router)]
+                log.info("medusa.ready", version=__version__, account=account.name)
+                yield app
+                for task in tasks:
+                    task.cancel()
+        except ExceptionGroup as errors:
+            raise _first(errors) from errors
+
+
+async def _assemble(config: Config, store: Store, account: Account, lanes: Lanes, tools: Tools) -> App:
+    jobs = Jobs(store)
+    settings = Settings(StoredSettings(store))
+    await settings.load()
+    messenger = Messenger(account)
+    pipeline = Pipeline(
+        tools=tools,
+        account=account,
+        messenger=messenger,
+        uploader=Uploader(lanes),
+        uploads=Uploads(store),
+        outbox=Outbox(store),
+    )
+    scheduler = Scheduler(jobs, pipeline.run, config.slots, config.work)
+    status = Status(scheduler, jobs, Boards(store), messenger, account.user_id)
+    scheduler.told.append(status.changed)
+    desk = Desk(
+        scheduler=scheduler,
+        jobs=jobs,
+        settings=settings,
+        announce=status.announce,
+        show_live=status.adopt,
+        commands=plugins("medusa.commands", "COMMAND", Command),
+        versions=lambda: versions(tools),
+    )
+    router = Router(account, desk, Handled(store), messenger)
+    return App(config, account, store, jobs, settings, pipeline, scheduler, status, router)
+
+
+def versions(tools: Tools) -> Mapping[str, str]:
+    """The versions of Medusa and of what it stands on, by name."""
+    return {
+        "Medusa": __version__,
+        "Python": platform.python_version(),
+        "Telethon": version("telethon"),
+        "yt-dlp": version("yt-dlp"),
+        "ffmpeg": str(tools.ffmpeg or "not found"),
+        "JavaScript": tools.javascript or "not found",
+    }
+
+
+def _first(error: Exception) -> Exception:
+    """The error that ended Medusa; the others of its group are echoes."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error

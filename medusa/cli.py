@@ -1,0 +1,158 @@
+"""The command line: run, demo, login, test, doctor, loopback."""
+
+import argparse
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+from medusa import __version__
+from medusa.config import Config, load
+from medusa.errors import MedusaError
+from medusa.observe import set_up
+
+ROOT = Path(__file__).resolve().parent.parent
+DOTENV = ROOT / ".env"
+
+NOT_READY = 2
+"""Exit code when something only the owner can supply is missing: credentials, a login, a key."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code: 0 well, 1 trouble, 2 something is missing, 130 interrupted."""
+    options = _parser().parse_args(arguments)
+    try:
+        config = load(os.environ, DOTENV)
+        set_up(config.log, _secrets(config))
+        code: int = options.command(options, config)
+    except MedusaError as error:
+        print(error.user_text, file=sys.stderr)
+        return NOT_READY
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+def _secrets(config: Config) -> list[str]:
+    proxy = config.proxy.password if config.proxy else None
+    return [secret for secret in (config.api_hash, config.session_string, config.passphrase, proxy) if secret]
+
+
+def _parser() -> argparse.ArgumentParser:
+    from medusa import demo
+
+    parser = argparse.ArgumentParser(prog="run.py", description="Medusa turns links into Telegram posts.")
+    parser.add_argument("--version", action="version", version=f"Medusa {__version__}")
+    parser.set_defaults(command=_run)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    def add(name: str, command: Callable[[argparse.Namespace, Config], int], about: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=about, description=about)
+        sub.set_defaults(command=command)
+        return sub
+
+    add("run", _run, "run on your account (the default)")
+    demo.add_arguments(add("demo", _demo, "see it work without an account"))
+    add("login", _login, "log in to your account")
+    test = add("test", _test, "run the tests and quality checks")
+    test.add_argument("arguments", nargs=argparse.REMAINDER, help="further arguments for pytest")
+    doctor = add("doctor", _doctor, "look at everything Medusa stands on")
+    doctor.add_argument("--quick", action="store_true", help="only say, by exit code, whether Medusa is running")
+    alone = add("loopback", _loopback, "run the embedded Telegram alone, for any MTProto client")
+    alone.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    alone.add_argument("--port", type=int, default=0, help="port to listen on (default: any free one)")
+    alone.add_argument("--dir", type=Path, help="folder to keep its state in (default: in memory)")
+    alone.add_argument("--json", action="store_true", help="print what a client needs as one JSON line")
+    return parser
+
+
+def _run(_options: argparse.Namespace, config: Config) -> int:
+    from medusa import firstrun
+
+    config = firstrun.credentials(config, DOTENV)
+
+    async def run() -> int:
+        from medusa.app import running
+
+        await firstrun.ensure_login(config)
+        async with running(config):
+            print("Medusa is ready. Write /help to yourself, in Saved Messages.", file=sys.stderr, flush=True)
+            await asyncio.Event().wait()
+        return 0
+
+    return _until_signal(run())
+
+
+def _demo(options: argparse.Namespace, config: Config) -> int:
+    from medusa import demo
+
+    return _until_signal(demo.main(options, config))
+
+
+def _login(_options: argparse.Namespace, config: Config) -> int:
+    from medusa import firstrun
+
+    config = firstrun.credentials(config, DOTENV)
+
+    async def run() -> int:
+        await firstrun.ensure_login(config, check=True)
+        return 0
+
+    return _until_signal(run())
+
+
+def _doctor(options: argparse.Namespace, config: Config) -> int:
+    from medusa import doctor
+
+    if options.quick:
+        return 0 if doctor.alive(config) else 1
+
+    async def run() -> int:
+        well = True
+        async for finding in doctor.examine(config):
+            well &= finding.well
+            print(f"{'ok  ' if finding.well else 'BAD '} {finding.name}: {finding.seen}")
+            if not finding.well:
+                print(f"     {finding.advice}")
+        return 0 if well else 1
+
+    return _until_signal(run())
+
+
+def _loopback(options: argparse.Namespace, _config: Config) -> int:
+    from medusa.loopback.alone import run_alone
+
+    return _until_signal(run_alone(options.host, options.port, options.dir, as_json=options.json))
+
+
+def _test(options: argparse.Namespace, _config: Config) -> int:
+    """Format, lint, types, layers and tests, with the coverage that the tests reach."""
+    python = [sys.executable, "-m"]
+    code = subprocess.call([*python, "coverage", "run", "-m", "pytest", *options.arguments], cwd=ROOT)
+    subprocess.call([*python, "coverage", "combine", "--quiet"], cwd=ROOT)
+    subprocess.call([*python, "coverage", "report"], cwd=ROOT)
+    return code
+
+
+def _until_signal(work: Coroutine[Any, Any, int | None]) -> int:
+    """Run ``work``; SIGTERM and SIGINT end it cleanly, whatever it has opened."""
+
+    async def run() -> int:
+        task = asyncio.ensure_future(work)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, task.cancel)
+        try:
+            return await task or 0
+        except asyncio.CancelledError:
+            return 0
+
+    return asyncio.run(run())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

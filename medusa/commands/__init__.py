@@ -1,0 +1,76 @@
+"""Messages to intentions: every module of this folder with a constant COMMAND is one command."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from medusa.scheduler import Scheduler
+from medusa.settings import PREFIX, Settings
+from medusa.storage.jobs import Jobs
+from medusa.telegram.inbox import Incoming
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option of a command: how it is written, and what it takes (nothing when ``takes`` is empty: a switch)."""
+
+    flags: tuple[str, ...]
+    about: str
+    takes: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name under which a command finds the value: the longest flag without its dashes."""
+        return max(self.flags, key=len).lstrip("-")
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What commands work with."""
+
+    scheduler: Scheduler
+    jobs: Jobs
+    settings: Settings
+    announce: Callable[[int, int], None]
+    """Has the command message (chat id, message id) rewritten to say where its jobs stand."""
+    show_live: Callable[[int, int], Awaitable[None]]
+    """Makes a message (chat id, message id) the chat's live one."""
+    commands: "Mapping[str, Command]"
+    versions: Callable[[], Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One command as it was written: its words and options, the message it stands in, and the desk to work with."""
+
+    message: Incoming
+    desk: Desk
+    words: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Values by option name; a switch that was given has the value ``on``."""
+
+    @property
+    def prefix(self) -> str:
+        """How commands are written here, for examples in answers."""
+        return self.desk.settings[PREFIX][0]
+
+
+Answer = str | None
+"""What replaces the command message: plain text, or Markup; None when the command has seen to its message itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command: its names, its words in the help, and the function that does it.
+
+    ``run`` may raise MedusaError, whose words become the answer. It is run again for the same message when the process
+    was killed before the message was noted as handled, so its effect must be the same when repeated.
+    """
+
+    name: str
+    family: str
+    about: str
+    run: Callable[[Call], Awaitable[Answer]]
+    usage: str = ""
+    aliases: tuple[str, ...] = ()
+    options: tuple[Option, ...] = ()
+    examples: tuple[str, ...] = ()

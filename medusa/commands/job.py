@@ -1,0 +1,45 @@
+"""/job: everything about one job."""
+
+import time
+
+from markupsafe import Markup
+
+from medusa.commands import Call, Command
+from medusa.commands.parsing import numbers
+from medusa.errors import UserError
+from medusa.model import Job
+from medusa.words import job_line, progress_line, span
+
+
+async def _run(call: Call) -> str:
+    wanted = numbers(call.words)
+    if not wanted:
+        raise UserError(f"Which job? For instance: {call.prefix}job 3")
+    found = [await call.desk.jobs.get(number) for number in wanted[:20]]
+    known = [job for job in found if job is not None]
+    if not known:
+        raise UserError(f"There is no job #{wanted[0]}.")
+    return Markup("\n\n").join(_card(job, call) for job in known)
+
+
+def _card(job: Job, call: Call) -> Markup:
+    now = time.time()
+    lines = [job_line(job, now)]
+    lines += [Markup("{}").format(job.order.link)] if job.order.link not in lines[0] else []
+    lines += [
+        Markup("{}").format(progress_line(live.progress, None))
+        for live in call.desk.scheduler.live()
+        if live.job.id == job.id and live.progress.done
+    ]
+    lines.append(Markup("asked {} ago · tries {}").format(span(now - job.created), job.attempts + 1))
+    return Markup("\n").join(lines)
+
+
+COMMAND = Command(
+    name="job",
+    family="Queue",
+    about="everything about a job",
+    usage="N",
+    run=_run,
+    examples=("job 3", "job 1,4-6"),
+)

@@ -1,0 +1,110 @@
+"""Finds the command that a message means and has it done, once."""
+
+import asyncio
+import re
+import time
+from difflib import get_close_matches
+
+import structlog
+
+from medusa.commands import Call, Command, Desk
+from medusa.commands.help import page
+from medusa.commands.parsing import split_options
+from medusa.errors import MedusaError, UserError
+from medusa.settings import BARE_LINKS, CHATS, PREFIX
+from medusa.storage.handled import Handled
+from medusa.telegram.client import Account
+from medusa.telegram.inbox import Incoming, incoming
+from medusa.telegram.messages import Messenger, units
+
+log = structlog.get_logger()
+
+_LINK = re.compile(r"https?://\S", re.IGNORECASE)
+_NAME = re.compile(r"([^\W\d_][\w-]*)(?:@\w+)?(?:\s+|$)")
+
+
+class Router:
+    """Obeys the owner's messages, one after the other; the answers go out beside that."""
+
+    def __init__(self, account: Account, desk: Desk, handled: Handled, messenger: Messenger) -> None:
+        self._account = account
+        self._desk = desk
+        self._handled = handled
+        self._messenger = messenger
+        self._names = {name: command for command in desk.commands.values() for name in (command.name, *command.aliases)}
+
+    async def run(self) -> None:
+        """Obey until cancelled."""
+        async with asyncio.TaskGroup() as answers:
+            async for message in incoming(self._account, self._listens_to):
+                meant = self.meant(message)
+                if meant is None or await self._handled.seen(message.chat_id, message.message_id):
+                    continue
+                answer = await self._obey(message, *meant)
+                await self._handled.mark(message.chat_id, message.message_id, time.time())
+                if answer is not None:
+                    answers.create_task(self._answer(message, answer))
+
+    def meant(self, message: Incoming) -> tuple[str, str] | None:
+        """The command's name and the rest of the text; None when the message is no command at all."""
+        text = message.text.strip()
+        if text[:1] and text[0] in self._desk.settings[PREFIX]:
+            named = _NAME.match(text, 1)
+            return (named[1].lower(), text[named.end() :]) if named else None
+        if message.private and self._desk.settings[BARE_LINKS] and _LINK.match(text):
+            return "dl", text
+        return None
+
+    async def _obey(self, message: Incoming, name: str, rest: str) -> str | None:
+        structlog.contextvars.bind_contextvars(command=name)
+        try:
+            command = self._find(name)
+            if "--help" in rest.split():
+                return page(command, self._desk.settings[PREFIX][0])
+            words, options = split_options(rest, command.options)
+            return await command.run(Call(message, self._desk, words, options))
+        except MedusaError as error:
+            if error.fatal:
+                raise
+            log.info("command.refused", error=error.user_text)
+            return error.user_text
+        except Exception:
+            log.exception("command.broken")
+            return "Something went wrong inside Medusa; see its log. Nothing that was running is affected."
+        finally:
+            structlog.contextvars.unbind_contextvars("command")
+
+    def _find(self, name: str) -> Command:
+        if name in self._names:
+            return self._names[name]
+        prefix = self._desk.settings[PREFIX][0]
+        near = get_close_matches(name, self._names, n=1, cutoff=0.5)
+        hint = f"Did you mean {prefix}{near[0]}?" if near else f"See {prefix}help."
+        raise UserError(f"There is no command {prefix}{name}. {hint}")
+
+    def _listens_to(self, chat_id: int) -> bool:
+        return chat_id in self._desk.settings[CHATS]
+
+    async def _answer(self, message: Incoming, answer: str) -> None:
+        """Put the answer in the command's place; what is too long for one message goes on in further ones."""
+        first, *others = pages(answer, self._account.limits.text - 1)
+        try:
+            if not await self._messenger.edit(message.chat_id, message.message_id, first):
+                await self._messenger.say(message.chat_id, first)
+            for text in others:
+                await self._messenger.say(message.chat_id, text)
+        except MedusaError as error:
+            if error.fatal:
+                raise
+            log.warning("command.unanswered", error=error.user_text)
+
+
+def pages(text: str, limit: int) -> list[str]:
+    """A text cut between lines, which Medusa's markup never spans, into pieces of at most ``limit`` UTF-16 units."""
+    found: list[str] = []
+    for line in text.split("\n"):
+        if found and units(found[-1]) + units(line) < limit:
+            found[-1] += "\n" + line
+        else:
+            found.append(line)
+    return [type(text)(piece) for piece in found]

@@ -1,0 +1,17 @@
+"""/status: what is running, live."""
+
+from medusa.commands import Call, Command
+
+
+async def _run(call: Call) -> None:
+    await call.desk.show_live(call.message.chat_id, call.message.message_id)
+
+
+COMMAND = Command(
+    name="status",
+    aliases=("st",),
+    family="Queue",
+    about="what is running, in one live message",
+    run=_run,
+    examples=("status",),
+)

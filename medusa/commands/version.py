@@ -1,0 +1,18 @@
+"""/version: which versions of what are at work."""
+
+from markupsafe import Markup
+
+from medusa.commands import Call, Command
+
+
+async def _run(call: Call) -> str:
+    return Markup("\n").join(Markup("<b>{}</b> {}").format(name, value) for name, value in call.desk.versions().items())
+
+
+COMMAND = Command(
+    name="version",
+    family="Care",
+    about="which versions are at work",
+    run=_run,
+    examples=("version",),
+)

@@ -1,0 +1,105 @@
+"""Looks at everything Medusa stands on and says in words what is wrong."""
+
+import fcntl
+import os
+import platform
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from medusa import __version__
+from medusa.config import Config
+from medusa.errors import UserError
+from medusa.storage import open_store
+from medusa.storage.folder import LOCK
+from medusa.storage.telegram import TelegramState
+from medusa.tools import find_ffmpeg, find_javascript
+from medusa.words import size
+
+LITTLE_ROOM = 2 * 10**9
+"""Bytes of free disk below which the doctor worries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: is it well, what was seen, and what to do if it is not."""
+
+    name: str
+    well: bool
+    seen: str
+    advice: str = ""
+
+
+async def examine(config: Config) -> AsyncIterator[Finding]:
+    """Look at one thing after the other."""
+    yield Finding("Medusa", True, f"{__version__} on Python {platform.python_version()}, {platform.machine()}")
+    yield _ffmpeg()
+    yield _javascript()
+    yield _credentials(config)
+    for name, folder in (("state folder", config.data), ("work folder", config.work)):
+        yield _folder(name, folder)
+    yield await _state(config)
+
+
+def alive(config: Config) -> bool:
+    """Whether a Medusa is running on this state: somebody holds its lock."""
+    path = config.data / LOCK
+    if not path.exists():
+        return False
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _ffmpeg() -> Finding:
+    found = find_ffmpeg()
+    advice = "Videos are posted as plain files until ffmpeg is there: sudo apt install ffmpeg"
+    return Finding("ffmpeg", found is not None, str(found or "not found"), advice)
+
+
+def _javascript() -> Finding:
+    found = find_javascript()
+    advice = "YouTube needs a JavaScript runtime: install deno (2.3 or newer) or node (22 or newer)."
+    return Finding("JavaScript", found is not None, found or "not found", advice)
+
+
+def _credentials(config: Config) -> Finding:
+    well = bool(config.api_id and config.api_hash)
+    return Finding(
+        "API id and hash",
+        well,
+        "set" if well else "missing",
+        "Get them at https://my.telegram.org/apps: python3 run.py login",
+    )
+
+
+def _folder(name: str, folder: Path) -> Finding:
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not os.access(existing, os.W_OK | os.X_OK):
+        return Finding(name, False, f"{folder} can't be written", f"Mend its owner: sudo chown -R $USER {existing}")
+    free = shutil.disk_usage(existing).free
+    return Finding(
+        name, free > LITTLE_ROOM, f"{folder}, {size(free)} free", "Make room: fetching needs twice a file's size."
+    )
+
+
+async def _state(config: Config) -> Finding:
+    if alive(config):
+        return Finding("state", True, "in use by a running Medusa")
+    if not (config.data / "medusa.db").exists():
+        return Finding("state", True, "none yet; the first run makes it")
+    try:
+        async with open_store(config.data, key_file=config.key_file, passphrase=config.passphrase) as store:
+            login = await TelegramState(store).login()
+    except UserError as error:
+        return Finding("state", False, "can't be opened", error.user_text)
+    return Finding(
+        "state",
+        login is not None,
+        "sound, logged in" if login else "sound, nobody is logged in",
+        "python3 run.py login",
+    )

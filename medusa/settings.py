@@ -1,0 +1,136 @@
+"""What the owner can change while Medusa runs: each setting with its type, default and words in one place."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Generic, TypeVar
+
+from medusa.errors import UserError
+from medusa.storage.settings import StoredSettings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting(Generic[T]):
+    """One setting. ``parse`` raises ValueError for what does not fit ``form``; ``show`` is its inverse."""
+
+    key: str
+    default: T
+    parse: Callable[[str], T]
+    form: str
+    about: str
+    show: Callable[[T], str] = str
+
+
+def _switch(text: str) -> bool:
+    return {"on": True, "yes": True, "true": True, "1": True, "off": False, "no": False, "false": False, "0": False}[
+        text.lower()
+    ]
+
+
+def _show_switch(value: bool) -> str:
+    return "on" if value else "off"
+
+
+def _prefixes(text: str) -> str:
+    if not re.fullmatch(r"[/.!,;:+~#-]{1,4}", text):
+        raise ValueError
+    return text
+
+
+def _quality(text: str) -> str:
+    if not re.fullmatch(r"best|audio|[1-9][0-9]{2,3}p?", text.lower()):
+        raise ValueError
+    return text.lower().removesuffix("p")
+
+
+def _chats(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.split(r"[,\s]+", text) if part)
+
+
+def _show_chats(chats: tuple[int, ...]) -> str:
+    return ", ".join(str(chat) for chat in chats) or "none"
+
+
+def switch(key: str, default: bool, about: str) -> Setting[bool]:
+    """A setting that is on or off."""
+    return Setting(key, default, _switch, "on or off", about, _show_switch)
+
+
+PREFIX = Setting("prefix", "/.", _prefixes, "one to four of / . ! , ; : + ~ # -", "what a command starts with")
+BARE_LINKS = switch("bare-links", True, "take a lone link in Saved Messages as /dl")
+QUALITY = Setting("quality", "best", _quality, "best, audio, or a height such as 720", "quality when -q is not given")
+DOCUMENTS = switch("documents", False, "post videos and audio as plain files")
+SILENT = switch("silent", False, "post without a notification")
+CHATS: Setting[tuple[int, ...]] = Setting(
+    "chats",
+    (),
+    _chats,
+    "chat ids such as -1001234567890, separated by commas",
+    "your channels and groups in which commands are obeyed too",
+    _show_chats,
+)
+
+ALL: dict[str, Setting[Any]] = {s.key: s for s in (PREFIX, BARE_LINKS, QUALITY, DOCUMENTS, SILENT, CHATS)}
+
+
+def find(key: str) -> Setting[Any]:
+    """The setting named ``key``. Raises UserError that names the nearest one."""
+    if key in ALL:
+        return ALL[key]
+    near = get_close_matches(key, ALL, n=1)
+    hint = f"Did you mean {near[0]}?" if near else "See them all: /settings"
+    raise UserError(f"There is no setting “{key}”. {hint}")
+
+
+class Settings:
+    """The settings in force: what is stored, else the defaults."""
+
+    def __init__(self, stored: StoredSettings) -> None:
+        self._stored = stored
+        self._values: dict[str, Any] = {}
+
+    async def load(self) -> None:
+        """Read what is stored; a value that no longer fits its setting is passed over, and the default holds."""
+        for key, text in (await self._stored.all()).items():
+            setting = ALL.get(key)
+            if setting is not None:
+                self._values[key] = _parse(setting, text, fallback=setting.default)
+
+    def __getitem__(self, setting: Setting[T]) -> T:
+        value: T = self._values.get(setting.key, setting.default)
+        return value
+
+    def changed(self, setting: Setting[Any]) -> bool:
+        """Whether the setting differs from its default."""
+        return bool(self[setting] != setting.default)
+
+    async def set(self, key: str, text: str) -> Setting[Any]:
+        """Store a value and put it in force. Raises UserError for an unknown key or a value that does not fit."""
+        setting = find(key)
+        value = _parse(setting, text)
+        await self._stored.set(key, setting.show(value))
+        self._values[key] = value
+        return setting
+
+    async def unset(self, key: str) -> Setting[Any]:
+        """Return a setting to its default. Raises UserError for an unknown key."""
+        setting = find(key)
+        await self._stored.unset(key)
+        self._values.pop(key, None)
+        return setting
+
+
+_REQUIRED = object()
+
+
+def _parse(setting: Setting[T], text: str, *, fallback: Any = _REQUIRED) -> T:
+    try:
+        return setting.parse(text.strip())
+    except (ValueError, KeyError):
+        if fallback is _REQUIRED:
+            raise UserError(f"“{text}” does not fit {setting.key}: it takes {setting.form}.") from None
+        value: T = fallback
+        return value

@@ -1,0 +1,237 @@
+"""Shows the owner what the jobs do: one live message per chat, and each outcome in its command message."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+from aiolimiter import AsyncLimiter
+from markupsafe import Markup
+
+from medusa.errors import MedusaError, Transient
+from medusa.model import Job, JobState
+from medusa.scheduler import Live, Scheduler
+from medusa.storage.boards import Boards
+from medusa.storage.jobs import Jobs
+from medusa.telegram.messages import Messenger
+from medusa.words import VERBS, job_line, job_lines, progress_line
+
+log = structlog.get_logger()
+
+PRIVATE_PAUSE = 5.0
+CHANNEL_PAUSE = 10.0
+"""Seconds between two edits of a live message: the pace that Telegram allows for in private and elsewhere."""
+QUIET_FOR = 3600.0
+"""Seconds for which that pace is halved after a flood wait."""
+PATIENCE = 1.5
+"""Seconds that a job may run before it is worth a live message."""
+MOST_SHOWN = 8
+"""Jobs named one by one in a live message."""
+
+
+@dataclass(slots=True)
+class _Board:
+    """The live message of one chat."""
+
+    message_id: int | None = None
+    text: str = ""
+    touched: float = float("-inf")
+    gone: bool = False
+    """The owner deleted it: it stays away until the jobs at hand have ended."""
+    adopted: bool = False
+    """It is the owner's own /status message, which is not ours to delete."""
+
+
+@dataclass(slots=True)
+class _Speed:
+    """Bytes a second of one job's stage, smoothed over the samples."""
+
+    since: float
+    at: float
+    done: int
+    value: float | None = None
+
+    def sample(self, at: float, done: int) -> None:
+        if at - self.at < 0.3:
+            return
+        now = (done - self.done) / (at - self.at)
+        self.value = now if self.value is None else 0.6 * self.value + 0.4 * now
+        self.at, self.done = at, done
+
+
+class Status:
+    """Keeps the owner's messages in step with the jobs. ``home`` is the id of Saved Messages."""
+
+    def __init__(self, scheduler: Scheduler, jobs: Jobs, boards: Boards, messenger: Messenger, home: int) -> None:
+        self._scheduler = scheduler
+        self._jobs = jobs
+        self._stored = boards
+        self._messenger = messenger
+        self._home = home
+        self._boards: dict[int, _Board] = {}
+        self._speeds: dict[int, _Speed] = {}
+        self._flooded_at = float("-inf")
+        self._edits = AsyncLimiter(10, 30)
+        self._stirred = asyncio.Event()
+        """Set whenever an outcome was told or a live message went."""
+        self._due: asyncio.Queue[tuple[int, int]] = asyncio.Queue()
+
+    def changed(self, job: Job) -> None:
+        """Hear of a committed change; returns at once."""
+        if job.state.ended:
+            self.announce(job.chat_id, job.message_id)
+
+    def announce(self, chat_id: int, message_id: int) -> None:
+        """Have a command message rewritten to say where its jobs stand.
+
+        All such edits pass through one queue and read the jobs when their turn comes, so that an old state can never
+        overwrite a new one.
+        """
+        self._due.put_nowait((chat_id, message_id))
+
+    async def adopt(self, chat_id: int, message_id: int) -> None:
+        """Make the owner's /status message the chat's live one; a former live message goes."""
+        former = self._boards.get(chat_id)
+        if former is not None:
+            await self._remove(chat_id, former)
+        mine = [job for job in await self._jobs.live() if job.chat_id == chat_id]
+        if mine:
+            self._boards[chat_id] = _Board(message_id, adopted=True)
+            await self._show(chat_id, mine)
+        else:
+            await self._messenger.edit(chat_id, message_id, "Nothing is running here.")
+
+    async def run(self) -> None:
+        """Tell outcomes as they come and refresh the live messages, until cancelled."""
+        for chat_id, message_id in await self._stored.all():
+            self._boards[chat_id] = _Board(message_id)
+        for job in await self._jobs.untold():
+            self.announce(job.chat_id, job.message_id)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._tell_outcomes())
+            group.create_task(self._refresh_boards())
+
+    async def idle(self) -> None:
+        """Wait until every outcome has been told and no live message is left."""
+        while True:
+            self._stirred.clear()
+            if not self._boards and not await self._jobs.untold():
+                return
+            await self._stirred.wait()
+
+    async def _tell_outcomes(self) -> None:
+        while True:
+            chat_id, message_id = await self._due.get()
+            try:
+                await self._tell(chat_id, message_id)
+            except Transient as error:
+                self._due.put_nowait((chat_id, message_id))
+                await self._put_off(error)
+            except MedusaError as error:
+                await self._put_off(error)
+
+    async def _tell(self, chat_id: int, message_id: int) -> None:
+        """Write into a command message where its jobs stand; in a channel, full success just removes the message."""
+        family = await self._jobs.of_message(chat_id, message_id)
+        if chat_id != self._home and all(job.state is JobState.DONE for job in family):
+            await self._messenger.delete(chat_id, [message_id])
+        else:
+            async with self._edits:
+                await self._messenger.edit(chat_id, message_id, job_lines(family, time.time()))
+        await self._jobs.mark_told([job.id for job in family if job.state.ended])
+        self._stirred.set()
+
+    async def _refresh_boards(self) -> None:
+        while True:
+            await asyncio.sleep(0.5)
+            self._sample()
+            started = {live.job.chat_id for live in self._scheduler.live() if live.age > PATIENCE}
+            if not started and not self._boards:
+                continue
+            jobs = [job for job in await self._jobs.live() if job.state is not JobState.PAUSED]
+            for chat_id in started | set(self._boards):
+                try:
+                    await self._refresh(chat_id, [job for job in jobs if job.chat_id == chat_id])
+                except MedusaError as error:
+                    await self._put_off(error)
+
+    async def _put_off(self, error: MedusaError) -> None:
+        """Progress may neither fail nor delay work: whatever stands in its way, wait and go on."""
+        if error.fatal:
+            raise error
+        log.info("status.put_off", error=error.user_text)
+        self._flooded_at = time.monotonic()
+        await asyncio.sleep(error.retry_after or CHANNEL_PAUSE)
+
+    async def _refresh(self, chat_id: int, jobs: Sequence[Job]) -> None:
+        board = self._boards.get(chat_id)
+        if jobs:
+            board = self._boards.setdefault(chat_id, _Board())
+            if not board.gone and time.monotonic() - board.touched >= self._pause(chat_id):
+                await self._show(chat_id, jobs)
+        elif board is not None:
+            await self._remove(chat_id, board)
+            self._boards.pop(chat_id, None)
+            self._stirred.set()
+
+    def _pause(self, chat_id: int) -> float:
+        usual = PRIVATE_PAUSE if chat_id == self._home else CHANNEL_PAUSE
+        return usual * 2 if time.monotonic() - self._flooded_at < QUIET_FOR else usual
+
+    async def _show(self, chat_id: int, jobs: Sequence[Job]) -> None:
+        board, text = self._boards[chat_id], self._render(jobs)
+        if text == board.text:
+            return
+        board.touched = time.monotonic()
+        async with self._edits:
+            if board.message_id is None:
+                board.message_id = await self._messenger.say(chat_id, text)
+                await self._stored.put(chat_id, board.message_id)
+            elif not await self._messenger.edit(chat_id, board.message_id, text):
+                board.gone = True
+        board.text = text
+
+    async def _remove(self, chat_id: int, board: _Board) -> None:
+        """Take a live message away once it has nothing more to say."""
+        if board.message_id is None or board.gone:
+            return
+        if board.adopted:
+            await self._messenger.edit(chat_id, board.message_id, "All done here.")
+        else:
+            await self._messenger.delete(chat_id, [board.message_id])
+            await self._stored.forget(chat_id)
+
+    def _sample(self) -> None:
+        """Take a sample of each running stage for its speed."""
+        lives = self._scheduler.live()
+        for number in set(self._speeds) - {live.job.id for live in lives}:
+            del self._speeds[number]
+        for live in lives:
+            speed = self._speeds.get(live.job.id)
+            if speed is None or speed.since != live.since:
+                self._speeds[live.job.id] = _Speed(live.since, time.monotonic(), live.progress.done)
+            else:
+                speed.sample(time.monotonic(), live.progress.done)
+
+    def _render(self, jobs: Sequence[Job]) -> Markup:
+        lives = {live.job.id: live for live in self._scheduler.live()}
+        running = [job for job in jobs if job.id in lives]
+        others = [job for job in jobs if job.id not in lives]
+        blocks = [self._block(lives[job.id]) for job in running]
+        blocks += [job_line(job, time.time()) for job in others if job.state is JobState.WAITING]
+        queued = sum(job.state is JobState.QUEUED for job in others)
+        more = len(blocks) - MOST_SHOWN
+        if more > 0:
+            blocks = [*blocks[:MOST_SHOWN], Markup("and {} more under way").format(more)]
+        if queued:
+            blocks.append(Markup("{} queued").format(queued))
+        return Markup("\n\n").join(blocks)
+
+    def _block(self, live: Live) -> Markup:
+        speed = self._speeds.get(live.job.id)
+        head = Markup("<b>#{}</b> {} · {}").format(
+            live.job.id, VERBS[live.job.stage], live.job.title or live.job.order.link
+        )
+        line = progress_line(live.progress, speed.value if speed else None)
+        return Markup("{}\n{}").format(head, line) if line else head

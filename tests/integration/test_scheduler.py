@@ -1,0 +1,254 @@
+"""The scheduler over a real store: every change committed, every ending told, nothing lost."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from medusa.config import Slots
+from medusa.errors import Broken, Transient, UserError
+from medusa.model import Job, JobState, Order, Progress, Stage
+from medusa.scheduler import Run, Scheduler, backoff
+from medusa.storage import Store, open_store
+from medusa.storage.jobs import Jobs
+
+SLOTS = Slots(fetch=2, process=1, upload=1)
+HERE = (1, 10)
+
+
+@asynccontextmanager
+async def scheduling(
+    store: Store, tmp_path: Path, work: Callable[[Run], object], slots: Slots = SLOTS
+) -> AsyncIterator[tuple[Scheduler, list[Job]]]:
+    scheduler = Scheduler(Jobs(store), work, slots, tmp_path / "work")  # type: ignore[arg-type]
+    told: list[Job] = []
+    scheduler.told.append(told.append)
+    task = asyncio.create_task(scheduler.run())
+    try:
+        yield scheduler, told
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    async with open_store(tmp_path / "sessions") as store:
+        yield store
+
+
+async def test_a_job_goes_through_its_stages_and_is_done(store: Store, tmp_path: Path) -> None:
+    async def work(run: Run) -> None:
+        for stage in Stage:
+            async with run.stage(stage):
+                run.report(Progress(1, 2))
+        (run.workdir / "file").write_text("x")
+
+    async with scheduling(store, tmp_path, work) as (scheduler, told):
+        [job] = await scheduler.submit([Order("https://a.b")], *HERE)
+        await scheduler.idle()
+    assert [one.stage for one in told if one.state is JobState.RUNNING][1:] == list(Stage)[1:]
+    ended = await Jobs(store).get(job.id)
+    assert ended is not None
+    assert (ended.state, ended.told) == (JobState.DONE, False)
+    assert told[-1] == ended
+    assert not (tmp_path / "work" / str(job.id)).exists()
+
+
+async def test_every_change_is_committed_before_it_is_told(store: Store, tmp_path: Path) -> None:
+    async def work(run: Run) -> None:
+        async with run.stage(Stage.FETCH):
+            pass
+
+    async with scheduling(store, tmp_path, work) as (scheduler, _):
+        commits = [store.commits]
+        scheduler.told.append(lambda _: commits.append(store.commits))
+        await scheduler.submit([Order("https://a.b")], *HERE)
+        await scheduler.idle()
+    assert len(commits) >= 4
+    assert commits == sorted(set(commits))
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (UserError("That link is private."), "That link is private."),
+        (Broken("The source answers nonsense."), "The source answers nonsense."),
+        (KeyError("x"), "Something went wrong inside Medusa"),
+    ],
+)
+async def test_what_cannot_be_mended_fails_at_once(store: Store, tmp_path: Path, error: Exception, words: str) -> None:
+    async def work(_: Run) -> None:
+        raise error
+
+    async with scheduling(store, tmp_path, work) as (scheduler, _):
+        [job] = await scheduler.submit([Order("https://a.b")], *HERE)
+        await scheduler.idle()
+    ended = await Jobs(store).get(job.id)
+    assert ended is not None
+    assert ended.state is JobState.FAILED
+    assert ended.reason.startswith(words)
+
+
+async def test_what_passes_is_tried_again_and_again_but_not_for_ever(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("medusa.scheduler.backoff", lambda *_: 0.01)
+    seen: list[int] = []
+
+    async def work(run: Run) -> None:
+        seen.append(run.job.attempts)
+        raise Transient("Busy.", tries=3)
+
+    async with scheduling(store, tmp_path, work) as (scheduler, told):
+        await scheduler.submit([Order("https://a.b")], *HERE)
+        await scheduler.idle()
+    assert seen == [0, 1, 2]
+    assert [job.state for job in told if job.state is not JobState.RUNNING] == [
+        JobState.WAITING,
+        JobState.WAITING,
+        JobState.FAILED,
+    ]
+
+
+async def test_reaching_a_later_stage_starts_the_tries_anew(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("medusa.scheduler.backoff", lambda *_: 0.01)
+    stages = iter([Stage.FETCH, Stage.UPLOAD, Stage.UPLOAD])
+    seen: list[tuple[Stage, int]] = []
+
+    async def work(run: Run) -> None:
+        async with run.stage(next(stages)):
+            seen.append((run.job.stage, run.job.attempts))
+            if len(seen) < 3:
+                raise Transient("Busy.", tries=9)
+
+    async with scheduling(store, tmp_path, work) as (scheduler, _):
+        await scheduler.submit([Order("https://a.b")], *HERE)
+        await scheduler.idle()
+    assert seen == [(Stage.FETCH, 0), (Stage.UPLOAD, 0), (Stage.UPLOAD, 1)]
+
+
+async def test_cancelling_a_running_job_removes_its_folder(store: Store, tmp_path: Path) -> None:
+    started = asyncio.Event()
+
+    async def work(run: Run) -> None:
+        (run.workdir / "part").write_text("x")
+        started.set()
+        await asyncio.Event().wait()
+
+    async with scheduling(store, tmp_path, work) as (scheduler, _):
+        [job] = await scheduler.submit([Order("https://a.b")], *HERE)
+        await started.wait()
+        assert (await scheduler.cancel(job.id)).state is JobState.CANCELLED
+        assert not (tmp_path / "work" / str(job.id)).exists()
+        with pytest.raises(UserError, match="already ended: cancelled"):
+            await scheduler.cancel(job.id)
+        with pytest.raises(UserError, match="no job #99"):
+            await scheduler.cancel(99)
+
+
+async def test_a_job_that_finishes_while_it_is_cancelled_is_done(store: Store, tmp_path: Path) -> None:
+    started = asyncio.Event()
+
+    async def work(run: Run) -> None:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return
+
+    async with scheduling(store, tmp_path, work) as (scheduler, _):
+        [job] = await scheduler.submit([Order("https://a.b")], *HERE)
+        await started.wait()
+        assert (await scheduler.cancel(job.id)).state is JobState.DONE
+
+
+async def test_a_shutdown_leaves_the_job_for_the_next_start(store: Store, tmp_path: Path) -> None:
+    started = asyncio.Event()
+    again: list[tuple[Stage, bool]] = []
+
+    async def hang(run: Run) -> None:
+        async with run.stage(Stage.FETCH):
+            (run.workdir / "part").write_text("x")
+            started.set()
+            await asyncio.Event().wait()
+
+    async def go_on(run: Run) -> None:
+        again.append((run.job.stage, (run.workdir / "part").exists()))
+
+    async with scheduling(store, tmp_path, hang) as (scheduler, _):
+        await scheduler.submit([Order("https://a.b")], *HERE)
+        await started.wait()
+    orphan = tmp_path / "work" / "999"
+    orphan.mkdir()
+    async with scheduling(store, tmp_path, go_on) as (scheduler, _):
+        await scheduler.idle()
+    assert again == [(Stage.FETCH, True)]
+    assert not orphan.exists()
+
+
+async def test_the_same_message_gives_the_same_jobs(store: Store, tmp_path: Path) -> None:
+    async def work(_: Run) -> None:
+        return
+
+    async with scheduling(store, tmp_path, work) as (scheduler, _):
+        first = await scheduler.submit([Order("https://a.b"), Order("https://c.d")], *HERE)
+        second = await scheduler.submit([Order("https://a.b"), Order("https://c.d")], *HERE)
+    assert [job.id for job in first] == [job.id for job in second]
+
+
+async def test_slots_bound_each_stage_and_one_stage_never_blocks_another(store: Store, tmp_path: Path) -> None:
+    now = dict.fromkeys(Stage, 0)
+    most = dict.fromkeys(Stage, 0)
+    together: list[bool] = []
+
+    async def work(run: Run) -> None:
+        for stage in (Stage.FETCH, Stage.UPLOAD):
+            async with run.stage(stage):
+                now[stage] += 1
+                most[stage] = max(most[stage], now[stage])
+                await asyncio.sleep(0.02)
+                together.append(bool(now[Stage.FETCH] and now[Stage.UPLOAD]))
+                now[stage] -= 1
+
+    async with scheduling(store, tmp_path, work) as (scheduler, _):
+        await scheduler.submit([Order(f"https://a.b/{n}") for n in range(8)], *HERE)
+        await scheduler.idle()
+    assert most[Stage.FETCH] == SLOTS.fetch
+    assert most[Stage.UPLOAD] == SLOTS.upload
+    assert any(together)
+
+
+async def test_a_waiting_job_goes_on_when_its_time_has_come(store: Store, tmp_path: Path) -> None:
+    jobs = Jobs(store)
+    ran = asyncio.Event()
+
+    async def work(_: Run) -> None:
+        ran.set()
+
+    [job] = await jobs.add([Order("https://a.b")], *HERE, now=0.0)
+    clock = [1000.0]
+    await jobs.save(replace(job, state=JobState.WAITING, not_before=2000.0, reason="Busy."))
+    scheduler = Scheduler(jobs, work, SLOTS, tmp_path / "work", now=lambda: clock[0])
+    task = asyncio.create_task(scheduler.run())
+    try:
+        await asyncio.sleep(0.1)
+        assert not ran.is_set()
+        clock[0] = 2000.0
+        await scheduler.submit([], 1, 11)
+        await ran.wait()
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+@pytest.mark.parametrize(("attempts", "asked"), [(1, 0.0), (3, 5.0), (5, 86400.0), (50, 1.0)])
+def test_backoff_obeys_the_server_and_stays_bounded(attempts: int, asked: float) -> None:
+    pause = backoff(attempts, asked)
+    assert pause >= asked
+    assert pause <= max(asked, 600.0) * 1.2
