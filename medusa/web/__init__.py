@@ -1,0 +1,1 @@
+"""What Medusa shows in a browser."""

@@ -1,0 +1,38 @@
+"""What many tests stand on: the samples, and the whole of Medusa against its embedded Telegram."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from medusa.config import Config, load
+from medusa.demo.samples import Samples, make_samples
+from medusa.demo.stage import Stage, open_stage
+from medusa.tools import find_ffmpeg
+
+
+@pytest.fixture(scope="session")
+def samples_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for the samples of a whole test run."""
+    return tmp_path_factory.mktemp("samples")
+
+
+@pytest.fixture
+async def samples(samples_folder: Path) -> Samples:
+    """The demo's samples, made by ffmpeg when first asked for."""
+    ffmpeg = find_ffmpeg()
+    assert ffmpeg is not None, "The tests need ffmpeg: python3 run.py test installs one where the machine has none."
+    return await make_samples(samples_folder, ffmpeg)
+
+
+@pytest.fixture
+def config() -> Config:
+    """A configuration of nothing but defaults, whatever the environment says."""
+    return load({}, Path("/nonexistent/.env"))
+
+
+@pytest.fixture
+async def stage(config: Config, tmp_path: Path, samples: Samples, samples_folder: Path) -> AsyncIterator[Stage]:
+    """Medusa at work, composed as always, with the embedded Telegram, the media server and the owner's phone."""
+    async with open_stage(config, tmp_path / "stage", samples_folder) as stage:
+        yield stage

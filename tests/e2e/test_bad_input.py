@@ -1,0 +1,203 @@
+"""What goes wrong ends in one clear line to the owner, with the work folder gone and the process alive."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from medusa.demo.lines import Line
+from medusa.demo.mediaserver import HOSTILE_NAMES
+from medusa.demo.script import play
+from medusa.demo.stage import Stage
+from medusa.telegram.messages import units
+from medusa.telegram.parts import PART_SIZE
+from medusa.telegram.phone import Message
+
+
+async def send(stage: Stage, *texts: str, seconds: float = 100) -> list[Message]:
+    async with asyncio.timeout(seconds):
+        await play(stage, [Line(text=text) for text in texts])
+    return await stage.owner.history(stage.owner.user_id)
+
+
+async def assert_well(stage: Stage) -> None:
+    """The work folder is empty and the next command is obeyed."""
+    assert not list(stage.app.config.work.iterdir())
+    assert "Telethon" in (await send(stage, "/version"))[-1].text
+
+
+async def refused(stage: Stage, command: str) -> str:
+    """Send a command that must fail; returns the owner's line about it."""
+    messages = await send(stage, command)
+    assert not [message for message in messages if message.file]
+    [told] = [message.text for message in messages if message.text.startswith("✗")]
+    assert "Traceback" not in told
+    assert len(told.splitlines()) <= 3
+    await assert_well(stage)
+    return told
+
+
+@pytest.mark.parametrize(
+    ("link", "words"),
+    [
+        ("sample:dead", "dead"),
+        ("sample:empty.mp4", "empty"),
+        ("sample:page", "page"),
+        ("sample:huge", "too big"),
+        ("http://127.0.0.1:9/x.mp4", "private"),
+        ("http://[::1]/x.mp4", "private"),
+        ("http://169.254.169.254/latest/meta-data", "private"),
+        ("http://localhost/x", "private"),
+        ("http://10.0.0.1/x.m3u8", "private"),
+        ("sample:redirect?to=http://127.0.0.1:9/x", "private"),
+    ],
+)
+async def test_a_link_that_cannot_be_fetched(stage: Stage, link: str, words: str) -> None:
+    assert words in await refused(stage, f"/dl {link}")
+
+
+@pytest.mark.parametrize("name", sorted(HOSTILE_NAMES))
+async def test_hostile_names_become_harmless(stage: Stage, name: str) -> None:
+    messages = await send(stage, f"/dl sample:name/{name}")
+    [posted] = [message for message in messages if message.file]
+    assert posted.file is not None
+    assert len(posted.file.name.encode()) <= 255
+    assert posted.file.name.endswith(".mp4")
+    assert not set(posted.file.name) & set("/\\\u202e\u200b\t\x7f\n")
+    assert not posted.file.name.startswith(".")
+    for text in (message.text for message in messages):
+        assert not set(text) & set("\u202e\x7f")
+    await assert_well(stage)
+
+
+async def test_a_long_caption_goes_on_in_a_reply(stage: Stage) -> None:
+    caption = "😀wörter " * 440
+    messages = await send(stage, f'/dl sample:notes.pdf -c "{caption}"')
+    [posted] = [message for message in messages if message.file]
+    assert units(posted.text) <= 1024
+    assert posted.text.endswith("…")
+    [rest] = [message for message in messages if message.reply_to == posted.id]
+    assert rest.text.strip() == caption.strip()
+
+
+async def test_a_caption_that_reads_like_a_command_is_not_obeyed(stage: Stage) -> None:
+    messages = await send(stage, '/dl sample:notes.pdf -c "/cancel all"')
+    [posted] = [message for message in messages if message.file]
+    assert posted.text.endswith("/cancel all")
+    await stage.owner.send(0, posted.text)
+    assert "Telethon" in (await send(stage, "/version"))[-1].text
+
+
+async def test_a_truncated_video_is_posted_as_it_is_or_refused_in_words(stage: Stage) -> None:
+    messages = await send(stage, "/dl sample:truncated.mp4")
+    assert messages[0].text[0] in "✓✗"
+    await assert_well(stage)
+
+
+async def test_a_file_over_the_limit_of_the_account(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline = stage.app.pipeline
+    monkeypatch.setattr(pipeline, "tools", replace(pipeline.tools, upload_limit=4 * PART_SIZE))
+    assert "too big" in await refused(stage, "/dl sample:archive.bin")
+
+
+async def test_without_ffmpeg_a_video_is_posted_as_a_file(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline = stage.app.pipeline
+    monkeypatch.setattr(pipeline, "tools", replace(pipeline.tools, ffmpeg=None))
+    messages = await send(stage, "/dl sample:clip.mp4")
+    [posted] = [message for message in messages if message.file]
+    assert posted.file is not None
+    assert posted.file.name == "clip.mp4"
+    await assert_well(stage)
+
+
+async def test_the_owner_deletes_the_live_message(stage: Stage) -> None:
+    link = stage.media.link("slow/clip.mp4?rate=150000")
+    command = await stage.owner.send(0, f"/dl {link}")
+    async with asyncio.timeout(60):
+        while not (live := [m for m in await stage.owner.history(0) if "fetching" in m.text and m.id != command]):
+            await asyncio.sleep(0.1)
+        await stage.owner.delete(0, live[0].id)
+    messages = await send(stage)
+    assert [message for message in messages if message.file]
+    assert not [message for message in messages if "fetching" in message.text]
+    await assert_well(stage)
+
+
+async def test_progress_is_shown_live_and_taken_away_at_the_end(stage: Stage) -> None:
+    texts: set[str] = set()
+
+    async def watch() -> None:
+        with stage.owner.changes() as changes:
+            async for change in changes:
+                if change.message and "fetching" in change.message.text:
+                    texts.add(change.message.text)
+
+    watcher = asyncio.create_task(watch())
+    messages = await send(stage, f"/dl {stage.media.link('slow/clip.mp4?rate=90000')}")
+    watcher.cancel()
+    await asyncio.wait({watcher})
+    assert len(texts) >= 2
+    assert any("%" in text and "/s" in text and "left" in text for text in texts)
+    assert [message.text[0] for message in messages] == ["✓", "c"]
+
+
+async def test_telegram_is_gone_in_mid_upload(stage: Stage) -> None:
+    faults = stage.telegram.faults
+    faults.delay("upload.saveBigFilePart", 0.2)
+    await stage.owner.send(0, f"/dl {stage.media.link('archive.bin')}")
+    async with asyncio.timeout(60):
+        while stage.telegram.payload < 2 * PART_SIZE:
+            await asyncio.sleep(0.02)
+    faults.clear()
+    faults.refuse_connections()
+    faults.drop_connections()
+    await asyncio.sleep(3)
+    faults.refuse_connections(False)
+    messages = await send(stage)
+    assert len([message for message in messages if message.file]) == 1
+    await assert_well(stage)
+
+
+@pytest.mark.parametrize(
+    ("method", "error"),
+    [
+        ("upload.saveBigFilePart", "FLOOD_WAIT_2"),
+        ("upload.saveBigFilePart", "FLOOD_PREMIUM_WAIT_2"),
+        ("upload.saveBigFilePart", "INTERNAL"),
+        ("messages.uploadMedia", "FILE_PART_3_MISSING"),
+        ("messages.sendMedia", "FILE_REFERENCE_EXPIRED"),
+        ("messages.sendMedia", "FLOOD_WAIT_2"),
+        ("messages.editMessage", "FLOOD_WAIT_2"),
+    ],
+)
+async def test_what_telegram_throws_in_the_way_is_overcome(stage: Stage, method: str, error: str) -> None:
+    fault = stage.telegram.faults.fail(method, error, code=500 if error == "INTERNAL" else None)
+    messages = await send(stage, "/dl sample:archive.bin")
+    assert fault.hits == 1
+    assert len([message for message in messages if message.file]) == 1
+    assert messages[0].text.startswith("✓")
+    await assert_well(stage)
+
+
+async def test_lost_parts_are_sent_again(stage: Stage) -> None:
+    lost = asyncio.Event()
+
+    def lose(request: object) -> bool:
+        if not lost.is_set():
+            lost.set()
+            stage.telegram.faults.forget_parts(request.media.file.id, [0, 5])  # type: ignore[attr-defined]
+        return False
+
+    stage.telegram.faults.fail("messages.uploadMedia", "NEVER", when=lose)
+    messages = await send(stage, "/dl sample:archive.bin")
+    assert lost.is_set()
+    assert messages[0].text.startswith("✓")
+
+
+async def test_a_chat_that_may_not_be_written_to(stage: Stage) -> None:
+    channel = await stage.channel("Films")
+    stage.telegram.faults.fail("messages.sendMedia", "CHAT_WRITE_FORBIDDEN", code=403, times=None)
+    async with asyncio.timeout(60):
+        await play(stage, [Line(text="/dl sample:notes.pdf", chat="Films")])
+    texts = [message.text for message in await stage.owner.history(channel)]
+    assert any("may not write" in text for text in texts)

@@ -1,0 +1,50 @@
+"""The demo in a real browser: click a sample, and the file comes back and plays."""
+
+import pytest
+from playwright.async_api import expect
+
+from medusa.commands import Command
+from medusa.demo.show import suggestions
+from medusa.demo.stage import Stage
+from medusa.discover import plugins
+from medusa.web.chat import serve_chat
+from tests.browser import DESKTOP, PHONE, open_page, plays
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")])
+async def test_a_click_brings_a_video_that_plays(stage: Stage, size: tuple[int, int], scheme: str) -> None:
+    await stage.channel("My channel")
+    async with serve_chat(stage.owner, suggestions(stage.media)) as url, open_page(url, size, scheme=scheme) as page:
+        await page.get_by_role("button", name="Try it with a sample video").click()
+        assert await plays(page, "video") == (640, 360)
+        assert await page.get_attribute("video", "poster") is not None
+        await expect(page.locator(".message").first).to_contain_text("clip.mp4")
+        await page.click("#samples-button")
+        await page.get_by_role("button", name="Phone video").click()
+        await page.wait_for_selector(".message:nth-of-type(5) video")
+        assert await plays(page, ".message:nth-of-type(5) video") == (360, 640)
+        await page.fill("#text", f"/dl {stage.media.link('dead')}")
+        await page.press("#text", "Enter")
+        await expect(page.locator(".message").last).to_contain_text("404")
+        assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+async def test_a_song_can_be_heard_and_a_document_be_saved(stage: Stage) -> None:
+    async with serve_chat(stage.owner, suggestions(stage.media)) as url, open_page(url, DESKTOP) as page:
+        await page.fill("#text", stage.media.link("song.mp3"))
+        await page.press("#text", "Enter")
+        await plays(page, "audio")
+        await expect(page.locator(".song")).to_contain_text("The Sine Waves")
+        await page.fill("#text", f"/dl {stage.media.link('notes.pdf')}")
+        await page.press("#text", "Enter")
+        async with page.expect_download() as download:
+            await page.locator("a.document").click()
+        saved = await (await download.value).path()
+        assert saved.read_bytes().startswith(b"%PDF-1.4")
+
+
+async def test_every_suggestion_names_a_command_that_medusa_knows(stage: Stage) -> None:
+    known = {command.name for command in plugins("medusa.commands", "COMMAND", Command).values()}
+    for suggestion in suggestions(stage.media):
+        first = suggestion.command.split()[0]
+        assert first.startswith("http://") or first.removeprefix("/") in known, suggestion

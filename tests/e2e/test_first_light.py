@@ -1,0 +1,225 @@
+"""A link sent to oneself comes back as a file: each kind of sample, end to end through the embedded Telegram."""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from medusa import process
+from medusa.demo.lines import Line
+from medusa.demo.samples import Samples
+from medusa.demo.script import play
+from medusa.demo.stage import Stage
+from medusa.loopback import StoredFile
+from medusa.model import JobState
+from medusa.telegram.phone import Message
+from medusa.tools import find_ffmpeg
+
+
+async def send(stage: Stage, *texts: str, seconds: float = 90) -> list[Message]:
+    """Send texts to Saved Messages, wait until all is settled, and return what stands there."""
+    async with asyncio.timeout(seconds):
+        await play(stage, [Line(text=text) for text in texts])
+    return await stage.owner.history(stage.owner.user_id)
+
+
+async def packets(ffmpeg: Path, file: Path) -> list[str]:
+    """The hash of each packet in a media file, by stream kind; equal lists mean equal streams.
+
+    MP4 marks an encoder's priming packet by an edit list, which would hide it here.
+    """
+    lines = []
+    hidden = ["-ignore_editlist", "1"] if file.suffix == ".mp4" else []
+    for kind in ("v", "a"):
+        arguments = [*hidden, "-i", f"file:{file}", "-map", f"0:{kind}:0", "-c", "copy", "-f", "framehash", "-"]
+        done = await process.run([str(ffmpeg), "-v", "error", "-nostdin", *arguments], cwd=file.parent, timeout=60)
+        assert done.code == 0, done.err
+        lines += [line.split(",")[5] for line in done.out.decode().splitlines() if not line.startswith("#")]
+    return lines
+
+
+def post(messages: Sequence[Message]) -> Message:
+    """The only message with a file."""
+    [found] = [message for message in messages if message.file]
+    return found
+
+
+def stored(stage: Stage) -> StoredFile:
+    """The posted document as the server holds it."""
+    [found] = [stage.telegram.file_of(m) for m in stage.telegram.messages() if getattr(m, "media", None)]
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("clip.mp4", (640, 360)),
+        ("streamable.mp4", (640, 360)),
+        ("phone.mp4", (360, 640)),
+        ("film.mkv", (640, 360)),
+    ],
+)
+async def test_a_video_comes_back_streamable_with_equal_streams(
+    stage: Stage, samples: Samples, tmp_path: Path, name: str, size: tuple[int, int]
+) -> None:
+    messages = await send(stage, f"/dl sample:{name}")
+    file = post(messages).file
+    assert file is not None
+    assert (file.width, file.height) == size
+    assert file.kind == "video"
+    assert file.mime == "video/mp4"
+    assert file.streamable
+    assert file.thumb
+    assert file.duration == pytest.approx(6.0, abs=0.3)
+    copy = tmp_path / "copy.mp4"
+    copy.write_bytes(stored(stage).read())
+    assert copy.read_bytes().index(b"moov") < copy.read_bytes().index(b"mdat")
+    ffmpeg = find_ffmpeg()
+    assert ffmpeg is not None
+    assert await packets(ffmpeg, copy) == await packets(ffmpeg, samples.path(name))
+
+
+@pytest.mark.parametrize("name", ["streamable.mp4", "song.mp3", "notes.pdf", "archive.bin"])
+async def test_a_file_that_is_right_as_it_is_comes_back_byte_for_byte(
+    stage: Stage, samples: Samples, name: str
+) -> None:
+    messages = await send(stage, f"/dl sample:{name}")
+    assert post(messages).file is not None
+    assert stored(stage).sha256 == hashlib.sha256(samples.path(name).read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("name", ["hls/index.m3u8", "hls-aes/index.m3u8", "dash/manifest.mpd", "watch.html"])
+async def test_what_yt_dlp_fetches_comes_back_as_a_streamable_video(stage: Stage, name: str) -> None:
+    file = post(await send(stage, f"/dl sample:{name}")).file
+    assert file is not None
+    assert (file.kind, file.width, file.height, file.streamable, file.thumb) == ("video", 640, 360, True, True)
+    assert file.duration == pytest.approx(6.0, abs=0.3)
+
+
+async def test_a_song_says_its_title_and_artist(stage: Stage) -> None:
+    file = post(await send(stage, "/dl sample:song.mp3")).file
+    assert file is not None
+    assert file.kind == "audio"
+    assert file.title
+    assert file.performer
+    assert file.thumb
+
+
+async def test_audio_alone(stage: Stage) -> None:
+    file = post(await send(stage, "/dl sample:hls/index.m3u8 -q audio")).file
+    assert file is not None
+    assert file.kind == "audio"
+
+
+async def test_the_command_message_tells_the_outcome_and_the_post_answers_it(stage: Stage) -> None:
+    messages = await send(stage, "/dl sample:notes.pdf")
+    assert [bool(message.file) for message in messages] == [False, True]
+    assert messages[0].text.startswith("✓ #1 notes.pdf")
+    assert messages[1].reply_to == messages[0].id
+
+
+async def test_a_bare_link_is_a_command(stage: Stage) -> None:
+    messages = await send(stage, "sample:notes.pdf", "no command at all")
+    assert post(messages).file is not None
+    assert messages[1].text == "no command at all"
+
+
+async def test_options_shape_the_post(stage: Stage) -> None:
+    words = '/dl sample:streamable.mp4 -n "My film" -c "Look: <b>this</b>" --spoiler'
+    message = post(await send(stage, words))
+    assert message.file is not None
+    assert message.file.name == "My film.mp4"
+    assert message.file.spoiler
+    assert message.text == "Look: <b>this</b>"
+
+
+async def test_a_video_as_a_document_stays_as_it_is(stage: Stage, samples: Samples) -> None:
+    file = post(await send(stage, "/dl sample:clip.mp4 --doc")).file
+    assert file is not None
+    assert file.kind == "file"
+    assert stored(stage).sha256 == hashlib.sha256(samples.path("clip.mp4").read_bytes()).hexdigest()
+
+
+async def test_several_links_in_one_command_share_its_message(stage: Stage) -> None:
+    messages = await send(stage, "/dl sample:notes.pdf sample:dead sample:song.mp3")
+    assert [line[0] for line in messages[0].text.splitlines() if line[0] in "✓✗"] == ["✓", "✗", "✓"]
+    assert sum(bool(message.file) for message in messages) == 2
+
+
+async def test_two_commands_in_one_second_both_run(stage: Stage) -> None:
+    messages = await send(stage, "/dl sample:notes.pdf", "/dl sample:song.mp3")
+    assert sum(bool(message.file) for message in messages) == 2
+
+
+async def test_a_command_in_a_registered_channel_posts_there_and_vanishes(stage: Stage) -> None:
+    channel = await stage.channel("Films")
+    async with asyncio.timeout(60):
+        await play(stage, [Line(text="/dl sample:streamable.mp4", chat="Films")])
+    messages = await stage.owner.history(channel)
+    assert post(messages).file is not None
+    assert not [message for message in messages if message.text.startswith(("/dl", "✓"))]
+    assert not [message for message in await stage.owner.history(stage.owner.user_id) if message.file]
+
+
+async def test_nobody_but_the_owner_is_obeyed(stage: Stage) -> None:
+    async with asyncio.timeout(60):
+        await play(stage, [Line(text="/dl sample:notes.pdf", sender="Mallory"), Line(text="/version")])
+    assert await stage.app.jobs.recent(10) == []
+
+
+async def test_settings_change_what_happens_and_can_be_taken_back(stage: Stage) -> None:
+    messages = await send(stage, "/set documents on", "/dl sample:streamable.mp4", "/unset documents", "/set bogus 1")
+    file = post(messages).file
+    assert file is not None
+    assert file.kind == "file"
+    assert [message.text for message in messages if not message.file and not message.text.startswith("✓")] == [
+        "documents is now on.",
+        "documents is off again.",
+        "There is no setting “bogus”. See them all: /settings",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("/dl", "Which link?"),
+        ("/dl ftp://a.b/c", "ftp: links can't be fetched"),
+        ("/dl nonsense", "“nonsense” is no link"),
+        ("/dl https://a.b --qality 3", "Did you mean --quality?"),
+        ("/dl https://a.b -q huge", "-q takes best, audio, or a height"),
+        ("/dwl https://a.b", "Did you mean /dl?"),
+        ("/job", "Which job?"),
+        ("/job 99", "There is no job #99."),
+        ("/cancel 99", "There is no job #99."),
+        ("/cancel x", "“x” is no job number"),
+        ("/cancel all", "There is nothing to cancel."),
+        ("/set", "Which setting"),
+        ("/set quality huge", "“huge” does not fit quality"),
+        ("/status", "Nothing is running here."),
+        ("/help dl", "--spoiler"),
+        ("/dl --help", "--spoiler"),
+        ("/help bogus", "There is no command bogus"),
+        ("/version", "Telethon"),
+        (".version", "Telethon"),
+    ],
+)
+async def test_answers_take_the_place_of_the_command(stage: Stage, text: str, answer: str) -> None:
+    [message] = await send(stage, text)
+    assert answer in message.text
+    assert message.edited
+
+
+async def test_a_job_can_be_cancelled_in_mid_fetch(stage: Stage) -> None:
+    await stage.owner.send(0, f"/dl {stage.media.link('slow/clip.mp4?rate=50000')}")
+    async with asyncio.timeout(30):
+        while not any(live.progress.done for live in stage.app.scheduler.live()):
+            await asyncio.sleep(0.05)
+    messages = await send(stage, "/cancel 1")
+    assert messages[0].text.startswith("– #1 cancelled")
+    assert "Job #1 is cancelled." in [message.text for message in messages]
+    [job] = await stage.app.jobs.recent(1)
+    assert job.state is JobState.CANCELLED
+    assert not list((stage.app.config.work).iterdir())
