@@ -180,8 +180,11 @@ def _media_entry(job: Job, document: Document, random_id: int) -> Entry:
 
 
 def _title(file: LocalFile) -> str:
-    """What to call the file: its own title, else its name, of which a video or song shows only the stem."""
-    return display_name(file.title or (Path(file.name).stem if file.media else file.name))
+    """What to call the file: the title its source gave, a song's own, else its name, of which media show the stem."""
+    if file.title is None and file.media is not None:
+        song = file.media.video_codec is None and file.media.title
+        return display_name(song or Path(file.name).stem)
+    return display_name(file.title or file.name)
 
 
 def _caption(job: Job) -> str:

@@ -3,6 +3,7 @@
 import re
 import shutil
 import sysconfig
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -42,18 +43,15 @@ class Tools:
 
 
 def find_ffmpeg() -> Path | None:
-    """Find the system's ffmpeg on PATH, else the one that imageio-ffmpeg brings, else None.
+    """Find the ffmpeg that imageio-ffmpeg brings, else the system's on PATH, else None.
 
-    The latter comes without ffprobe, so nothing may rely on that.
+    The former is installed only where the system's would not do. It has no ffprobe: nothing may rely on one.
     """
-    if system := shutil.which("ffmpeg"):
-        return Path(system)
-    if find_spec("imageio_ffmpeg") is None:
-        return None
-    try:
-        return Path(import_module("imageio_ffmpeg").get_ffmpeg_exe())
-    except RuntimeError:
-        return None
+    if find_spec("imageio_ffmpeg") is not None:
+        with suppress(RuntimeError):
+            return Path(import_module("imageio_ffmpeg").get_ffmpeg_exe())
+    system = shutil.which("ffmpeg")
+    return Path(system) if system else None
 
 
 def find_javascript() -> str | None:

@@ -31,6 +31,8 @@ class Router:
         self._desk = desk
         self._handled = handled
         self._messenger = messenger
+        self.refused = 0
+        """Commands so far that were answered with a refusal."""
         self._names = {name: command for command in desk.commands.values() for name in (command.name, *command.aliases)}
 
     async def run(self) -> None:
@@ -66,6 +68,7 @@ class Router:
         except MedusaError as error:
             if error.fatal:
                 raise
+            self.refused += 1
             log.info("command.refused", error=error.user_text)
             return error.user_text
         except Exception:

@@ -81,7 +81,7 @@ async def _play(options: argparse.Namespace, config: Config, lines: Sequence[Lin
                     await play(stage, lines)
                     done = await all_done(stage)
             if not done:
-                sys.stderr.write("Not every job is done.\n")
+                sys.stderr.write("Not everything was done.\n")
             async for entry in transcript(stage.owner, options.save):
                 sys.stdout.write((json.dumps(entry) if options.json else _plain(entry)) + "\n")
             sys.stdout.flush()

@@ -52,8 +52,10 @@ async def _quiet(phone: Phone) -> bool:
 
 
 async def all_done(stage: Stage) -> bool:
-    """Whether every job so far is done."""
-    return all(job.state is JobState.DONE for job in await stage.app.jobs.recent(_LOOKS))
+    """Whether no command was refused and every job so far is done."""
+    return not stage.app.router.refused and all(
+        job.state is JobState.DONE for job in await stage.app.jobs.recent(_LOOKS)
+    )
 
 
 async def _send(stage: Stage, line: Line) -> list[Incoming]:

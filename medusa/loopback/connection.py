@@ -103,7 +103,10 @@ class Connection:
     async def _take(self, key: AuthKey, plain: bytes, requests: asyncio.TaskGroup) -> None:
         salt, session_id, msg_id, seq, length = struct.unpack_from("<qqqii", plain)
         session = self._world.sessions.open(key, session_id)
-        session.link = self
+        if session.link is not self:
+            # A client that comes with a new session on this socket has given up its former one.
+            self._world.sessions.detach(self)
+            session.link = self
         problem = _problem_of(msg_id)
         if problem:
             self._reply(session, types.BadMsgNotification(msg_id, seq, problem))

@@ -24,7 +24,10 @@ class Framing(Protocol):
         """The next packet's payload. Raises BrokenFrame, IncompleteReadError."""
 
     def frame(self, payload: bytes) -> tuple[bytes, ...]:
-        """What goes on the wire for a payload, in pieces."""
+        """What goes on the wire for a payload, in pieces.
+
+        None is empty: asyncio's ``writelines`` would hold on to an empty piece from Python 3.12 on, and spin.
+        """
 
     def error(self, code: int) -> bytes:
         """What goes on the wire for a transport error such as 404 or 429."""
@@ -102,7 +105,8 @@ class Intermediate:
     def frame(self, payload: bytes) -> tuple[bytes, ...]:
         """Length and payload."""
         padding = os.urandom(os.urandom(1)[0] % 16) if self._padded else b""
-        return struct.pack("<I", len(payload) + len(padding)), payload, padding
+        head = struct.pack("<I", len(payload) + len(padding))
+        return (head, payload, padding) if padding else (head, payload)
 
     def error(self, code: int) -> bytes:
         """The number as a packet of its own, never padded: clients know it by its length."""

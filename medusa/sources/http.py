@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from pathlib import Path
@@ -18,6 +19,8 @@ _PART = "download.part"
 _VERSION = "download.json"
 _WRITE = 1024 * 1024
 """Bytes that are gathered before they are written, and that a try must gain before another follows at once."""
+_WRITE_AFTER = 1.0
+"""Seconds after which also less is written, so that a slow server's progress is seen."""
 
 
 async def resolve(order: Order, workdir: Path, tools: Tools, report: Report) -> Plan | None:  # noqa: ARG001 - the seam
@@ -57,7 +60,7 @@ async def fetch(plan: Plan, order: Order, workdir: Path, tools: Tools, report: R
         (workdir / _VERSION).unlink(missing_ok=True)
     if order.name:
         name = safe_file_name(order.name, extension=ending)
-    return LocalFile(done, name, str(plan.details["mime"]), title=plan.title)
+    return LocalFile(done, name, str(plan.details["mime"]))
 
 
 async def _complete(plan: Plan, workdir: Path, tools: Tools, report: Report) -> None:
@@ -119,13 +122,15 @@ async def _append(answer: Answer, start: int, size: int | None, workdir: Path, t
 async def _gathered(answer: Answer) -> AsyncGenerator[bytes, None]:
     """Join the answer's chunks into larger blocks; what has arrived when the connection breaks is yielded, too."""
     block = bytearray()
+    written = time.monotonic()
     try:
         async with aclosing(answer.chunks()) as chunks:
             async for chunk in chunks:
                 block += chunk
-                if len(block) >= _WRITE:
+                if len(block) >= _WRITE or time.monotonic() - written >= _WRITE_AFTER:
                     yield bytes(block)
                     block.clear()
+                    written = time.monotonic()
     except Transient:
         if block:
             yield bytes(block)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from medusa import process
 from medusa.errors import Broken, UserError
@@ -43,6 +43,10 @@ _PROGRESS = '{"done": %(progress.downloaded_bytes)j, "all": %(progress.total_byt
 _PROGRESS = f'{_PROGRESS}, "part": %(info.format_id)j}}'
 
 
+# What generators of HLS and DASH call every stream.
+_NO_TITLES = frozenset({"index", "master", "playlist", "manifest", "main", "stream", "chunklist", "prog_index"})
+
+
 async def resolve(order: Order, workdir: Path, tools: Tools, report: Report) -> Plan:
     """Ask yt-dlp what the link is, unless the work folder still has a fresh answer.
 
@@ -55,7 +59,7 @@ async def resolve(order: Order, workdir: Path, tools: Tools, report: Report) -> 
         _refuse_live(info)
         info = _only_http(info)
         (workdir / _INFO).write_text(json.dumps({**info, "medusa_order": _mark(order)}), encoding="utf-8")
-    title = display_name(str(info.get("title") or info.get("id") or "")) or "Untitled"
+    title = display_name(_title(info)) or "Untitled"
     size = _size(info)
     if size is not None and size > tools.max_bytes:
         raise UserError(f"The file is too big: {size / 1e6:,.0f} MB, and {tools.max_bytes / 1e6:,.0f} MB is the limit.")
@@ -86,6 +90,15 @@ async def fetch(plan: Plan, order: Order, workdir: Path, tools: Tools, report: R
         (workdir / _INFO).unlink(missing_ok=True)
         raise explain(errors, lease.error)
     return _found(watcher.path, plan, order, workdir)
+
+
+def _title(info: Mapping[str, Any]) -> str:
+    """The title, or, where that is only a manifest's file name such as ``index``, the name of its folder."""
+    title = str(info.get("title") or info.get("id") or "")
+    if title.lower() not in _NO_TITLES:
+        return title
+    folders = urlsplit(str(info.get("webpage_url") or "")).path.split("/")[1:-1]
+    return unquote(folders[-1]) if folders and folders[-1] else title
 
 
 async def _ask(link: str, order: Order, workdir: Path, tools: Tools, hops: int = 0) -> dict[str, Any]:

@@ -141,7 +141,21 @@ async def open_account(config: Config, session: StoreSession) -> AsyncIterator[A
         name = " ".join(part for part in (me.first_name, me.last_name) if part)
         yield Account(client, received, me.id, name, bool(me.premium), limits)
     finally:
-        await client.disconnect()
+        await disconnect(client)
+
+
+async def disconnect(client: Any) -> None:
+    """Disconnect for good, also when the connection breaks at that very moment.
+
+    Telethon's reconnection may swallow the cancel that disconnecting sends it, and then tries for ever while
+    disconnecting waits for it; so it is cancelled again until it heeds.
+    """
+    ending = asyncio.ensure_future(client.disconnect())
+    while not ending.done():
+        await asyncio.wait({ending}, timeout=1.0)
+        reconnecting = client._sender._reconnect_task  # noqa: SLF001
+        if not ending.done() and reconnecting is not None:
+            reconnecting.cancel()
 
 
 async def _remember_place(client: Any, session: StoreSession) -> None:

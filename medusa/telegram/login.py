@@ -8,7 +8,7 @@ from telethon import errors as rpc
 
 from medusa.config import Config
 from medusa.errors import UserError
-from medusa.telegram.client import make_client
+from medusa.telegram.client import disconnect, make_client
 from medusa.telegram.errors import translated
 from medusa.telegram.session import StoreSession
 
@@ -42,7 +42,7 @@ async def login(config: Config, session: StoreSession, dialogue: Dialogue) -> st
         await session.save()
         return _name(me)
     finally:
-        await client.disconnect()
+        await disconnect(client)
 
 
 async def _known_as(config: Config, session: StoreSession) -> str | None:
@@ -59,7 +59,7 @@ async def _known_as(config: Config, session: StoreSession) -> str | None:
         try:
             me = await client.get_me()
         finally:
-            await client.disconnect()
+            await disconnect(client)
     return None if me is None else _name(me)
 
 

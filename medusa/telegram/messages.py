@@ -42,6 +42,20 @@ def cut(text: str, limit: int) -> str:
     return kept.rstrip() + "…"
 
 
+def split(text: str, limit: int) -> list[str]:
+    """``text`` in pieces of at most ``limit`` UTF-16 units, none of which splits a character."""
+    pieces = [""]
+    room = limit
+    for letter in text:
+        width = units(letter)
+        if width > room:
+            pieces.append("")
+            room = limit
+        pieces[-1] += letter
+        room -= width
+    return pieces
+
+
 def inert(text: str) -> str:
     """``text`` as something that can never be taken for a command, should it come back as an update.
 

@@ -14,7 +14,10 @@ from telethon.sessions import StringSession
 from telethon.tl import functions, types
 
 from medusa.telegram.errors import translated
+from medusa.telegram.messages import split
 
+MOST_UNITS = 4096
+"""UTF-16 units of one text message (https://core.telegram.org/api/config#message-length-max)."""
 _PENDING = 1000
 """Changes that a reader may lag behind before it is dropped."""
 
@@ -133,11 +136,17 @@ class Phone:
         return await self._message(raw) if raw is not None else None
 
     async def send(self, chat_id: int, text: str, file: Path | None = None, reply_to: int | None = None) -> int:
-        """Send a plain text, or a file (as a document) with the text as its caption; returns the message id."""
+        """Send a plain text, or a file (as a document) with the text as its caption; returns the message id.
+
+        A text that is too long for one message goes on in further ones, as with the official clients.
+        """
         with translated():
             peer = await self._peer(chat_id)
             if file is None:
-                sent = await self._client.send_message(peer, text, reply_to=reply_to, link_preview=False)
+                first, *others = split(text, MOST_UNITS)
+                sent = await self._client.send_message(peer, first, reply_to=reply_to, link_preview=False)
+                for other in others:
+                    await self._client.send_message(peer, other, link_preview=False)
             else:
                 sent = await self._client.send_file(peer, file, caption=text, reply_to=reply_to, force_document=True)
         message = await self._message(sent)

@@ -197,6 +197,17 @@ async def test_a_second_process_on_the_same_state_says_so_and_leaves(world: Worl
     assert b"Traceback" not in said
 
 
+async def test_a_signal_ends_it_though_telegram_goes_at_the_same_moment(world: World) -> None:
+    process = await world.start()
+    world.telegram.faults.refuse_connections()
+    world.telegram.faults.drop_connections()
+    process.terminate()
+    _, said = await asyncio.wait_for(process.communicate(), PATIENCE)
+    world.telegram.faults.clear()
+    assert process.returncode == 0
+    assert b"Traceback" not in said
+
+
 async def test_a_signal_ends_it_cleanly_and_the_job_goes_on_at_the_next_start(world: World) -> None:
     process = await world.start()
     command = await world.phone.send(0, f"/dl {world.media.link('slow/clip.mp4?rate=400000')}")

@@ -148,7 +148,7 @@ async def test_refused_connections(loopback: Loopback) -> None:
     async with logged_in(loopback, session=session):
         pass
     loopback.faults.refuse_connections()
-    with pytest.raises(OSError):
+    with pytest.raises((OSError, EOFError)):
         async with connected(loopback, session=session, connection_retries=1, auto_reconnect=False):
             pass
     loopback.faults.clear()

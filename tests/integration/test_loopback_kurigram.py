@@ -1,7 +1,9 @@
 """A client that is not Telethon logs in to the embedded Telegram and downloads what Telethon posted."""
 
+import asyncio
 import hashlib
 import os
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,16 +13,21 @@ import cryptg
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from pyrogram import Client
-from pyrogram.connection import Connection
-from pyrogram.connection.transport import TCPAbridged, TCPFull, TCPIntermediate
-from pyrogram.crypto import aes, rsa
-from pyrogram.errors import BadRequest
-from pyrogram.raw import functions
 
 from medusa.loopback import Loopback, serve
 from medusa.loopback.crypto import load_server_key
 from tests.integration.loopback_clients import logged_in
+
+with warnings.catch_warnings():
+    # On import it asks for the current event loop, which newer Pythons disapprove of.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from pyrogram import Client
+    from pyrogram.connection import Connection
+    from pyrogram.connection.transport import TCPAbridged, TCPFull, TCPIntermediate
+    from pyrogram.crypto import aes, rsa
+    from pyrogram.errors import BadRequest
+    from pyrogram.handlers import MessageHandler
+    from pyrogram.raw import functions
 
 
 @pytest.fixture(autouse=True)
@@ -38,24 +45,20 @@ def _trust(loopback: Loopback) -> None:
     rsa.server_public_keys[fingerprint] = rsa.PublicKey(numbers.n, numbers.e)
 
 
-@asynccontextmanager
-async def _kurigram(loopback: Loopback, folder: Path, framing: Any = TCPAbridged) -> AsyncIterator[Any]:
+def _client(loopback: Loopback, folder: Path, framing: Any = TCPAbridged, **options: Any) -> Any:
     _trust(loopback)
 
     class Here(Connection):  # type: ignore[misc]
-        def __init__(self, **options: Any) -> None:
-            super().__init__(**options | {"server_address": loopback.host, "port": loopback.port})
+        def __init__(self, **where: Any) -> None:
+            super().__init__(**where | {"server_address": loopback.host, "port": loopback.port})
 
-    client = Client(
-        "kurigram",
-        1,
-        "hash",
-        in_memory=True,
-        workdir=str(folder),
-        connection_factory=Here,
-        protocol_factory=framing,
-        no_updates=True,
-    )
+    own = {"in_memory": True, "workdir": str(folder), "connection_factory": Here, "protocol_factory": framing}
+    return Client("kurigram", 1, "hash", **own, **options)
+
+
+@asynccontextmanager
+async def _kurigram(loopback: Loopback, folder: Path, framing: Any = TCPAbridged) -> AsyncIterator[Any]:
+    client = _client(loopback, folder, framing, no_updates=True)
     await client.connect()
     try:
         yield client
@@ -113,3 +116,20 @@ async def test_a_method_that_is_not_served_is_an_error_not_the_end(tmp_path: Pat
         with pytest.raises(BadRequest, match="INPUT_METHOD_INVALID"):
             await client.invoke(functions.account.GetWallPapers(hash=0))
         assert (await client.get_me()).first_name == "Owner"
+
+
+async def test_it_answers_the_two_step_challenge_and_hears_updates(tmp_path: Path) -> None:
+    async with serve() as loopback:
+        loopback.set_password(loopback.owner, "secret")
+        owner = {"phone_number": loopback.owner.phone, "phone_code": loopback.owner.code, "password": "secret"}
+        client = _client(loopback, tmp_path, **owner)
+        heard: asyncio.Queue[str] = asyncio.Queue()
+
+        async def hear(_client: Any, message: Any) -> None:
+            await heard.put(message.text)
+
+        client.add_handler(MessageHandler(hear))
+        await client.start()
+        loopback.say("from elsewhere")
+        assert await asyncio.wait_for(heard.get(), 10) == "from elsewhere"
+        await client.stop()

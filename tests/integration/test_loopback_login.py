@@ -7,7 +7,8 @@ import pytest
 from telethon import errors
 from telethon.tl import functions, types
 
-from medusa.loopback import serve
+from medusa.loopback import RpcFailure, serve
+from medusa.loopback.methods import qr
 from tests.integration.loopback_clients import connected, logged_in, session_for
 
 
@@ -118,3 +119,22 @@ async def test_an_authorization_is_carried_to_another_key() -> None:
             await other(functions.auth.ImportAuthorizationRequest(exported.id, exported.bytes))
         with pytest.raises(errors.DcIdInvalidError):
             await client(functions.auth.ExportAuthorizationRequest(4))
+
+
+async def test_one_session_ends_another_by_its_hash() -> None:
+    async with serve() as loopback, logged_in(loopback) as one, logged_in(loopback) as two:
+        listed = await one(functions.account.GetAuthorizationsRequest())
+        other = next(item for item in listed.authorizations if not item.current)
+        await one(functions.account.ResetAuthorizationRequest(other.hash))
+        with pytest.raises(errors.AuthKeyUnregisteredError):
+            await two(functions.updates.GetStateRequest())
+        with pytest.raises(errors.HashInvalidError):
+            await one(functions.account.ResetAuthorizationRequest(other.hash))
+
+
+async def test_a_qr_code_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(qr, "TOKEN_LIFE", -1)
+    async with serve() as loopback, connected(loopback) as client:
+        code = await client.qr_login()
+        with pytest.raises(RpcFailure, match="AUTH_TOKEN_EXPIRED"):
+            loopback.accept_login(code.token)

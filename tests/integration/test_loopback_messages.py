@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from telethon import errors, utils
+from telethon import errors, events, utils
 from telethon.tl import functions, types
 
 from medusa.loopback import Account, Loopback, serve
-from tests.integration.loopback_clients import logged_in
+from tests.integration.loopback_clients import Heard, logged_in
 
 
 @pytest.fixture
@@ -240,3 +240,85 @@ async def test_the_limits_are_told(client: Any, loopback: Loopback) -> None:
     told = await client(functions.help.GetConfigRequest())
     assert (told.this_dc, told.dc_options[0].port) == (loopback.dc_id, loopback.port)
     assert (await client(functions.help.GetNearestDcRequest())).nearest_dc == loopback.dc_id
+
+
+async def test_a_channel_is_managed(client: Any, loopback: Loopback, friend: Account) -> None:
+    channel = loopback.channel("News", members=(friend,))
+    await client.get_dialogs()
+    assert {user.first_name for user in await client.get_participants(channel)} == {"Owner", "Friend"}
+    admins = await client.get_participants(channel, filter=types.ChannelParticipantsAdmins())
+    assert [user.first_name for user in admins] == ["Owner"]
+    rights = await client.get_permissions(channel, "me")
+    assert (rights.is_creator, rights.post_messages) == (True, True)
+    listed = await client(functions.channels.GetChannelsRequest([await client.get_input_entity(channel)]))
+    assert [chat.title for chat in listed.chats] == ["News"]
+    await client(functions.channels.EditTitleRequest(channel, "Films"))
+    with pytest.raises(errors.ChatNotModifiedError):
+        await client(functions.channels.EditTitleRequest(channel, "Films"))
+    async with logged_in(loopback, friend) as other:
+        assert [dialog.name for dialog in await other.get_dialogs()] == ["Films"]
+        with pytest.raises(errors.ChatAdminRequiredError):
+            await other(functions.channels.EditTitleRequest(channel, "Mine"))
+        assert await other.send_read_acknowledge(channel)
+        assert (await other.get_dialogs())[0].unread_count == 0
+        await client(functions.channels.DeleteChannelRequest(channel))
+        with pytest.raises(errors.ChannelPrivateError):
+            await other.get_messages(channel, limit=1)
+    with pytest.raises(errors.ChatTitleEmptyError):
+        await client(functions.channels.CreateChannelRequest(" ", "", broadcast=True))
+
+
+async def test_a_whole_chat_is_unpinned_and_emptied(client: Any, loopback: Loopback, friend: Account) -> None:
+    for number in range(3):
+        await client.pin_message("me", await client.send_message("me", f"text {number}"))
+    assert [message.pinned for message in loopback.messages()] == [True] * 3
+    await client.unpin_message("me")
+    assert [message.pinned for message in loopback.messages()] == [False] * 3
+    await client(functions.messages.DeleteHistoryRequest("me", 2))
+    assert texts(loopback) == ["text 2"]
+    await client.send_message("friend", "private")
+    await client(functions.messages.DeleteHistoryRequest("friend", 0, revoke=True))
+    assert texts(loopback, loopback.owner.user_id, friend) == []
+
+
+async def test_forwarding_obeys_what_was_asked(client: Any, loopback: Loopback) -> None:
+    shy = await client(functions.messages.SendMessageRequest("me", "kept", random_id=1, noforwards=True))
+    with pytest.raises(errors.ChatForwardsRestrictedError):
+        await client.forward_messages("me", shy.updates[0].id, "me")
+    file = await client.send_file("me", b"data", caption="words", force_document=True)
+    bare = await client.forward_messages("me", file.id, "me", drop_author=True, drop_media_captions=True)
+    assert (bare.text, bare.fwd_from, bare.media.document.id) == ("", None, file.media.document.id)
+    with pytest.raises(errors.RandomIdInvalidError):
+        await client(functions.messages.ForwardMessagesRequest("me", [file.id], "me", random_id=[1, 2]))
+
+
+async def test_a_friend_sees_that_one_is_typing(client: Any, loopback: Loopback, friend: Account) -> None:
+    async with logged_in(loopback, friend) as other:
+        seen = Heard(other, events.UserUpdate())
+        await client.get_entity("friend")
+        async with client.action("friend", "typing"):
+            assert (await seen.next()).typing
+
+
+async def test_replies_are_found_by_what_they_answer(client: Any, loopback: Loopback) -> None:
+    first = await client.send_message("me", "question")
+    answer = await client.send_message("me", "answer", reply_to=first.id)
+    assert (await client.get_messages("me", ids=types.InputMessageReplyTo(answer.id))).text == "question"
+    assert await client.get_messages("me", ids=types.InputMessageReplyTo(first.id)) is None
+
+
+async def test_an_account_is_told_and_renamed(client: Any, loopback: Loopback) -> None:
+    await client(functions.account.UpdateProfileRequest(first_name="Renamed"))
+    assert (await client.get_me()).first_name == "Renamed"
+    with pytest.raises(errors.FirstNameInvalidError):
+        await client(functions.account.UpdateProfileRequest(first_name=" "))
+    full = await client(functions.users.GetFullUserRequest("me"))
+    assert full.full_user.id == loopback.owner.user_id
+    assert await client(functions.account.UpdateStatusRequest(offline=False))
+    found = await client(functions.contacts.ResolvePhoneRequest(loopback.owner.phone))
+    assert found.peer.user_id == loopback.owner.user_id
+    with pytest.raises(errors.PhoneNotOccupiedError):
+        await client(functions.contacts.ResolvePhoneRequest("+9990000000"))
+    dialogs = await client(functions.messages.GetPeerDialogsRequest([types.InputDialogPeer(types.InputPeerSelf())]))
+    assert (len(dialogs.dialogs), dialogs.state.pts) == (1, loopback.pts(loopback.owner.user_id))
+    assert (await client(functions.messages.GetPinnedDialogsRequest(0))).dialogs == []

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from medusa import sources
 from medusa.errors import MedusaError, Transient, UserError
 from medusa.model import LocalFile, Order
+from medusa.net import Guard, open_web
 from medusa.sources import Plan, http
 from medusa.tools import Tools
 from tests.integration.source_kit import Reports, Server, folder_handler, serving, sha256, tool_box
@@ -324,6 +325,17 @@ async def test_private_addresses_are_never_reached(tmp_path: Path, host: str, re
             with pytest.raises(UserError, match=r"private network|not a valid link"):
                 await http.resolve(Order(link), tmp_path, tools, Reports())
         assert not secret.requests
+
+
+async def test_a_name_on_the_allow_list_is_reached_by_that_name(tmp_path: Path) -> None:
+    async with serving(Flaky(BODY)) as server:
+        link = f"http://localhost:{server.port}/x"
+        async with open_web(Guard([f"localhost:{server.port}"])) as client, client.get(link) as answer:
+            assert answer.status == 200
+        async with open_web(Guard([])) as client:
+            with pytest.raises(UserError, match="private network"):
+                await client.get(link).__aenter__()
+        assert len(server.requests) == 1
 
 
 async def test_a_redirect_to_another_scheme_and_in_circles(tmp_path: Path) -> None:

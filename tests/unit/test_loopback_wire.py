@@ -47,8 +47,9 @@ async def test_what_is_framed_is_read_again(name: str) -> None:
     tag, make = FRAMINGS[name]
     sender = make(b"")
     packets = [plain_packet(40), os.urandom(24 + 16 * 40), os.urandom(24 + 16 * 40000)]
-    stream = tag + b"".join(b"".join(sender.frame(packet)) for packet in packets)
-    reader = reader_of(stream)
+    pieces = [piece for packet in packets for piece in sender.frame(packet)]
+    assert all(pieces)
+    reader = reader_of(tag + b"".join(pieces))
     receiver = await detect(reader)
     assert [await receiver.read(reader) for _ in packets] == packets
 

@@ -9,7 +9,7 @@ from telethon.tl import types
 
 from medusa.commands.router import pages
 from medusa.model import LocalFile, Media
-from medusa.telegram.messages import attributes, cut, inert, units
+from medusa.telegram.messages import attributes, cut, inert, split, units
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,14 @@ def test_foreign_text_never_reads_as_a_command(text: str) -> None:
 @pytest.mark.parametrize("text", ["A title", "7 things", "Über", "看", "✓ done", ""])
 def test_plain_titles_stay_as_they_are(text: str) -> None:
     assert inert(text) == text
+
+
+@given(st.text(), st.integers(2, 20))
+def test_split_loses_nothing_and_exceeds_nothing(text: str, limit: int) -> None:
+    text = text.encode("utf-8", "ignore").decode()
+    pieces = split(text, limit)
+    assert "".join(pieces) == text
+    assert all(units(piece) <= limit for piece in pieces)
 
 
 def test_pages_break_between_lines() -> None:
