@@ -125,7 +125,7 @@ async def test_each_transport_carries_everything(loopback: Loopback, framing: An
 @pytest.mark.parametrize(
     "noise",
     [
-        os.urandom(64),
+        bytes(range(7, 250, 4)),
         b"\xef" + b"\x7f\xff\xff\xff",
         b"\xee\xee\xee\xee" + struct.pack("<i", -5),
         b"\xee\xee\xee\xee" + struct.pack("<i", 1 << 30),
