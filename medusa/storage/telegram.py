@@ -9,7 +9,7 @@ from medusa.storage.store import Store, Transaction
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A data centre and the authorization key (256 bytes) that it knows this account by."""
+    """A data centre and the authorization key (256 bytes, less its leading zeros) that it knows this account by."""
 
     dc_id: int
     address: str

@@ -18,6 +18,7 @@ from medusa.telegram.messages import split
 
 MOST_UNITS = 4096
 """UTF-16 units of one text message (https://core.telegram.org/api/config#message-length-max)."""
+_AUTH_KEY_BYTES = 256
 _PENDING = 1000
 """Changes that a reader may lag behind before it is dropped."""
 
@@ -339,6 +340,12 @@ async def open_phone(server: Server, number: str, code: str, password: str | Non
 
 
 async def session_string(server: Server, number: str, code: str, password: str | None = None) -> str:
-    """Log a further session in and return it in Telethon's string form, as SESSION_STRING takes it."""
-    async with _logged_in(server, number, code, password) as client:
-        return str(client.session.save())
+    """Log a further session in and return it in Telethon's string form, as SESSION_STRING takes it.
+
+    One auth key in 256 begins with a zero byte, which Telethon drops and its string form then puts at the wrong end;
+    such a session is given up for another.
+    """
+    while True:
+        async with _logged_in(server, number, code, password) as client:
+            if len(client.session.auth_key.key) == _AUTH_KEY_BYTES:
+                return str(client.session.save())

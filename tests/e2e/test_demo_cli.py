@@ -63,7 +63,7 @@ async def test_send_posts_and_saves(home: Path, samples: Samples, tmp_path: Path
 async def test_a_job_that_fails_shows_in_the_exit_code(home: Path) -> None:
     code, lines, err = await demo(home, "--send", "/dl sample:dead", "--json")
     assert code == 1
-    assert "Not every job is done." in err
+    assert "Not everything was done." in err
     assert "404" in lines[0]["text"]
     assert lines[0]["edited"] is True
 
@@ -111,7 +111,7 @@ async def test_what_cannot_be_begun_is_said_in_words(home: Path, tmp_path: Path)
 async def test_time_runs_out(home: Path) -> None:
     code, _lines, err = await demo(home, "--send", "/dl sample:slow/clip.mp4?rate=1000", "--timeout", "2", "--json")
     assert code == 1
-    assert "Not every job is done." in err
+    assert "Not everything was done." in err
 
 
 async def test_a_second_start_goes_on_where_the_first_ended(config: Config, tmp_path: Path, samples: Samples) -> None:

@@ -108,10 +108,15 @@ async def test_another_person_writes_to_the_owner(telegram: loopback.Loopback, p
 
 async def test_refusals_come_as_our_own_errors(telegram: loopback.Loopback, phone: Phone) -> None:
     with pytest.raises(MedusaError):
-        await phone.send(0, "x" * 5000)
+        await phone.send(0, "   ")
     with pytest.raises(MedusaError):
         async with open_phone(server_of(telegram), telegram.owner.phone, "00000"):
             pass
+
+
+async def test_a_text_too_long_for_one_message_goes_on_in_others(phone: Phone) -> None:
+    await phone.send(0, "x" * 5000)
+    assert [len(message.text) for message in await phone.history(phone.user_id)] == [4096, 904]
 
 
 async def test_a_reader_that_lags_too_far_is_dropped(phone: Phone) -> None:

@@ -1,6 +1,7 @@
 """Helper programs are found where they are, and taken only when they are new enough."""
 
 import sysconfig
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,16 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_ffmpeg_of_the_system_goes_first(path: Path) -> None:
+def test_the_ffmpeg_of_the_system_serves_where_none_is_bundled(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("medusa.tools.find_spec", lambda _: None)
+    assert find_ffmpeg() is None
     mine = program(path, "ffmpeg", "ffmpeg version 9")
     assert find_ffmpeg() == mine
+
+
+def test_a_bundled_ffmpeg_goes_first_since_it_is_there_only_where_the_systems_would_not_do(path: Path) -> None:
+    mine = program(path, "ffmpeg", "ffmpeg version 3")
+    assert (find_ffmpeg() == mine) is (find_spec("imageio_ffmpeg") is None)
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ CREATE TABLE telegram_login (
     dc_id      INTEGER NOT NULL,
     address    TEXT    NOT NULL,
     port       INTEGER NOT NULL,
-    auth_key   BLOB    NOT NULL CHECK (length(auth_key) = 256),
+    auth_key   BLOB    NOT NULL CHECK (length(auth_key) BETWEEN 200 AND 256), -- Telethon drops leading zeros
     takeout_id INTEGER
 ) STRICT;
 
