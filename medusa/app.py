@@ -32,6 +32,7 @@ from medusa.telegram.lanes import Lanes
 from medusa.telegram.messages import Messenger
 from medusa.telegram.session import StoreSession
 from medusa.telegram.transfer import Uploader
+from medusa.telegram.watch import stay_connected
 from medusa.tools import Tools, find_ffmpeg, find_javascript
 
 log = structlog.get_logger()
@@ -71,6 +72,7 @@ async def running(config: Config) -> AsyncIterator[App]:
         guard = Guard(config.allow)
         web = await stack.enter_async_context(open_web(guard))
         egress = await stack.enter_async_context(open_egress(guard))
+        javascript = await asyncio.to_thread(find_javascript)
         session = await StoreSession.load(TelegramState(store))
         if config.session_string and session.auth_key is None:
             await session.import_string(config.session_string)
@@ -80,7 +82,7 @@ async def running(config: Config) -> AsyncIterator[App]:
             web=web,
             egress=egress,
             ffmpeg=find_ffmpeg(),
-            javascript=find_javascript(),
+            javascript=javascript,
             upload_limit=account.limits.upload_bytes,
             max_bytes=config.max_file,
         )
@@ -88,6 +90,7 @@ async def running(config: Config) -> AsyncIterator[App]:
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(part.run()) for part in (app.status, app.scheduler, app.router)]
+                tasks.append(group.create_task(stay_connected(account)))
                 log.info("medusa.ready", version=__version__, account=account.name)
                 yield app
                 for task in tasks:
@@ -111,7 +114,7 @@ async def _assemble(config: Config, store: Store, account: Account, lanes: Lanes
     )
     scheduler = Scheduler(jobs, pipeline.run, config.slots, config.work)
     status = Status(scheduler, jobs, Boards(store), messenger, account.user_id)
-    scheduler.told.append(status.changed)
+    scheduler.listeners.append(status.changed)
     desk = Desk(
         scheduler=scheduler,
         jobs=jobs,

@@ -19,11 +19,11 @@ ROOT = Path(__file__).resolve().parent.parent
 DOTENV = ROOT / ".env"
 
 NOT_READY = 2
-"""Exit code when something only the owner can supply is missing: credentials, a login, a key."""
+"""Exit code for what only the owner can mend: missing credentials, no login, a wrong key."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit code: 0 well, 1 trouble, 2 something is missing, 130 interrupted."""
+    """Run one command and return the exit code: 0 well, 1 trouble, 2 something that only the owner can mend."""
     options = _parser().parse_args(arguments)
     try:
         config = load(os.environ, DOTENV)

@@ -1,6 +1,5 @@
 """Looks at everything Medusa stands on and says in words what is wrong."""
 
-import fcntl
 import os
 import platform
 import shutil
@@ -12,7 +11,8 @@ from medusa import __version__
 from medusa.config import Config
 from medusa.errors import UserError
 from medusa.storage import open_store
-from medusa.storage.folder import LOCK
+from medusa.storage.folder import has_database
+from medusa.storage.lock import holder
 from medusa.storage.telegram import TelegramState
 from medusa.tools import find_ffmpeg, find_javascript
 from medusa.words import size
@@ -43,16 +43,8 @@ async def examine(config: Config) -> AsyncIterator[Finding]:
 
 
 def alive(config: Config) -> bool:
-    """Whether a Medusa is running on this state: somebody holds its lock."""
-    path = config.data / LOCK
-    if not path.exists():
-        return False
-    with path.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+    """Whether a Medusa is running on this state."""
+    return holder(config.data) is not None
 
 
 def _ffmpeg() -> Finding:
@@ -90,7 +82,7 @@ def _folder(name: str, folder: Path) -> Finding:
 async def _state(config: Config) -> Finding:
     if alive(config):
         return Finding("state", True, "in use by a running Medusa")
-    if not (config.data / "medusa.db").exists():
+    if not has_database(config.data):
         return Finding("state", True, "none yet; the first run makes it")
     try:
         async with open_store(config.data, key_file=config.key_file, passphrase=config.passphrase) as store:

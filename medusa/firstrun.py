@@ -3,6 +3,8 @@
 import asyncio
 import getpass
 import sys
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,11 +87,28 @@ def _say(text: str) -> None:
 
 
 async def _ask(prompt: str) -> str:
-    return await asyncio.to_thread(_line, prompt)
+    return await _typed(lambda: _line(prompt))
 
 
 async def _ask_secret(prompt: str) -> str:
-    return await asyncio.to_thread(getpass.getpass, prompt)
+    return await _typed(lambda: getpass.getpass(prompt))
+
+
+async def _typed(read: Callable[[], str]) -> str:
+    """What the owner types, read in a daemon thread: one of asyncio's own would hold up Ctrl+C until Enter is hit."""
+    loop = asyncio.get_running_loop()
+    typed: asyncio.Future[str] = loop.create_future()
+
+    def work() -> None:
+        try:
+            text = read()
+        except UserError as error:
+            loop.call_soon_threadsafe(typed.set_exception, error)
+        else:
+            loop.call_soon_threadsafe(typed.set_result, text)
+
+    threading.Thread(target=work, daemon=True).start()
+    return await typed
 
 
 def _line(prompt: str) -> str:

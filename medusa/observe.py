@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable
 from typing import Any
 
 import structlog
@@ -13,16 +13,13 @@ SHORTEST_SECRET = 6
 
 
 class Redactor:
-    """Blots out secrets in everything that is logged, wherever in an event they stand."""
+    """Blots out secrets in finished log lines, wherever they stand."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._secrets = sorted({s for s in secrets if len(s) >= SHORTEST_SECRET}, key=len, reverse=True)
 
-    def __call__(self, _logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        for key, value in event.items():
-            if isinstance(value, str):
-                event[key] = self.clean(value)
-        return event
+    def __call__(self, _logger: Any, _method: str, line: Any) -> str:
+        return self.clean(str(line))
 
     def clean(self, text: str) -> str:
         """``text`` without the secrets."""
@@ -54,8 +51,8 @@ def set_up(level: str, secrets: Iterable[str] = ()) -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                redact,
                 structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0),
+                redact,
             ],
         )
     )

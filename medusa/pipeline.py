@@ -25,7 +25,11 @@ from medusa.tools import Tools
 log = structlog.get_logger()
 
 LOST_PARTS = 50
-"""How many lost parts one upload sends again before it is put off; when its first part is lost, all of it is."""
+"""How many lost parts one upload sends again; when its first part is lost, all of it is."""
+LOST_UPLOADS = 5
+"""How many whole uploads in a row Telegram may lose before the job gives up."""
+POST_WITHIN = 5.0
+"""Seconds that a post under way gets to end when its job is cancelled."""
 
 
 @dataclass(slots=True)
@@ -90,10 +94,8 @@ class Pipeline:
         return await self.outbox.entries(job.id)
 
     async def _document(self, run: Run, file: LocalFile) -> Document:
+        """Upload the file, then its thumbnail, and have Telegram make a document of them."""
         job = run.job
-        thumb = None
-        if file.thumb is not None:
-            thumb = await self.uploader.upload(file.thumb, "thumb.jpg", new_ledger(file.thumb), lambda _: None)
         ledger = await self._ledger(job, file)
 
         async def save(ledger: Ledger) -> None:
@@ -101,6 +103,7 @@ class Pipeline:
 
         for _ in range(LOST_PARTS):
             uploaded = await self.uploader.upload(file.path, file.name, ledger, run.report, save)
+            thumb = await self._thumb(file)
             try:
                 return await self.messenger.store(
                     job.chat_id, uploaded, file, thumb=thumb, as_document=job.order.as_document
@@ -108,11 +111,16 @@ class Pipeline:
             except MissingPart as missing:
                 log.info("upload.part_lost", part=missing.part)
                 if missing.part == 0:
-                    ledger = new_ledger(file.path)
-                else:
-                    ledger.forget(missing.part)
+                    break
+                ledger.forget(missing.part)
         await self.uploads.forget(job.id)
-        raise Transient("Telegram keeps losing parts of the upload; it starts again.", after=5, tries=20)
+        raise Transient("Telegram has lost the upload; it starts anew.", after=5, tries=LOST_UPLOADS)
+
+    async def _thumb(self, file: LocalFile) -> Any:
+        """The thumbnail as Telethon's InputFile, sent just before it is needed, since Telegram forgets parts."""
+        if file.thumb is None:
+            return None
+        return await self.uploader.upload(file.thumb, "thumb.jpg", new_ledger(file.thumb), lambda _: None)
 
     async def _ledger(self, job: Job, file: LocalFile) -> Ledger:
         """The ledger of an earlier run's upload of this file, else a new one."""
@@ -126,33 +134,47 @@ class Pipeline:
         async with run.stage(Stage.POST):
             message_id = None
             for entry in entries:
-                message_id = entry.message_id or await _finish(self._send(run, entry, message_id))
+                message_id = entry.message_id or await self._send(run, entry, message_id)
                 if entry.kind == "media":
                     await run.note(post_id=message_id)
 
     async def _send(self, run: Run, entry: Entry, previous: int | None) -> int:
         """Send one entry and commit its message id; repeated after a kill, it makes no second message."""
-        job = run.job
         if entry.kind == "text":
-            message_id = await self.messenger.say_once(entry.chat_id, _caption(job), entry.random_id, previous)
-        else:
-            message_id = await self._send_media(run, entry)
-        await self.outbox.posted(entry.job_id, entry.seq, message_id)
-        return message_id
-
-    async def _send_media(self, run: Run, entry: Entry) -> int:
+            text = _caption(run.job)
+            return await self._on_record(entry, self.messenger.say_once(entry.chat_id, text, entry.random_id, previous))
         try:
-            return await self._post_document(run.job, entry)
+            return await self._on_record(entry, self._post_document(run.job, entry))
         except StaleReference:
             log.info("post.stale_reference")
         # The file is still in the work folder. The random id stays, so that it remains one post.
         document = await self._document(run, run.job.files[0])
-        fresh = _media_entry(run.job, document, entry.random_id)
-        await self.outbox.put([fresh])
+        entry = _media_entry(run.job, document, entry.random_id)
+        await self.outbox.put([entry])
+        return await self._on_record(entry, self._post_document(run.job, entry))
+
+    async def _on_record(self, entry: Entry, post: Coroutine[Any, Any, int]) -> int:
+        """Await ``post`` and commit its message id.
+
+        A cancel that arrives meanwhile waits a little for them: when they succeed it came too late and is dropped, and
+        the job ends as done.
+        """
+
+        async def both() -> int:
+            message_id = await post
+            await self.outbox.posted(entry.job_id, entry.seq, message_id)
+            return message_id
+
+        task = asyncio.ensure_future(both())
         try:
-            return await self._post_document(run.job, fresh)
-        except StaleReference as stale:
-            raise Transient("Telegram forgets the file at once.", after=30, tries=5) from stale
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait({task}, timeout=POST_WITHIN)
+            if task.done() and not task.cancelled() and task.exception() is None:
+                return task.result()
+            task.cancel()
+            await asyncio.wait({task})
+            raise
 
     async def _post_document(self, job: Job, entry: Entry) -> int:
         return await self.messenger.post(
@@ -192,13 +214,3 @@ def _caption(job: Job) -> str:
     if job.order.caption is not None:
         return job.order.caption
     return job.title if job.files and job.files[0].media else ""
-
-
-async def _finish(step: Coroutine[Any, Any, int]) -> int:
-    """Await ``step`` to its end even when the job is cancelled meanwhile: what was posted must be on record."""
-    task = asyncio.ensure_future(step)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        raise

@@ -1,6 +1,7 @@
 """Decides which job runs when, and alone changes a job's state."""
 
 import asyncio
+import errno
 import random
 import shutil
 import time
@@ -13,8 +14,9 @@ from typing import Any
 import structlog
 
 from medusa.config import Slots
-from medusa.errors import MedusaError, UserError
+from medusa.errors import Broken, MedusaError, Transient, UserError
 from medusa.model import Job, JobState, LocalFile, Order, Progress, Stage
+from medusa.patience import to_the_end, until_it_works
 from medusa.storage.jobs import Jobs
 
 log = structlog.get_logger()
@@ -27,10 +29,16 @@ _SLOT_OF = {
     Stage.POST: "upload",
 }
 _ORDER = list(Stage)
+_FETCHED = _ORDER.index(Stage.FETCH)
+CANCEL_WITHIN = 30.0
+"""Seconds that a job gets to unwind before ``cancel`` stops waiting for it; it is ended all the same."""
 LONGEST_WAIT = 600.0
 """Seconds; the ceiling of the growing pauses between tries (Telegram's own numbers are obeyed whatever they are)."""
 
 
+FOREVER = 1_000_000
+"""Tries for what only waiting can mend."""
+_BROKEN = "Something went wrong inside Medusa; see its log."
 LOOK_AGAIN = 30.0
 """Seconds after which waiting jobs are looked at even when none is known to be due."""
 
@@ -66,10 +74,10 @@ class Run:
     async def stage(self, stage: Stage, **facts: Any) -> AsyncIterator[None]:
         """Wait for a slot of this stage's kind and commit the stage, with ``facts``, further columns of the job.
 
-        Reaching a later stage than ever before counts as success of what went before: the tries start anew.
+        Having a whole file is a success that no later failure takes back: the tries start anew.
         """
         async with self._scheduler.slot(stage):
-            further = _ORDER.index(stage) > _ORDER.index(self.job.stage)
+            further = _ORDER.index(stage) > max(_ORDER.index(self.job.stage), _FETCHED)
             attempts = 0 if further else self.job.attempts
             self.progress, self.since = Progress(), time.monotonic()
             await self.note(stage=stage, attempts=attempts, **facts)
@@ -92,7 +100,7 @@ Work = Callable[[Run], Awaitable[None]]
 class Scheduler:
     """Runs queued jobs within its slots.
 
-    ``work`` does one job and returns when it is posted. Each function in ``told`` hears, synchronously, of each
+    ``work`` does one job and returns when it is posted. Each of ``listeners`` hears, synchronously, of each
     committed change.
     """
 
@@ -108,13 +116,15 @@ class Scheduler:
         self._jobs = jobs
         self._work = work
         self._workroot = workroot
-        self.told: list[Callable[[Job], None]] = []
+        self.listeners: list[Callable[[Job], None]] = []
         self._now = now
         self._slots = {name: asyncio.Semaphore(getattr(slots, name)) for name in ("fetch", "process", "upload")}
         self._room = slots.fetch + slots.process + slots.upload
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._runs: dict[int, Run] = {}
         self._cancelled: set[int] = set()
+        self._picking = asyncio.Lock()
+        """Held while it is decided which jobs start, so that none is started and cancelled at once."""
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
 
@@ -127,19 +137,28 @@ class Scheduler:
         return jobs
 
     async def cancel(self, number: int) -> Job:
-        """End a job and remove its work folder. Raises UserError when there is no such job or it has ended."""
-        job = await self._jobs.get(number)
-        if job is None:
-            raise UserError(f"There is no job #{number}.")
-        if job.state.ended:
-            raise UserError(f"Job #{number} has already ended: {job.state}.")
-        task = self._tasks.get(number)
-        if task is None:
-            return await self._end(job, JobState.CANCELLED, "cancelled")
-        self._cancelled.add(number)
-        task.cancel()
-        await asyncio.wait({task})
-        return await self._jobs.get(number) or job
+        """End a job and remove its work folder. Raises UserError when there is no such job or it has ended.
+
+        A job that was just being posted may end as done all the same.
+        """
+        async with self._picking:
+            job = await self._jobs.get(number)
+            if job is None:
+                raise UserError(f"There is no job #{number}.")
+            if job.state.ended:
+                raise UserError(f"Job #{number} has already ended: {job.state}.")
+            task = self._tasks.get(number)
+            if task is None:
+                return await self._end(job, JobState.CANCELLED, "cancelled")
+            self._cancelled.add(number)
+            task.cancel()
+        await asyncio.wait({task}, timeout=CANCEL_WITHIN)
+        self._cancelled.discard(number)
+        job = await self._jobs.get(number) or job
+        if job.state.ended or not task.done():
+            return job
+        # It was stopped before its first step, or just after it had begun to wait.
+        return await self._end(job, JobState.CANCELLED, "cancelled")
 
     def live(self) -> list[Live]:
         """A sample of the jobs that are running now, by number."""
@@ -162,8 +181,8 @@ class Scheduler:
 
     async def commit(self, job: Job) -> Job:
         """Commit a job's row, then tell of it."""
-        await self._jobs.save(job)
-        for tell in self.told:
+        await until_it_works(lambda: self._jobs.save(job))
+        for tell in self.listeners:
             tell(job)
         return job
 
@@ -173,15 +192,22 @@ class Scheduler:
         async with asyncio.TaskGroup() as group:
             while True:
                 self._wake.clear()
-                for job in await self._jobs.queued(self._now(), self._room):
-                    if job.id not in self._tasks and len(self._tasks) < self._room:
-                        self._start(group, job)
+                await until_it_works(lambda: self._pick(group))
                 await self._sleep()
+
+    async def _pick(self, group: asyncio.TaskGroup) -> None:
+        """Start what may start now."""
+        async with self._picking:
+            for job in await self._jobs.queued(self._now(), self._room):
+                if job.id not in self._tasks and len(self._tasks) < self._room:
+                    self._start(group, job)
 
     async def _sleep(self) -> None:
         """Sleep until something changes or the next waiting job is due; never long, for the clock may be set."""
-        due = await self._jobs.next_due()
-        pause = LOOK_AGAIN if due is None else min(LOOK_AGAIN, max(0.05, due - self._now()))
+        pause = LOOK_AGAIN
+        if len(self._tasks) < self._room:
+            due = await until_it_works(self._jobs.next_due)
+            pause = LOOK_AGAIN if due is None else min(LOOK_AGAIN, max(0.05, due - self._now()))
         try:
             async with asyncio.timeout(pause):
                 await self._wake.wait()
@@ -211,20 +237,19 @@ class Scheduler:
         except asyncio.CancelledError:
             if job.id not in self._cancelled:
                 raise
-            await self._shielded(self._end(run.job, JobState.CANCELLED, "cancelled"))
+            await to_the_end(self._end(run.job, JobState.CANCELLED, "cancelled"))
         except MedusaError as error:
             if error.fatal:
                 raise
-            await self._shielded(self._failed(run.job, error))
+            await to_the_end(self._failed(run.job, error))
+        except OSError as error:
+            await to_the_end(self._failed(run.job, _of_the_disk(error)))
         except Exception:
             log.exception("job.broken")
-            await self._shielded(
-                self._end(run.job, JobState.FAILED, "Something went wrong inside Medusa; see its log.")
-            )
+            await to_the_end(self._end(run.job, JobState.FAILED, _BROKEN))
         else:
-            await self._shielded(self._end(run.job, JobState.DONE, ""))
+            await to_the_end(self._end(run.job, JobState.DONE, ""))
         finally:
-            self._cancelled.discard(job.id)
             del self._runs[job.id]
 
     async def _failed(self, job: Job, error: MedusaError) -> None:
@@ -255,18 +280,9 @@ class Scheduler:
         self._settled.set()
         return job
 
-    async def _shielded(self, ending: Awaitable[Any]) -> None:
-        """Finish committing an outcome even when another cancel arrives meanwhile."""
-        task = asyncio.ensure_future(ending)
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            await asyncio.wait({task})
-            raise
-
     async def _recover(self) -> None:
         """Queue what a previous process left running, and remove the work folders of jobs that have ended."""
-        living = await self._jobs.live()
+        living = await until_it_works(self._jobs.live)
         for job in living:
             if job.state is JobState.RUNNING:
                 log.info("job.resumed", job=job.id, stage=str(job.stage))
@@ -278,6 +294,14 @@ def backoff(attempts: int, asked: float) -> float:
     """Seconds to wait after ``attempts`` failures: at least those ``asked`` for, growing, and a little uneven."""
     grown = min(LONGEST_WAIT, 2.0**attempts)
     return max(asked, grown) * random.uniform(1.0, 1.2)  # noqa: S311 (spreads load, guards nothing)
+
+
+def _of_the_disk(error: OSError) -> MedusaError:
+    """What an error of the work folder's disk means for a job."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Transient("The disk is full; the job goes on when there is room.", after=60, tries=FOREVER)
+    log.error("job.broken", exc_info=error)
+    return Broken(_BROKEN)
 
 
 def _sweep(workroot: Path, keep: set[str]) -> None:

@@ -47,7 +47,7 @@ def _quality(text: str) -> str:
 
 
 def _chats(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.split(r"[,\s]+", text) if part)
+    return () if text == "none" else tuple(int(part) for part in re.split(r"[,\s]+", text) if part)
 
 
 def _show_chats(chats: tuple[int, ...]) -> str:
@@ -68,7 +68,7 @@ CHATS: Setting[tuple[int, ...]] = Setting(
     "chats",
     (),
     _chats,
-    "chat ids such as -1001234567890, separated by commas",
+    "chat ids such as -1001234567890, separated by commas, or none",
     "your channels and groups in which commands are obeyed too",
     _show_chats,
 )

@@ -9,8 +9,9 @@ import structlog
 from aiolimiter import AsyncLimiter
 from markupsafe import Markup
 
-from medusa.errors import MedusaError, Transient
+from medusa.errors import Broken, MedusaError, Transient, UserError
 from medusa.model import Job, JobState
+from medusa.patience import until_it_works
 from medusa.scheduler import Live, Scheduler
 from medusa.storage.boards import Boards
 from medusa.storage.jobs import Jobs
@@ -73,6 +74,8 @@ class Status:
         self._speeds: dict[int, _Speed] = {}
         self._flooded_at = float("-inf")
         self._edits = AsyncLimiter(10, 30)
+        self._showing = asyncio.Lock()
+        """Held while live messages are changed."""
         self._stirred = asyncio.Event()
         """Set whenever an outcome was told or a live message went."""
         self._due: asyncio.Queue[tuple[int, int]] = asyncio.Queue()
@@ -92,21 +95,22 @@ class Status:
 
     async def adopt(self, chat_id: int, message_id: int) -> None:
         """Make the owner's /status message the chat's live one; a former live message goes."""
-        former = self._boards.get(chat_id)
-        if former is not None:
-            await self._remove(chat_id, former)
         mine = [job for job in await self._jobs.live() if job.chat_id == chat_id]
-        if mine:
+        if not mine:
+            await self._messenger.edit(chat_id, message_id, "Nothing is running here.")
+            return
+        async with self._showing:
+            former = self._boards.get(chat_id)
+            if former is not None:
+                await self._remove(chat_id, former, "The live view has moved further down.")
             self._boards[chat_id] = _Board(message_id, adopted=True)
             await self._show(chat_id, mine)
-        else:
-            await self._messenger.edit(chat_id, message_id, "Nothing is running here.")
 
     async def run(self) -> None:
         """Tell outcomes as they come and refresh the live messages, until cancelled."""
-        for chat_id, message_id in await self._stored.all():
+        for chat_id, message_id in await until_it_works(self._stored.all):
             self._boards[chat_id] = _Board(message_id)
-        for job in await self._jobs.untold():
+        for job in await until_it_works(self._jobs.untold):
             self.announce(job.chat_id, job.message_id)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._tell_outcomes())
@@ -134,13 +138,27 @@ class Status:
     async def _tell(self, chat_id: int, message_id: int) -> None:
         """Write into a command message where its jobs stand; in a channel, full success just removes the message."""
         family = await self._jobs.of_message(chat_id, message_id)
+        ended = [job for job in family if job.state.ended and not job.told]
+        try:
+            heard = await self._rewrite(chat_id, message_id, family)
+        except (UserError, Broken) as error:
+            if error.fatal:
+                raise
+            log.info("status.unreachable", chat=chat_id, reason=error.user_text)
+            heard = False
+        if not heard and (failed := [job for job in ended if job.state is JobState.FAILED]):
+            async with self._edits:
+                await self._messenger.say(self._home, job_lines(failed, time.time()))
+        await self._jobs.mark_told([job.id for job in ended])
+        self._stirred.set()
+
+    async def _rewrite(self, chat_id: int, message_id: int, family: list[Job]) -> bool:
+        """Bring a command message up to date; False when it is gone."""
         if chat_id != self._home and all(job.state is JobState.DONE for job in family):
             await self._messenger.delete(chat_id, [message_id])
-        else:
-            async with self._edits:
-                await self._messenger.edit(chat_id, message_id, job_lines(family, time.time()))
-        await self._jobs.mark_told([job.id for job in family if job.state.ended])
-        self._stirred.set()
+            return True
+        async with self._edits:
+            return await self._messenger.edit(chat_id, message_id, job_lines(family, time.time()))
 
     async def _refresh_boards(self) -> None:
         while True:
@@ -149,12 +167,16 @@ class Status:
             started = {live.job.chat_id for live in self._scheduler.live() if live.age > PATIENCE}
             if not started and not self._boards:
                 continue
-            jobs = [job for job in await self._jobs.live() if job.state is not JobState.PAUSED]
-            for chat_id in started | set(self._boards):
-                try:
-                    await self._refresh(chat_id, [job for job in jobs if job.chat_id == chat_id])
-                except MedusaError as error:
-                    await self._put_off(error)
+            try:
+                await self._refresh_all(started)
+            except MedusaError as error:
+                await self._put_off(error)
+
+    async def _refresh_all(self, started: set[int]) -> None:
+        jobs = [job for job in await self._jobs.live() if job.state is not JobState.PAUSED]
+        for chat_id in started | set(self._boards):
+            async with self._showing:
+                await self._refresh(chat_id, [job for job in jobs if job.chat_id == chat_id])
 
     async def _put_off(self, error: MedusaError) -> None:
         """Progress may neither fail nor delay work: whatever stands in its way, wait and go on."""
@@ -171,9 +193,10 @@ class Status:
             if not board.gone and time.monotonic() - board.touched >= self._pause(chat_id):
                 await self._show(chat_id, jobs)
         elif board is not None:
-            await self._remove(chat_id, board)
-            self._boards.pop(chat_id, None)
+            # Whatever comes of taking it away, it is no longer live.
+            del self._boards[chat_id]
             self._stirred.set()
+            await self._remove(chat_id, board, "All done here.")
 
     def _pause(self, chat_id: int) -> float:
         usual = PRIVATE_PAUSE if chat_id == self._home else CHANNEL_PAUSE
@@ -192,15 +215,15 @@ class Status:
                 board.gone = True
         board.text = text
 
-    async def _remove(self, chat_id: int, board: _Board) -> None:
-        """Take a live message away once it has nothing more to say."""
+    async def _remove(self, chat_id: int, board: _Board, last_words: str) -> None:
+        """Take a live message away; the owner's own /status message stays, with ``last_words``."""
         if board.message_id is None or board.gone:
             return
         if board.adopted:
-            await self._messenger.edit(chat_id, board.message_id, "All done here.")
+            await self._messenger.edit(chat_id, board.message_id, last_words)
         else:
-            await self._messenger.delete(chat_id, [board.message_id])
             await self._stored.forget(chat_id)
+            await self._messenger.delete(chat_id, [board.message_id])
 
     def _sample(self) -> None:
         """Take a sample of each running stage for its speed."""

@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from difflib import get_close_matches
+from functools import partial
 
 import structlog
 
@@ -11,6 +12,7 @@ from medusa.commands import Call, Command, Desk
 from medusa.commands.help import page
 from medusa.commands.parsing import split_options
 from medusa.errors import MedusaError, UserError
+from medusa.patience import until_it_works
 from medusa.settings import BARE_LINKS, CHATS, PREFIX
 from medusa.storage.handled import Handled
 from medusa.telegram.client import Account
@@ -19,6 +21,8 @@ from medusa.telegram.messages import Messenger, units
 
 log = structlog.get_logger()
 
+REMEMBERED_FOR = 90 * 86400.0
+"""Seconds for which a handled message is remembered; Telegram hands out no updates that are older."""
 _LINK = re.compile(r"https?://\S", re.IGNORECASE)
 _NAME = re.compile(r"([^\W\d_][\w-]*)(?:@\w+)?(?:\s+|$)")
 
@@ -37,13 +41,15 @@ class Router:
 
     async def run(self) -> None:
         """Obey until cancelled."""
+        await until_it_works(lambda: self._handled.prune(time.time() - REMEMBERED_FOR))
         async with asyncio.TaskGroup() as answers:
             async for message in incoming(self._account, self._listens_to):
                 meant = self.meant(message)
-                if meant is None or await self._handled.seen(message.chat_id, message.message_id):
+                place = (message.chat_id, message.message_id)
+                if meant is None or await until_it_works(partial(self._handled.seen, *place)):
                     continue
                 answer = await self._obey(message, *meant)
-                await self._handled.mark(message.chat_id, message.message_id, time.time())
+                await until_it_works(partial(self._handled.mark, *place, time.time()))
                 if answer is not None:
                     answers.create_task(self._answer(message, answer))
 

@@ -17,6 +17,7 @@ from medusa.tools import Tools
 
 _PART = "download.part"
 _VERSION = "download.json"
+_HEAD_SECONDS = 60.0
 _WRITE = 1024 * 1024
 """Bytes that are gathered before they are written, and that a try must gain before another follows at once."""
 _WRITE_AFTER = 1.0
@@ -26,7 +27,11 @@ _WRITE_AFTER = 1.0
 async def resolve(order: Order, workdir: Path, tools: Tools, report: Report) -> Plan | None:  # noqa: ARG001 - the seam
     """Look at the first bytes; a web page or a stream's manifest is left to the other sources."""
     async with tools.web.get(order.link, {"Range": f"bytes=0-{content.HEAD_BYTES - 1}"}) as answer:
-        head = await _head(answer)
+        try:
+            async with asyncio.timeout(_HEAD_SECONDS):
+                head = await _head(answer)
+        except TimeoutError:
+            raise Transient("The server is too slow to say what it has.", after=15) from None
         headers, status = answer.headers, answer.status
         page = content.is_page(headers, head)
         if page and status in (200, 206, 401, 403, 406, 416):
@@ -173,7 +178,10 @@ def _forget(workdir: Path) -> None:
 
 def _read_version(workdir: Path) -> str:
     note = workdir / _VERSION
-    return str(json.loads(note.read_text(encoding="utf-8"))["version"]) if note.exists() else ""
+    try:
+        return str(json.loads(note.read_text(encoding="utf-8"))["version"])
+    except (OSError, ValueError, KeyError):
+        return ""  # none yet, or cut short by a power failure: the download starts over
 
 
 def _fits(size: int | None, tools: Tools) -> None:

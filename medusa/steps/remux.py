@@ -1,5 +1,6 @@
 """Puts a video whose codecs MP4 can carry into an MP4 that starts playing at once, without touching the pictures."""
 
+import asyncio
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,9 @@ from medusa.steps import Step
 from medusa.steps.ffmpeg import command, look, target
 from medusa.tools import Tools
 
+_STALLED = 600.0
+"""Seconds without a word from ffmpeg after which it hangs; moving a big file's index to the front takes a while."""
+_SLACK = 16 * 1024 * 1024
 _VIDEO = frozenset({"h264", "hevc", "av1", "mpeg4"})
 _AUDIO = frozenset({None, "aac", "mp3", "ac3", "eac3", "opus"})
 
@@ -64,12 +68,18 @@ def _size(path: Path) -> int:
 
 async def _remux(argv: list[str], size: int, workdir: Path, report: Report) -> bool:
     """Run ffmpeg and say whether it was content. Raises Transient when the disk is full."""
-    async with process.child(argv, cwd=workdir) as running:
-        async for line in running.lines():
-            key, _, value = line.partition("=")
-            if key == "total_size" and value.isdigit():
-                report(Progress(min(int(value), size), size))
-        code = await running.wait()
+    loop = asyncio.get_running_loop()
+    async with process.child(argv, cwd=workdir, max_file=2 * size + _SLACK) as running:
+        try:
+            async with asyncio.timeout(_STALLED) as patience:
+                async for line in running.lines():
+                    patience.reschedule(loop.time() + _STALLED)
+                    key, _, value = line.partition("=")
+                    if key == "total_size" and value.isdigit():
+                        report(Progress(min(int(value), size), size))
+                code = await running.wait()
+        except TimeoutError:
+            return False
     if "No space left on device" in running.err_tail:
         raise Transient("The disk is full.", after=120)
     return code == 0

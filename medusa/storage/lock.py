@@ -23,6 +23,7 @@ def locked(folder: Path) -> Iterator[None]:
         with translated_files(folder):
             _take(descriptor, folder)
         yield
+        os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
 
@@ -31,9 +32,19 @@ def _take(descriptor: int, folder: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
+        pid = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
         raise UserError(
-            f"Medusa is already running (process {holder}) with the state in {folder}. Stop it before starting another."
+            f"Medusa is already running (process {pid}) with the state in {folder}. Stop it before starting another."
         ) from None
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+
+
+def holder(folder: Path) -> int | None:
+    """The process that works on the folder, or None. Looking takes no lock, so it is in nobody's way."""
+    try:
+        pid = int((folder / LOCK).read_text())
+        os.kill(pid, 0)
+    except (OSError, ValueError):
+        return None
+    return pid

@@ -2,16 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import structlog
 from aiosqlite import Connection
 from sqlcipher3 import dbapi2 as sqlcipher
 
 from medusa.errors import UserError
+from medusa.patience import to_the_end
 from medusa.storage.errors import DAMAGED, translated, translated_files
 from medusa.storage.folder import DATABASE, has_database, make_database, make_private
 from medusa.storage.keys import KEY_BYTES, Unlocked, unlock
@@ -20,7 +21,6 @@ from medusa.storage.migrate import Migration, migrate, migrations, refuse_newer
 
 log = structlog.get_logger()
 
-T = TypeVar("T")
 Row = tuple[Any, ...]
 
 _PAGE = 4096
@@ -101,11 +101,11 @@ class Store:
         try:
             await self._connection.execute_fetchall("BEGIN IMMEDIATE")
             yield Transaction(self._connection)
-            await _to_the_end(self._commit())
+            await to_the_end(self._commit())
         except BaseException:
             # Also after a cancelled BEGIN or COMMIT: the worker thread runs what it was given, in order, and rolling
             # back is nothing where no transaction is open.
-            await _to_the_end(self._connection.rollback())
+            await to_the_end(self._connection.rollback())
             raise
 
     async def _commit(self) -> None:
@@ -137,16 +137,16 @@ async def open_store(
         make_private(folder)
     with locked(folder):
         steps = migrations()
-        unlocked = await _to_the_end(asyncio.to_thread(_unlock, folder, key_file, passphrase, len(steps)))
+        unlocked = await to_the_end(asyncio.to_thread(_unlock, folder, key_file, passphrase, len(steps)))
         if unlocked.slot == "keyfile" and passphrase is not None:
             log.warning("storage.passphrase_not_used", opened_by=unlocked.slot)
         connection = Connection(_connector(folder / DATABASE, unlocked.data_key), iter_chunk_size=64)
         try:
             with translated():
-                await _to_the_end(_start(connection, steps))
+                await to_the_end(_start(connection, steps))
             yield Store(connection, created=unlocked.created, slot=unlocked.slot)
         finally:
-            await _to_the_end(connection.close())
+            await to_the_end(connection.close())
 
 
 async def _start(connection: Connection, steps: list[Migration]) -> None:
@@ -203,19 +203,3 @@ def _connector(path: Path, data_key: bytes, mode: str = "rw") -> Callable[[], An
         return connection
 
     return connect
-
-
-async def _to_the_end(work: Coroutine[Any, Any, T]) -> T:
-    """Await ``work`` until it has ended, however often a cancel comes meanwhile; then pass the cancel on."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        while not task.done():
-            try:
-                await asyncio.wait({task})
-            except asyncio.CancelledError:
-                continue
-        if not task.cancelled():
-            task.exception()  # seen; the cancel goes first
-        raise

@@ -73,8 +73,22 @@ class Account:
     limits: Limits
 
 
-def make_client(config: Config, session: Session, **options: Any) -> Any:
-    """A Telethon client for ``session``, aimed at the data centre that the configuration names; not yet connected."""
+class _Client(TelegramClient):  # type: ignore[misc]
+    """Telethon's client, which after a broken connection also asks for what was missed meanwhile.
+
+    By itself it would notice only with the next update, or after a quarter of an hour of silence.
+    """
+
+    async def _handle_auto_reconnect(self) -> None:
+        await super()._handle_auto_reconnect()
+        await self.catch_up()
+
+
+def make_client(config: Config, session: Session, *, tries: int = -1, **options: Any) -> Any:
+    """A Telethon client for ``session``, aimed at the data centre that the configuration names; not yet connected.
+
+    It tries to connect ``tries`` times, or for ever when that is negative.
+    """
     if config.telegram_key is not None:
         rsa.add_key(config.telegram_key.read_bytes(), old=False)
     if config.telegram_dc is not None:
@@ -83,14 +97,14 @@ def make_client(config: Config, session: Session, **options: Any) -> Any:
             session.set_dc(dc.id, dc.host, dc.port)
     elif config.test_dc and not session.server_address:
         session.set_dc(*_TEST_DC)
-    return TelegramClient(
+    return _Client(
         session,
         config.api_id,
         config.api_hash,
         device_model="Medusa",
         app_version=__version__,
         proxy=_proxy(config.proxy) if config.proxy else None,
-        connection_retries=-1,
+        connection_retries=tries,
         request_retries=5,
         flood_sleep_threshold=60,
         raise_last_call_error=True,
@@ -115,9 +129,9 @@ _TEST_DC = (2, "149.154.167.40", 443)
 
 @asynccontextmanager
 async def open_account(config: Config, session: StoreSession) -> AsyncIterator[Account]:
-    """The account of ``session``, connected for as long as the block runs.
+    """The account of ``session``, connected for as long as the block runs; waits until Telegram can be reached.
 
-    Raises SessionLost when nobody is logged in and UserError when Telegram cannot be reached.
+    Raises SessionLost when nobody is logged in, and UserError when the session belongs to a bot.
     """
     # One update after the other: none can be noted as received before it is in the queue.
     client = make_client(config, session, catch_up=True, sequential_updates=True)
@@ -156,6 +170,8 @@ async def disconnect(client: Any) -> None:
         reconnecting = client._sender._reconnect_task  # noqa: SLF001
         if not ending.done() and reconnecting is not None:
             reconnecting.cancel()
+    with translated():
+        ending.result()
 
 
 async def _remember_place(client: Any, session: StoreSession) -> None:

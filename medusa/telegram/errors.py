@@ -24,6 +24,7 @@ _SESSION_LOST = {
     "AUTH_KEY_DUPLICATED": "The same session was used from two places at once, so Telegram ended it.",
     "USER_DEACTIVATED": "Telegram has deactivated this account.",
     "USER_DEACTIVATED_BAN": "Telegram has banned this account.",
+    "FROZEN_METHOD_INVALID": "Telegram has frozen this account; its app says why.",
 }
 
 _IN_WORDS = {
@@ -57,7 +58,11 @@ class Unchanged(UserError):
     """The message already reads like that."""
 
 
-class MissingPart(MedusaError):
+class StillPosting(Transient):
+    """Telegram is still busy with an earlier call that bore the same random id."""
+
+
+class MissingPart(Transient):
     """Telegram has forgotten part ``part`` of an upload (https://core.telegram.org/api/files#uploading-files)."""
 
     def __init__(self, part: int) -> None:
@@ -65,7 +70,7 @@ class MissingPart(MedusaError):
         self.part = part
 
 
-class StaleReference(MedusaError):
+class StaleReference(Transient):
     """The reference to a stored document has expired; its message or an upload gives a new one."""
 
 
@@ -77,6 +82,8 @@ def translate(error: Exception) -> Exception:
         return MissingPart(error.which)
     if isinstance(error, rpc.FilePart0MissingError):
         return MissingPart(0)
+    if isinstance(error, rpc.AuthKeyNotFound):
+        return SessionLost(_SESSION_LOST["AUTH_KEY_UNREGISTERED"])
     if isinstance(error, rpc.RPCError):
         return _translate_rpc(error)
     if isinstance(error, BROKEN_CONNECTION):
@@ -95,8 +102,7 @@ def _translate_rpc(error: rpc.RPCError) -> MedusaError:
         kind, words = _OF_THEIR_OWN[name]
         return kind(words)
     if name == "RANDOM_ID_DUPLICATE":
-        # The first call with this random id is still under way; asked again later, Telegram answers with its message.
-        return Transient("Telegram is still busy with the same post.", after=3, tries=FOREVER)
+        return StillPosting("Telegram is still busy with the same post.", after=3, tries=FOREVER)
     if name in _IN_WORDS:
         return UserError(_IN_WORDS[name])
     if isinstance(error, rpc.ServerError) or error.code in (500, 503, -503, -500):
@@ -128,5 +134,5 @@ def translated() -> Iterator[None]:
         yield
     except MedusaError:
         raise
-    except (rpc.RPCError, *BROKEN_CONNECTION) as error:
+    except (rpc.RPCError, rpc.AuthKeyNotFound, *BROKEN_CONNECTION) as error:
         raise translate(error) from error

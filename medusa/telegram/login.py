@@ -9,9 +9,10 @@ from telethon import errors as rpc
 from medusa.config import Config
 from medusa.errors import UserError
 from medusa.telegram.client import disconnect, make_client
-from medusa.telegram.errors import translated
+from medusa.telegram.errors import SessionLost, translated
 from medusa.telegram.session import StoreSession
 
+CONNECT_TRIES = 3
 TRIES = 3
 """How often a code or a password may be mistyped."""
 
@@ -32,7 +33,8 @@ async def login(config: Config, session: StoreSession, dialogue: Dialogue) -> st
     """
     if session.auth_key is not None and (name := await _known_as(config, session)):
         return name
-    client = make_client(config, session)
+    await session.forget()
+    client = make_client(config, session, tries=CONNECT_TRIES)
     with translated():
         await client.connect()
     try:
@@ -53,13 +55,15 @@ async def _known_as(config: Config, session: StoreSession) -> str | None:
     passing = session.clone()
     passing.set_dc(session.dc_id, session.server_address, session.port)
     passing.auth_key = session.auth_key
-    client = make_client(config, passing, receive_updates=False)
-    with translated():
-        await client.connect()
-        try:
+    client = make_client(config, passing, tries=CONNECT_TRIES, receive_updates=False)
+    try:
+        with translated():
+            await client.connect()
             me = await client.get_me()
-        finally:
-            await disconnect(client)
+    except SessionLost:
+        return None
+    finally:
+        await disconnect(client)
     return None if me is None else _name(me)
 
 

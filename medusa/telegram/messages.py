@@ -10,11 +10,13 @@ from markupsafe import Markup
 from telethon.extensions import html
 from telethon.tl import functions, types
 
-from medusa.errors import Broken
+from medusa.errors import Broken, UserError
 from medusa.model import LocalFile, Media
 from medusa.telegram.client import Account
-from medusa.telegram.errors import MessageGone, Unchanged, translated
+from medusa.telegram.errors import MessageGone, StillPosting, Unchanged, translated
 
+LOOK_BACK = 50
+"""Messages among which a post is looked for whose call was never answered."""
 _WORD_JOINER = "\u2060"
 _LIKE_A_COMMAND = re.compile(r"\s*(?:[/.!,;:+~#-]|https?:)", re.IGNORECASE)
 """What a command or a lone link can start with, whatever the settings say."""
@@ -162,24 +164,41 @@ class Messenger:
             types.InputDocument(document.id, document.access_hash, document.file_reference), spoiler=spoiler
         )
         plain, entities = self._parsed(caption, self._account.limits.caption)
-        with translated():
-            answer = await self._client(
-                functions.messages.SendMediaRequest(
-                    await self._peer(chat_id),
-                    media,
-                    plain,
-                    random_id=random_id,
-                    entities=entities,
-                    silent=silent,
-                    reply_to=types.InputReplyToMessage(reply_to) if reply_to else None,
-                )
-            )
-        return _message_id(answer, random_id)
+        peer = await self._peer(chat_id)
+        request = functions.messages.SendMediaRequest(
+            peer,
+            media,
+            plain,
+            random_id=random_id,
+            entities=entities,
+            silent=silent,
+            reply_to=types.InputReplyToMessage(reply_to) if reply_to else None,
+        )
+        try:
+            with translated():
+                return _message_id(await self._client(request), random_id)
+        except StillPosting:
+            # The first call may have ended without anybody hearing of it.
+            with translated():
+                found = await self._find_post(peer, document)
+            if found is None:
+                raise
+            return found
 
     async def _peer(self, chat_id: int) -> Any:
         if chat_id == self._account.user_id:
             return types.InputPeerSelf()
-        return await self._client.get_input_entity(chat_id)
+        try:
+            return await self._client.get_input_entity(chat_id)
+        except ValueError:
+            raise UserError("This account does not know that chat.") from None
+
+    async def _find_post(self, peer: Any, document: Document) -> int | None:
+        """The id of a recent message in the chat that holds the document, if there is one."""
+        async for message in self._client.iter_messages(peer, limit=LOOK_BACK):
+            if message.document is not None and message.document.id == document.id:
+                return int(message.id)
+        return None
 
     def _parsed(self, text: str, limit: int | None = None) -> tuple[str, list[Any]]:
         """Plain text and entities within the limit; a text that has to be cut loses its entities."""

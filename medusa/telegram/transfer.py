@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ import structlog
 from telethon import errors as rpc
 from telethon.tl import functions, types
 
-from medusa.errors import Transient, UserError
+from medusa.errors import MedusaError, Transient, UserError
 from medusa.model import Progress, Report
+from medusa.patience import to_the_end
 from medusa.telegram.errors import BROKEN_CONNECTION, FOREVER, translate
 from medusa.telegram.lanes import Lanes
 from medusa.telegram.messages import new_random_id
@@ -30,7 +31,7 @@ PART_TRIES = 8
 SAVE_EVERY = 30.0
 """Seconds between two notes of the confirmed parts, to spare the disk."""
 
-Save = Callable[[Ledger], Awaitable[None]]
+Save = Callable[[Ledger], Coroutine[Any, Any, None]]
 
 
 def new_ledger(path: Path) -> Ledger:
@@ -58,7 +59,10 @@ class Uploader:
         try:
             await upload.run()
         finally:
-            await asyncio.shield(save(ledger))
+            try:
+                await to_the_end(save(ledger))
+            except MedusaError as error:
+                log.warning("upload.not_saved", reason=error.user_text)
         if ledger.big:
             return types.InputFileBig(ledger.file_id, ledger.parts, name)
         digest = await asyncio.to_thread(_md5, path)
@@ -136,6 +140,8 @@ class _Upload:
                 if lane is not None and not isinstance(error, rpc.ServerError):
                     await self._lanes.drop(number, lane)
                 await asyncio.sleep(min(8.0, 0.1 * 2**failures))
+            except rpc.RPCError as error:
+                raise translate(error) from error
             else:
                 return
         raise Transient("The upload broke off again and again; what Telegram has is kept.", after=10, tries=FOREVER)
@@ -147,10 +153,10 @@ class _Upload:
 
 
 def _first(error: Exception) -> Exception:
-    """The first error of a group, in Medusa's words; the others are its echoes."""
+    """The first error of a group; the others are its echoes."""
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
-    return translate(error)
+    return error
 
 
 def _md5(path: Path) -> str:

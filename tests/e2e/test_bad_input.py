@@ -2,13 +2,17 @@
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from medusa.config import Config
 from medusa.demo.lines import Line
 from medusa.demo.mediaserver import HOSTILE_NAMES
+from medusa.demo.samples import Samples
 from medusa.demo.script import play
-from medusa.demo.stage import Stage
+from medusa.demo.stage import Stage, open_stage
+from medusa.telegram.errors import SessionLost
 from medusa.telegram.messages import units
 from medusa.telegram.parts import PART_SIZE
 from medusa.telegram.phone import Message
@@ -192,6 +196,75 @@ async def test_lost_parts_are_sent_again(stage: Stage) -> None:
     messages = await send(stage, "/dl sample:archive.bin")
     assert lost.is_set()
     assert messages[0].text.startswith("✓")
+
+
+async def test_a_thumbnail_that_is_lost_does_not_cost_the_file_again(stage: Stage) -> None:
+    lost = asyncio.Event()
+
+    def lose(request: object) -> bool:
+        if not lost.is_set():
+            lost.set()
+            stage.telegram.faults.forget_parts(request.media.thumb.id)  # type: ignore[attr-defined]
+        return False
+
+    stage.telegram.faults.fail("messages.uploadMedia", "NEVER", when=lose)
+    messages = await send(stage, "/dl sample:streamable.mp4")
+    assert lost.is_set()
+    assert messages[0].text.startswith("✓")
+    assert stage.telegram.calls["messages.uploadMedia"] <= 3
+
+
+async def test_the_owner_hears_of_a_failure_though_the_command_message_is_gone(stage: Stage) -> None:
+    command = await stage.owner.send(0, f"/dl {stage.media.link('slow/empty.mp4')} {stage.media.link('dead')}")
+    await stage.owner.delete(0, command)
+    messages = await send(stage)
+    assert any(message.text.startswith("✗") and "404" in message.text for message in messages)
+
+
+async def test_a_range_of_numbers_that_mean_nothing_is_answered_in_one_line(stage: Stage) -> None:
+    [message] = await send(stage, "/cancel 1-9999")
+    assert message.text == "9999 of these numbers belong to no job under way."
+
+
+async def test_a_cancel_is_heard_while_telegram_does_not_answer_a_post(stage: Stage) -> None:
+    hang = stage.telegram.faults.hang("messages.sendMedia")
+    await stage.owner.send(0, f"/dl {stage.media.link('notes.pdf')}")
+    async with asyncio.timeout(60):
+        while not hang.hits:
+            await asyncio.sleep(0.05)
+    messages = await send(stage, "/cancel 1", seconds=30)
+    assert messages[0].text.startswith("– #1 cancelled")
+    await assert_well(stage)
+
+
+@pytest.mark.parametrize("trouble", ["transport error 429", "cut"])
+async def test_a_lost_connection_is_made_again_and_commands_are_heard(
+    stage: Stage, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if trouble == "cut":
+        stage.telegram.faults.drop_connections()
+    else:
+        stage.telegram.faults.transport_error(429, times=1)
+        await asyncio.gather(stage.app.account.client.get_me(), return_exceptions=True)
+        assert not stage.app.account.client.is_connected()
+    assert "Telethon" in (await send(stage, "/version"))[-1].text
+
+
+@pytest.mark.parametrize("how", ["AUTH_KEY_UNREGISTERED", "SESSION_REVOKED", "USER_DEACTIVATED_BAN", "forgotten"])
+async def test_a_session_that_has_ended_stops_medusa_with_words(
+    config: Config, tmp_path: Path, samples: Samples, samples_folder: Path, how: str
+) -> None:
+    with pytest.raises(SessionLost, match=r"python3 run\.py login"):
+        async with asyncio.timeout(60), open_stage(config, tmp_path / "stage", samples_folder) as stage:
+            faults, owner = stage.telegram.faults, stage.telegram.owner
+            if how == "forgotten":
+                faults.forget_keys(owner)
+                faults.drop_connections()
+            else:
+                faults.revoke(owner, how)
+                await asyncio.gather(stage.app.status.adopt(owner.user_id, 1), return_exceptions=True)
+                stage.app.status.announce(owner.user_id, 1)
+            await asyncio.Event().wait()
 
 
 async def test_a_chat_that_may_not_be_written_to(stage: Stage) -> None:

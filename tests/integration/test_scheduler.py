@@ -1,6 +1,7 @@
 """The scheduler over a real store: every change committed, every ending told, nothing lost."""
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -25,7 +26,7 @@ async def scheduling(
 ) -> AsyncIterator[tuple[Scheduler, list[Job]]]:
     scheduler = Scheduler(Jobs(store), work, slots, tmp_path / "work")  # type: ignore[arg-type]
     told: list[Job] = []
-    scheduler.told.append(told.append)
+    scheduler.listeners.append(told.append)
     task = asyncio.create_task(scheduler.run())
     try:
         yield scheduler, told
@@ -65,7 +66,7 @@ async def test_every_change_is_committed_before_it_is_told(store: Store, tmp_pat
 
     async with scheduling(store, tmp_path, work) as (scheduler, _):
         commits = [store.commits]
-        scheduler.told.append(lambda _: commits.append(store.commits))
+        scheduler.listeners.append(lambda _: commits.append(store.commits))
         await scheduler.submit([Order("https://a.b")], *HERE)
         await scheduler.idle()
     assert len(commits) >= 4
@@ -150,6 +151,95 @@ async def test_cancelling_a_running_job_removes_its_folder(store: Store, tmp_pat
             await scheduler.cancel(job.id)
         with pytest.raises(UserError, match="no job #99"):
             await scheduler.cancel(99)
+
+
+async def test_cancelling_and_starting_at_once_never_runs_a_cancelled_job(store: Store, tmp_path: Path) -> None:
+    ran: list[int] = []
+
+    async def work(run: Run) -> None:
+        await asyncio.sleep(0.001)
+        ran.append(run.job.id)
+
+    async with scheduling(store, tmp_path, work) as (scheduler, _):
+        for number in range(60):
+            [job] = await scheduler.submit([Order("https://a.b")], 1, 100 + number)
+            for _ in range(number % 12):
+                await asyncio.sleep(0)
+            ended = await scheduler.cancel(job.id)
+            assert ended.state is (JobState.DONE if job.id in ran else JobState.CANCELLED)
+        await scheduler.idle()
+    assert all(job.state.ended for job in await Jobs(store).recent(100))
+
+
+async def test_a_cancel_while_a_failure_is_noted_is_not_lost(store: Store, tmp_path: Path) -> None:
+    failing = asyncio.Event()
+
+    async def work(_: Run) -> None:
+        failing.set()
+        raise Transient("Busy.", after=1000)
+
+    async with scheduling(store, tmp_path, work) as (scheduler, _):
+        [job] = await scheduler.submit([Order("https://a.b")], *HERE)
+        await failing.wait()
+        assert (await scheduler.cancel(job.id)).state is JobState.CANCELLED
+
+
+async def test_a_fetch_that_fails_for_ever_gives_up(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("medusa.scheduler.backoff", lambda *_: 0.01)
+    fetches: list[int] = []
+
+    async def work(run: Run) -> None:
+        async with run.stage(Stage.RESOLVE):
+            pass
+        async with run.stage(Stage.FETCH):
+            fetches.append(run.job.attempts)
+            raise Transient("Busy.", tries=4)
+
+    async with scheduling(store, tmp_path, work) as (scheduler, _):
+        await scheduler.submit([Order("https://a.b")], *HERE)
+        await scheduler.idle()
+    assert fetches == [0, 1, 2, 3]
+
+
+async def test_a_full_disk_lets_jobs_wait_and_loses_none(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("medusa.scheduler.backoff", lambda *_: 0.01)
+    full = [True]
+
+    async def work(_: Run) -> None:
+        if full.pop() if full else False:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    async with scheduling(store, tmp_path, work) as (scheduler, told):
+        await scheduler.submit([Order("https://a.b")], *HERE)
+        await scheduler.idle()
+    assert [job.state for job in told if job.state is not JobState.RUNNING] == [JobState.WAITING, JobState.DONE]
+
+
+async def test_a_store_that_refuses_for_a_while_is_waited_for(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusals = [Transient("The disk is full.", after=0.01) for _ in range(5)]
+    save = Jobs.save
+
+    async def refusing(self: Jobs, job: Job) -> None:
+        if refusals:
+            raise refusals.pop()
+        await save(self, job)
+
+    async def work(_: Run) -> None:
+        return
+
+    monkeypatch.setattr(Jobs, "save", refusing)
+    async with scheduling(store, tmp_path, work) as (scheduler, _):
+        [job] = await scheduler.submit([Order("https://a.b")], *HERE)
+        await scheduler.idle()
+    ended = await Jobs(store).get(job.id)
+    assert ended is not None
+    assert ended.state is JobState.DONE
 
 
 async def test_a_job_that_finishes_while_it_is_cancelled_is_done(store: Store, tmp_path: Path) -> None:

@@ -1,0 +1,39 @@
+"""Waiting rightly: until an action has really ended, and until it succeeds."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+import structlog
+
+from medusa.errors import Transient
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+
+async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """Await ``work`` until it has ended, however often this is cancelled meanwhile; then pass the cancel on."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            try:
+                await asyncio.wait({task})
+            except asyncio.CancelledError:
+                continue
+        if not task.cancelled():
+            task.exception()  # seen; the cancel goes first
+        raise
+
+
+async def until_it_works(action: Callable[[], Awaitable[T]]) -> T:
+    """Do ``action``, and do it again after each passing trouble, such as a full disk, for as long as it takes."""
+    while True:
+        try:
+            return await action()
+        except Transient as error:
+            log.warning("waiting", reason=error.user_text, seconds=error.retry_after)
+            await asyncio.sleep(error.retry_after)
