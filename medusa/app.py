@@ -5,7 +5,7 @@ import platform
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 import structlog
 
@@ -134,10 +134,17 @@ def versions(tools: Tools) -> Mapping[str, str]:
         "Medusa": __version__,
         "Python": platform.python_version(),
         "Telethon": version("telethon"),
-        "yt-dlp": version("yt-dlp"),
+        "yt-dlp": _version("yt-dlp"),
         "ffmpeg": str(tools.ffmpeg or "not found"),
         "JavaScript": tools.javascript or "not found",
     }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not found"
 
 
 def _first(error: Exception) -> Exception:

@@ -90,7 +90,8 @@ def _run(_options: argparse.Namespace, config: Config) -> int:
 def _demo(options: argparse.Namespace, config: Config) -> int:
     from medusa import demo
 
-    return _until_signal(demo.main(options, config))
+    # A script that was ended before its end has not done what it should.
+    return _until_signal(demo.main(options, config), interrupted=1 if options.send or options.script else 0)
 
 
 def _login(_options: argparse.Namespace, config: Config) -> int:
@@ -138,8 +139,8 @@ def _test(options: argparse.Namespace, _config: Config) -> int:
     return code
 
 
-def _until_signal(work: Coroutine[Any, Any, int | None]) -> int:
-    """Run ``work``; SIGTERM and SIGINT end it cleanly, whatever it has opened."""
+def _until_signal(work: Coroutine[Any, Any, int | None], *, interrupted: int = 0) -> int:
+    """Run ``work`` and return its code; SIGTERM and SIGINT end it cleanly, whatever it has opened."""
 
     async def run() -> int:
         task = asyncio.ensure_future(work)
@@ -149,7 +150,7 @@ def _until_signal(work: Coroutine[Any, Any, int | None]) -> int:
         try:
             return await task or 0
         except asyncio.CancelledError:
-            return 0
+            return interrupted
 
     return asyncio.run(run())
 

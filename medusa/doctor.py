@@ -5,6 +5,7 @@ import platform
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from medusa import __version__
@@ -35,6 +36,7 @@ async def examine(config: Config) -> AsyncIterator[Finding]:
     """Look at one thing after the other."""
     yield Finding("Medusa", True, f"{__version__} on Python {platform.python_version()}, {platform.machine()}")
     yield _ffmpeg()
+    yield _ytdlp()
     yield _javascript()
     yield _credentials(config)
     for name, folder in (("state folder", config.data), ("work folder", config.work)):
@@ -51,6 +53,12 @@ def _ffmpeg() -> Finding:
     found = find_ffmpeg()
     advice = "Videos are posted as plain files until ffmpeg is there: sudo apt install ffmpeg"
     return Finding("ffmpeg", found is not None, str(found or "not found"), advice)
+
+
+def _ytdlp() -> Finding:
+    well = find_spec("yt_dlp") is not None
+    advice = "Nothing but direct links can be fetched without it: delete .venv and start again."
+    return Finding("yt-dlp", well, "installed" if well else "not found", advice)
 
 
 def _javascript() -> Finding:
@@ -71,8 +79,13 @@ def _credentials(config: Config) -> Finding:
 
 def _folder(name: str, folder: Path) -> Finding:
     existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not existing.is_dir():
+        return Finding(
+            name, False, f"{existing} is in the way: it is no folder", "Set another folder, or move that away."
+        )
     if not os.access(existing, os.W_OK | os.X_OK):
-        return Finding(name, False, f"{folder} can't be written", f"Mend its owner: sudo chown -R $USER {existing}")
+        advice = f"sudo mkdir -p {folder} && sudo chown $USER {folder}"
+        return Finding(name, False, f"{folder} can't be written", f"Make it yours: {advice}")
     free = shutil.disk_usage(existing).free
     return Finding(
         name, free > LITTLE_ROOM, f"{folder}, {size(free)} free", "Make room: fetching needs twice a file's size."

@@ -287,7 +287,12 @@ class Scheduler:
             if job.state is JobState.RUNNING:
                 log.info("job.resumed", job=job.id, stage=str(job.stage))
                 await self.commit(replace(job, state=JobState.QUEUED))
-        await asyncio.to_thread(_sweep, self._workroot, {str(job.id) for job in living})
+        try:
+            await asyncio.to_thread(_sweep, self._workroot, {str(job.id) for job in living})
+        except OSError as error:
+            raise UserError(
+                f"The work folder {self._workroot} can't be used ({error.strerror}). Set MEDUSA_WORK to one that can."
+            ) from error
 
 
 def backoff(attempts: int, asked: float) -> float:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,6 +28,8 @@ QUIET_FOR = 3600.0
 """Seconds for which that pace is halved after a flood wait."""
 PATIENCE = 1.5
 """Seconds that a job may run before it is worth a live message."""
+MOST_REMEMBERED = 200
+"""Command messages whose text is remembered."""
 MOST_SHOWN = 8
 """Jobs named one by one in a live message."""
 
@@ -78,20 +81,27 @@ class Status:
         """Held while live messages are changed."""
         self._stirred = asyncio.Event()
         """Set whenever an outcome was told or a live message went."""
-        self._due: asyncio.Queue[tuple[int, int]] = asyncio.Queue()
+        self._outcomes: dict[tuple[int, int], None] = {}
+        self._news: dict[tuple[int, int], None] = {}
+        """Command messages to be rewritten: those of ended jobs, and others."""
+        self._written: OrderedDict[tuple[int, int], str] = OrderedDict()
+        """What the latest command messages read, so that nothing is said twice."""
+        self._due = asyncio.Event()
 
     def changed(self, job: Job) -> None:
         """Hear of a committed change; returns at once."""
         if job.state.ended:
-            self.announce(job.chat_id, job.message_id)
+            self._outcomes[job.chat_id, job.message_id] = None
+            self._due.set()
 
     def announce(self, chat_id: int, message_id: int) -> None:
         """Have a command message rewritten to say where its jobs stand.
 
-        All such edits pass through one queue and read the jobs when their turn comes, so that an old state can never
-        overwrite a new one.
+        All such edits pass through one task, outcomes first, and read the jobs when their turn comes: an old state can
+        never overwrite a new one, and many changes of one message cost one edit.
         """
-        self._due.put_nowait((chat_id, message_id))
+        self._news[chat_id, message_id] = None
+        self._due.set()
 
     async def adopt(self, chat_id: int, message_id: int) -> None:
         """Make the owner's /status message the chat's live one; a former live message goes."""
@@ -104,7 +114,6 @@ class Status:
             if former is not None:
                 await self._remove(chat_id, former, "The live view has moved further down.")
             self._boards[chat_id] = _Board(message_id, adopted=True)
-            await self._show(chat_id, mine)
 
     async def run(self) -> None:
         """Tell outcomes as they come and refresh the live messages, until cancelled."""
@@ -126,11 +135,17 @@ class Status:
 
     async def _tell_outcomes(self) -> None:
         while True:
-            chat_id, message_id = await self._due.get()
+            await self._due.wait()
+            pending = self._outcomes or self._news
+            if not pending:
+                self._due.clear()
+                continue
+            place = next(iter(pending))
+            del pending[place]
             try:
-                await self._tell(chat_id, message_id)
+                await self._tell(*place)
             except Transient as error:
-                self._due.put_nowait((chat_id, message_id))
+                pending[place] = None
                 await self._put_off(error)
             except MedusaError as error:
                 await self._put_off(error)
@@ -157,8 +172,15 @@ class Status:
         if chat_id != self._home and all(job.state is JobState.DONE for job in family):
             await self._messenger.delete(chat_id, [message_id])
             return True
+        if self._written.get((chat_id, message_id)) == job_lines(family, time.time()):
+            return True
         async with self._edits:
-            return await self._messenger.edit(chat_id, message_id, job_lines(family, time.time()))
+            text = job_lines(await self._jobs.of_message(chat_id, message_id), time.time())
+            there = await self._messenger.edit(chat_id, message_id, text)
+        self._written[chat_id, message_id] = text
+        while len(self._written) > MOST_REMEMBERED:
+            self._written.popitem(last=False)
+        return there
 
     async def _refresh_boards(self) -> None:
         while True:
@@ -191,7 +213,7 @@ class Status:
         if jobs:
             board = self._boards.setdefault(chat_id, _Board())
             if not board.gone and time.monotonic() - board.touched >= self._pause(chat_id):
-                await self._show(chat_id, jobs)
+                await self._show(chat_id)
         elif board is not None:
             # Whatever comes of taking it away, it is no longer live.
             del self._boards[chat_id]
@@ -202,18 +224,19 @@ class Status:
         usual = PRIVATE_PAUSE if chat_id == self._home else CHANNEL_PAUSE
         return usual * 2 if time.monotonic() - self._flooded_at < QUIET_FOR else usual
 
-    async def _show(self, chat_id: int, jobs: Sequence[Job]) -> None:
-        board, text = self._boards[chat_id], self._render(jobs)
-        if text == board.text:
-            return
-        board.touched = time.monotonic()
+    async def _show(self, chat_id: int) -> None:
+        """Write the chat's live message, if it would read otherwise than it does; what it says is as new as can be."""
         async with self._edits:
+            board = self._boards[chat_id]
+            text = self._render([job for job in await self._jobs.live() if job.chat_id == chat_id])
+            if not text or text == board.text:
+                return
+            board.touched, board.text = time.monotonic(), text
             if board.message_id is None:
                 board.message_id = await self._messenger.say(chat_id, text)
                 await self._stored.put(chat_id, board.message_id)
             elif not await self._messenger.edit(chat_id, board.message_id, text):
                 board.gone = True
-        board.text = text
 
     async def _remove(self, chat_id: int, board: _Board, last_words: str) -> None:
         """Take a live message away; the owner's own /status message stays, with ``last_words``."""

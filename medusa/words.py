@@ -12,6 +12,9 @@ VERBS = {
     Stage.POST: "posting",
 }
 _BAR = 12
+_LONGEST_LINK = 80
+_LONGEST_TEXT = 3000
+"""Characters, tags included, that leave room within Telegram's 4096 UTF-16 units."""
 
 
 def size(count: float) -> str:
@@ -59,9 +62,14 @@ def progress_line(progress: Progress, speed: float | None) -> str:
     return " · ".join(parts)
 
 
+def short(link: str) -> str:
+    """A link that takes little room: what is too long for a line loses its end."""
+    return link if len(link) <= _LONGEST_LINK else link[: _LONGEST_LINK - 1] + "…"
+
+
 def job_name(job: Job) -> str:
     """What to call a job: its title once it is known, until then its link."""
-    return job.title or job.order.link
+    return job.title or short(job.order.link)
 
 
 def job_line(job: Job, now: float) -> Markup:
@@ -72,7 +80,7 @@ def job_line(job: Job, now: float) -> Markup:
             took = span((job.ended or now) - job.created)
             return Markup("✓ {} {} · {} · {}").format(number, job_name(job), size(job.size), took)
         case JobState.FAILED:
-            return Markup("✗ {} {}\n{}").format(number, job.order.link, job.reason)
+            return Markup("✗ {} {}\n{}").format(number, short(job.order.link), job.reason)
         case JobState.CANCELLED:
             return Markup("– {} cancelled · {}").format(number, job_name(job))
         case JobState.WAITING:
@@ -85,5 +93,13 @@ def job_line(job: Job, now: float) -> Markup:
 
 
 def job_lines(jobs: list[Job], now: float) -> Markup:
-    """The lines of several jobs, one under the other."""
-    return Markup("\n").join(job_line(job, now) for job in jobs)
+    """The lines of several jobs, one under the other; when they are many, what is done is only counted."""
+    lines = [job_line(job, now) for job in jobs]
+    if sum(map(len, lines)) > _LONGEST_TEXT:
+        done = sum(job.state is JobState.DONE for job in jobs)
+        lines = [Markup("✓ {} done").format(done)] if done else []
+        lines += [job_line(job, now) for job in jobs if job.state is not JobState.DONE]
+    kept: list[Markup] = []
+    while lines and sum(map(len, kept)) + len(lines[0]) <= _LONGEST_TEXT:
+        kept.append(lines.pop(0))
+    return Markup("\n").join([*kept, *([Markup("… and {} more").format(len(lines))] if lines else [])])

@@ -11,7 +11,7 @@ import structlog
 from medusa.commands import Call, Command, Desk
 from medusa.commands.help import page
 from medusa.commands.parsing import split_options
-from medusa.errors import MedusaError, UserError
+from medusa.errors import MedusaError
 from medusa.patience import until_it_works
 from medusa.settings import BARE_LINKS, CHATS, PREFIX
 from medusa.storage.handled import Handled
@@ -23,7 +23,8 @@ log = structlog.get_logger()
 
 REMEMBERED_FOR = 90 * 86400.0
 """Seconds for which a handled message is remembered; Telegram hands out no updates that are older."""
-_LINK = re.compile(r"https?://\S", re.IGNORECASE)
+_LINKS_ALONE = re.compile(r"https?://\S+(?:\s+https?://\S+)*(?:\s+[-—–]{1,2}[^\W\d].*)?", re.IGNORECASE | re.DOTALL)
+"""Nothing but links, with options at the end; a note that has a link in it is no command."""
 _NAME = re.compile(r"([^\W\d_][\w-]*)(?:@\w+)?(?:\s+|$)")
 
 
@@ -48,10 +49,11 @@ class Router:
                 place = (message.chat_id, message.message_id)
                 if meant is None or await until_it_works(partial(self._handled.seen, *place)):
                     continue
-                answer = await self._obey(message, *meant)
+                command = self._names.get(meant[0])
+                answer = await (self._obey(message, command, meant[1]) if command else self._hint(meant[0]))
                 await until_it_works(partial(self._handled.mark, *place, time.time()))
                 if answer is not None:
-                    answers.create_task(self._answer(message, answer))
+                    answers.create_task(self._answer(message, answer, in_place=command is not None))
 
     def meant(self, message: Incoming) -> tuple[str, str] | None:
         """The command's name and the rest of the text; None when the message is no command at all."""
@@ -59,14 +61,13 @@ class Router:
         if text[:1] and text[0] in self._desk.settings[PREFIX]:
             named = _NAME.match(text, 1)
             return (named[1].lower(), text[named.end() :]) if named else None
-        if message.private and self._desk.settings[BARE_LINKS] and _LINK.match(text):
+        if message.private and self._desk.settings[BARE_LINKS] and _LINKS_ALONE.fullmatch(text):
             return "dl", text
         return None
 
-    async def _obey(self, message: Incoming, name: str, rest: str) -> str | None:
-        structlog.contextvars.bind_contextvars(command=name)
+    async def _obey(self, message: Incoming, command: Command, rest: str) -> str | None:
+        structlog.contextvars.bind_contextvars(command=command.name)
         try:
-            command = self._find(name)
             if "--help" in rest.split():
                 return page(command, self._desk.settings[PREFIX][0])
             words, options = split_options(rest, command.options)
@@ -83,22 +84,27 @@ class Router:
         finally:
             structlog.contextvars.unbind_contextvars("command")
 
-    def _find(self, name: str) -> Command:
-        if name in self._names:
-            return self._names[name]
+    async def _hint(self, name: str) -> str:
+        """What to say to a command that there is not."""
+        self.refused += 1
         prefix = self._desk.settings[PREFIX][0]
         near = get_close_matches(name, self._names, n=1, cutoff=0.5)
         hint = f"Did you mean {prefix}{near[0]}?" if near else f"See {prefix}help."
-        raise UserError(f"There is no command {prefix}{name}. {hint}")
+        return f"There is no command {prefix}{name}. {hint}"
 
     def _listens_to(self, chat_id: int) -> bool:
         return chat_id in self._desk.settings[CHATS]
 
-    async def _answer(self, message: Incoming, answer: str) -> None:
-        """Put the answer in the command's place; what is too long for one message goes on in further ones."""
+    async def _answer(self, message: Incoming, answer: str, *, in_place: bool) -> None:
+        """Put the answer in the command's place; what is too long for one message goes on in further ones.
+
+        What only looked like a command may be a note: it stays, and the answer replies to it.
+        """
         first, *others = pages(answer, self._account.limits.text - 1)
         try:
-            if not await self._messenger.edit(message.chat_id, message.message_id, first):
+            if not in_place:
+                await self._messenger.say(message.chat_id, first, message.message_id)
+            elif not await self._messenger.edit(message.chat_id, message.message_id, first):
                 await self._messenger.say(message.chat_id, first)
             for text in others:
                 await self._messenger.say(message.chat_id, text)

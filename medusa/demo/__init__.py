@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import contextlib
 import json
 import sys
 import tempfile
@@ -42,8 +41,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--allow", action="append", default=[], metavar="HOST:PORT", help="a private host to be reached"
     )
     parser.add_argument(
-        "--port", type=int, metavar="N", help=f"port of the chat page (default: {PORT}, or any free one)"
+        "--port",
+        type=_port,
+        metavar="N",
+        help=f"port of the chat page (default: {PORT}, or any free one)",
     )
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 < number < 2**16:
+        raise ValueError
+    return number
 
 
 async def main(options: argparse.Namespace, config: Config) -> int:
@@ -73,19 +82,34 @@ async def _play(options: argparse.Namespace, config: Config, lines: Sequence[Lin
     from medusa.demo.stage import open_stage
     from medusa.demo.transcript import transcript
 
-    done = False
+    done, trouble = False, None
+    if options.save:
+        await asyncio.to_thread(_make, options.save)
     with tempfile.TemporaryDirectory(prefix="medusa-demo-") as folder:
         async with open_stage(config, Path(folder), samples_home(config), options.allow) as stage:
-            with contextlib.suppress(TimeoutError):
+            try:
                 async with asyncio.timeout(options.timeout):
                     await play(stage, lines)
                     done = await all_done(stage)
+            except TimeoutError:
+                pass
+            except UserError as error:
+                trouble = error
             if not done:
                 sys.stderr.write("Not everything was done.\n")
             async for entry in transcript(stage.owner, options.save):
                 sys.stdout.write((json.dumps(entry) if options.json else _plain(entry)) + "\n")
             sys.stdout.flush()
+    if trouble:
+        raise trouble
     return 0 if done else 1
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be made ({error.strerror}).") from error
 
 
 def samples_home(config: Config) -> Path:

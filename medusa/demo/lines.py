@@ -50,7 +50,7 @@ def _line(values: Any) -> Line:
         raise ValueError("there is neither text nor file")
     return Line(
         text=_text(values, "text", ""),
-        file=Path(values["file"]) if values.get("file") else None,
+        file=Path(_text(values, "file", "")) if values.get("file") else None,
         reply_to=_reply_to(values.get("reply_to")),
         chat=_text(values, "chat", "me"),
         sender=_text(values, "as", "owner"),
@@ -62,17 +62,19 @@ def _text(values: dict[str, Any], key: str, default: str) -> str:
     value = values.get(key, default)
     if not isinstance(value, str):
         raise TypeError(f"“{key}” must be a text")
+    if not value.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise ValueError(f"“{key}” has half a character in it (a lone surrogate)")
     return value
 
 
 def _reply_to(value: Any) -> str | int | None:
-    if value is None or value in ("last", "last_file") or (isinstance(value, int) and value > 0):
+    if value is None or value in ("last", "last_file") or (type(value) is int and value > 0):
         return value  # type: ignore[no-any-return]
     raise ValueError("“reply_to” must be last, last_file or a message id")
 
 
 def _wait(value: Any) -> str | float | None:
-    if value is None or value == "jobs" or (isinstance(value, int | float) and value >= 0):
+    if value is None or value == "jobs" or (type(value) in (int, float) and 0 <= value < 86400):
         return value  # type: ignore[no-any-return]
     raise ValueError("“wait” must be jobs or a number of seconds")
 

@@ -190,7 +190,6 @@ async def test_settings_change_what_happens_and_can_be_taken_back(stage: Stage) 
         ("/dl nonsense", "“nonsense” is no link"),
         ("/dl https://a.b --qality 3", "Did you mean --quality?"),
         ("/dl https://a.b -q huge", "-q takes best, audio, or a height"),
-        ("/dwl https://a.b", "Did you mean /dl?"),
         ("/job", "Which job?"),
         ("/job 99", "There is no job #99."),
         ("/cancel 99", "There is no job #99."),
@@ -210,6 +209,29 @@ async def test_answers_take_the_place_of_the_command(stage: Stage, text: str, an
     [message] = await send(stage, text)
     assert answer in message.text
     assert message.edited
+
+
+async def test_what_only_looks_like_a_command_stays_as_it_is(stage: Stage) -> None:
+    notes = [
+        "/dwl https://a.b",
+        ".gitignore must list build/",
+        f"{stage.media.link('notes.pdf')} - Grandma's recipe: 3 eggs",
+        "see https://a.b",
+        "...",
+    ]
+    messages = await send(stage, *notes)
+    texts = {message.text: message.id for message in messages}
+    assert set(notes) <= set(texts)
+    assert {message.reply_to: message.text for message in messages if message.text not in notes} == {
+        texts["/dwl https://a.b"]: "There is no command /dwl. Did you mean /dl?",
+        texts[".gitignore must list build/"]: "There is no command /gitignore. See /help.",
+    }
+
+
+async def test_many_outcomes_of_one_command_all_find_room(stage: Stage) -> None:
+    links = " ".join(f"{stage.media.link('dead')}?{number}={'x' * 250}" for number in range(13))
+    [message] = await send(stage, f"/dl {links}")
+    assert message.text.count("404") == 13
 
 
 async def test_a_job_can_be_cancelled_in_mid_fetch(stage: Stage) -> None:

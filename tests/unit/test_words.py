@@ -6,7 +6,7 @@ import pytest
 from markupsafe import Markup
 
 from medusa.model import Job, JobState, Order, Progress, Stage
-from medusa.words import bar, job_line, progress_line, size, span
+from medusa.words import bar, job_line, job_lines, progress_line, size, span
 
 JOB = Job(7, JobState.QUEUED, Order("https://a.b/c"), 1, 2, created=100.0)
 
@@ -75,6 +75,16 @@ def test_progress_line(progress: Progress, speed: float | None, text: str) -> No
 )
 def test_job_line(job: Job, text: str) -> None:
     assert job_line(job, now=110.0) == text
+
+
+def test_many_jobs_are_counted_where_they_do_not_fit() -> None:
+    done = [replace(JOB, id=n, state=JobState.DONE, title="T" * 100, ended=1.0) for n in range(60)]
+    failed = replace(JOB, id=99, state=JobState.FAILED, reason="Gone.")
+    text = job_lines([*done, failed], now=1.0)
+    assert text.splitlines() == ["✓ 60 done", "✗ <b>#99</b> https://a.b/c", "Gone."]
+    many = job_lines([replace(failed, id=n, reason="G" * 100) for n in range(60)], now=1.0)
+    assert len(many) < 3500
+    assert "more" in many.splitlines()[-1]
 
 
 def test_a_hostile_title_stays_text() -> None:
