@@ -133,7 +133,8 @@ def _loopback(options: argparse.Namespace, _config: Config) -> int:
 def _test(options: argparse.Namespace, _config: Config) -> int:
     """Format, lint, types, layers and tests, with the coverage that the tests reach."""
     python = [sys.executable, "-m"]
-    code = subprocess.call([*python, "coverage", "run", "-m", "pytest", *options.arguments], cwd=ROOT)
+    workers = str(min(4, os.cpu_count() or 1))
+    code = subprocess.call([*python, "coverage", "run", "-m", "pytest", "-n", workers, *options.arguments], cwd=ROOT)
     subprocess.call([*python, "coverage", "combine", "--quiet"], cwd=ROOT)
     subprocess.call([*python, "coverage", "report"], cwd=ROOT)
     return code

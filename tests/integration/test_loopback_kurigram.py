@@ -31,6 +31,12 @@ with warnings.catch_warnings():
 
 
 @pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kurigram notes errors that it does not know in a file of the current folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
 def quick_aes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Kurigram's pure-Python AES takes 15 seconds per megabyte: give it a compiled one."""
     monkeypatch.setattr(aes, "ige256_encrypt", cryptg.encrypt_ige)
