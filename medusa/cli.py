@@ -67,7 +67,18 @@ def _parser() -> argparse.ArgumentParser:
     alone.add_argument("--port", type=int, default=0, help="port to listen on (default: any free one)")
     alone.add_argument("--dir", type=Path, help="folder to keep its state in (default: in memory)")
     alone.add_argument("--json", action="store_true", help="print what a client needs as one JSON line")
+    alone.add_argument("--rtt", type=_not_negative, default=0.0, metavar="MS", help="round trip in milliseconds")
+    alone.add_argument("--cap", type=_not_negative, default=0.0, metavar="MB/s", help="of each connection, both ways")
+    alone.add_argument("--trusting", action="store_true", help="skip the checks of message keys and checksums")
+    alone.add_argument("--control", action="store_true", help="obey commands on standard input (help lists them)")
     return parser
+
+
+def _not_negative(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 up")
+    return number
 
 
 def _run(_options: argparse.Namespace, config: Config) -> int:
@@ -126,8 +137,12 @@ def _doctor(options: argparse.Namespace, config: Config) -> int:
 
 def _loopback(options: argparse.Namespace, _config: Config) -> int:
     from medusa.loopback.alone import run_alone
+    from medusa.loopback.network import Network
 
-    return _until_signal(run_alone(options.host, options.port, options.dir, as_json=options.json))
+    cap = options.cap * 1_000_000 or None
+    network = Network(options.rtt / 1000, cap, cap, checked=not options.trusting)
+    where = (options.host, options.port, options.dir, options.json)
+    return _until_signal(run_alone(*where, network, control=options.control))
 
 
 def _test(options: argparse.Namespace, _config: Config) -> int:

@@ -2,7 +2,8 @@
 
 from medusa.loopback.accounts import Account
 from medusa.loopback.faults import Fault, Faults
+from medusa.loopback.network import Network
 from medusa.loopback.rpc import RpcFailure
 from medusa.loopback.server import Loopback, StoredFile, serve
 
-__all__ = ["Account", "Fault", "Faults", "Loopback", "RpcFailure", "StoredFile", "serve"]
+__all__ = ["Account", "Fault", "Faults", "Loopback", "Network", "RpcFailure", "StoredFile", "serve"]

@@ -13,8 +13,10 @@ from medusa.loopback.dispatch import ConnectionCut, Dispatcher, rpc_result
 from medusa.loopback.faults import Transport
 from medusa.loopback.handshake import Handshake, HandshakeFailed
 from medusa.loopback.keys import AuthKey
+from medusa.loopback.network import Direction, Network, Outlet, until
 from medusa.loopback.service import SERVICE
 from medusa.loopback.session import Session
+from medusa.loopback.sockets import Socket
 from medusa.loopback.tl import Incoming
 from medusa.loopback.world import World
 
@@ -34,35 +36,59 @@ class Connection:
         dispatcher: Dispatcher,
         server_key: crypto.ServerKey,
         transport: Transport,
-        streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        network: Network,
+        socket: Socket,
     ) -> None:
         self._world = world
         self._dispatcher = dispatcher
         self._handshake = Handshake(server_key, world.keys.accept)
         self._transport = transport
-        self._reader, self._writer = streams
+        self._network = network
+        self._socket = socket
+        self._inwards = Direction(network)
+        self._outlet = Outlet(network, socket)
+        self._arriving: asyncio.Queue[tuple[float, framing.Packet | Exception]] = asyncio.Queue(_MAX_AT_ONCE)
         self._framing: framing.Framing = framing.Intermediate()
         self._room = asyncio.Semaphore(_MAX_AT_ONCE)
 
     async def run(self) -> None:
         """Serve until the client leaves or breaks the protocol."""
         try:
-            self._framing = await framing.detect(self._reader)
+            self._framing = await framing.detect(self._socket)
             async with asyncio.TaskGroup() as requests:
+                requests.create_task(self._receive())
                 await self._serve(requests)
         except* (asyncio.IncompleteReadError, framing.BrokenFrame, OSError, ConnectionCut) as errors:
             log.debug("connection closed: %s", errors.exceptions[0])
         finally:
             self._world.sessions.detach(self)
+            self._transport.leave(self)
             self.close()
 
     def close(self) -> None:
         """Cut the connection."""
-        self._writer.transport.abort()
+        self._outlet.clear()
+        self._socket.abort()
+
+    async def _receive(self) -> None:
+        """Take packets from the socket no faster than the cap allows; the end comes last, as it does on a wire."""
+        ended = False
+        while not ended:
+            packet: framing.Packet | Exception
+            try:
+                packet = await self._framing.read(self._socket, checked=self._network.checked)
+            except (asyncio.IncompleteReadError, framing.BrokenFrame, OSError) as end:
+                packet, ended = end, True
+            due = self._inwards.admit(0 if isinstance(packet, Exception) else len(packet), self._network.up_cap)
+            await until(self._inwards.free)
+            await self._arriving.put((due, packet))
 
     async def _serve(self, requests: asyncio.TaskGroup) -> None:
         while True:
-            packet = await self._framing.read(self._reader)
+            due, packet = await self._arriving.get()
+            await until(due)
+            if isinstance(packet, Exception):
+                raise packet
             if self._transport.errors_left > 0:
                 self._transport.errors_left -= 1
                 await self._refuse(self._transport.error)
@@ -71,7 +97,7 @@ class Connection:
             else:
                 await self._accept(packet, requests)
 
-    async def _shake_hands(self, packet: bytes) -> None:
+    async def _shake_hands(self, packet: framing.Packet) -> None:
         try:
             self._write(self._handshake.answer(packet))
         except HandshakeFailed as error:
@@ -80,20 +106,23 @@ class Connection:
 
     async def _refuse(self, code: int) -> None:
         """Send a transport error and end. Raises ConnectionCut."""
-        self._writer.write(self._framing.error(code))
-        await self._writer.drain()
-        self._writer.close()
+        self._outlet.send((self._framing.error(code),))
+        await self._outlet.emptied()
+        await self._socket.drain()
+        self._socket.close()
         raise ConnectionCut
 
-    async def _accept(self, packet: bytes, requests: asyncio.TaskGroup) -> None:
+    async def _accept(self, packet: framing.Packet, requests: asyncio.TaskGroup) -> None:
         if len(packet) < 24:
             await self._refuse(404)
         key = self._world.keys.find(struct.unpack_from("<q", packet)[0])
         if key is None:
             await self._refuse(404)
             return
+        if self._transport.crowded(self, self._world.keys.effective(key).account):
+            await self._refuse(429)
         try:
-            plain = crypto.decrypt(key.key, packet)
+            plain = crypto.decrypt(key.key, packet, checked=self._network.checked)
         except crypto.BadMessage as error:
             log.info("bad message: %s", error)
             await self._refuse(404)
@@ -119,7 +148,7 @@ class Connection:
             created = types.NewSessionCreated(msg_id, session_id, self._world.keys.salt(key))
             self.send(session, tl.pack(created), content=True, answer=False)
         try:
-            messages = tl.unfold(msg_id, seq, plain[32 : 32 + length])
+            messages = tl.unfold(msg_id, seq, memoryview(plain)[32 : 32 + length])
         except tl.Unreadable:
             self._reply(session, types.BadMsgNotification(msg_id, seq, 64))
             return
@@ -160,7 +189,8 @@ class Connection:
             body = rpc_result(incoming.msg_id, await self._dispatcher.execute(session, incoming.body))
             answer_id = (session.link or self).send(session, body, content=True, answer=True)
             session.remember(incoming.msg_id, answer_id, body)
-            await self._writer.drain()
+            await self._outlet.passed()
+            await self._socket.drain()
         finally:
             session.pending.pop(incoming.msg_id, None)
             if not done.done():
@@ -183,10 +213,9 @@ class Connection:
         return msg_id
 
     def _write(self, packet: bytes) -> None:
-        if self._writer.transport.get_write_buffer_size() > _MAX_UNSENT:
+        if self._socket.unsent + self._outlet.held > _MAX_UNSENT:
             self.close()
-        if not self._writer.is_closing():
-            self._writer.writelines(self._framing.frame(packet))
+        self._outlet.send(self._framing.frame(packet))
 
 
 def _problem_of(msg_id: int) -> int:
@@ -207,7 +236,7 @@ _SERVICE_IDS = {
 }
 
 
-def _service_message(body: bytes) -> Any | None:
+def _service_message(body: bytes | memoryview) -> Any | None:
     """The protocol's own message in ``body``, or None for a request to a method."""
     if tl.constructor_of(body) not in _SERVICE_IDS:
         return None

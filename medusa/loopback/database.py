@@ -16,7 +16,8 @@ CREATE TABLE IF NOT EXISTS accounts(
   code TEXT NOT NULL, hash INTEGER NOT NULL, salt1 BLOB, salt2 BLOB, verifier BLOB, hint TEXT);
 CREATE TABLE IF NOT EXISTS keys(
   id INTEGER PRIMARY KEY, key BLOB NOT NULL, account INTEGER, awaiting INTEGER, error TEXT, expires INTEGER,
-  permanent INTEGER, device TEXT NOT NULL DEFAULT '', created INTEGER NOT NULL);
+  permanent INTEGER, device TEXT NOT NULL DEFAULT '', created INTEGER NOT NULL,
+  dc INTEGER NOT NULL DEFAULT 2);
 CREATE TABLE IF NOT EXISTS channels(
   id INTEGER PRIMARY KEY, hash INTEGER NOT NULL, title TEXT NOT NULL, about TEXT NOT NULL, creator INTEGER NOT NULL,
   date INTEGER NOT NULL, megagroup INTEGER NOT NULL, forum INTEGER NOT NULL);
@@ -44,12 +45,15 @@ CREATE TABLE IF NOT EXISTS uploads(
   name TEXT NOT NULL, size INTEGER, PRIMARY KEY(account, file_id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS parts(
   account INTEGER NOT NULL, file_id INTEGER NOT NULL, part INTEGER NOT NULL, size INTEGER NOT NULL, data BLOB,
-  PRIMARY KEY(account, file_id, part));
+  arrived REAL NOT NULL DEFAULT 0, PRIMARY KEY(account, file_id, part));
 CREATE TABLE IF NOT EXISTS media(
   added INTEGER PRIMARY KEY AUTOINCREMENT, id INTEGER UNIQUE NOT NULL, hash INTEGER NOT NULL,
   generation INTEGER NOT NULL, body BLOB NOT NULL, name TEXT NOT NULL, size INTEGER NOT NULL,
   file TEXT NOT NULL, thumb BLOB);
 """
+
+
+_ADDED = (("keys", "dc", "INTEGER NOT NULL DEFAULT 2"), ("parts", "arrived", "REAL NOT NULL DEFAULT 0"))
 
 
 class Database:
@@ -69,10 +73,17 @@ class Database:
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=OFF")
             self._connection.executescript(_SCHEMA)
+            self._add_columns()
             yield self
         finally:
             self._connection.close()
             self._connection = None
+
+    def _add_columns(self) -> None:
+        """Bring a database of an older version up to date."""
+        for table, column, kind in _ADDED:
+            if column not in {row["name"] for row in self.all(f"PRAGMA table_info({table})")}:
+                self.run(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
 
     @property
     def _open(self) -> sqlite3.Connection:

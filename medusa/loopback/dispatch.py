@@ -15,7 +15,7 @@ from medusa.loopback.call import Call, Handler
 from medusa.loopback.faults import Fault, Faults
 from medusa.loopback.rpc import RpcFailure
 from medusa.loopback.session import Session
-from medusa.loopback.world import World
+from medusa.loopback.world import CDN_DC, HOME_DC, World
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,15 @@ _MISTAKES = (AttributeError, TypeError, ValueError, LookupError, ArithmeticError
 
 # Requests that say nothing about wanting updates: transfers, and what every connection opens with.
 _QUIET = frozenset({"auth.importAuthorization", "auth.exportAuthorization", "auth.bindTempAuthKey"})
+
+
+_INCOMPRESSIBLE = (functions.upload.GetFileRequest, functions.upload.GetCdnFileRequest)
+_LOGINS = frozenset({"auth.sendCode", "auth.signIn", "auth.signUp"})
+_ON_CDN = frozenset({"upload.getCdnFile", "help.getConfig", "help.getNearestDc", "auth.bindTempAuthKey"})
+_ANYWHERE = _QUIET | {
+    *("upload.getFile", "upload.getFileHashes", "upload.reuploadCdnFile", "upload.getCdnFileHashes"),
+    *("help.getConfig", "help.getAppConfig", "help.getNearestDc", "help.getCdnConfig", "auth.logOut"),
+}
 
 
 class ConnectionCut(Exception):
@@ -86,7 +95,7 @@ class Dispatcher:
         self._faults = faults
         self._methods = load_methods()
 
-    async def execute(self, session: Session, body: bytes) -> bytes:
+    async def execute(self, session: Session, body: bytes | memoryview) -> bytes:
         """The answer to a request's TL bytes, as TL bytes. Raises ConnectionCut."""
         try:
             call = unwrap(tl.parse(body))
@@ -100,7 +109,8 @@ class Dispatcher:
         try:
             for fault in met:
                 await _suffer(fault)
-            answer = self._run(session, name, call.request)
+            lost = any(fault.kind == trouble.LOSE for fault in met)
+            answer = tl.pack(True) if lost else self._run(session, name, call.request)
         except RpcFailure as failure:
             return _error(failure)
         if any(fault.kind == trouble.DROP_AFTER for fault in met):
@@ -119,6 +129,15 @@ class Dispatcher:
         if waiting:
             await asyncio.wait(waiting)
 
+    def _stay_home(self, name: str, account: int | None) -> None:
+        """Accounts live in one data centre; the others hand out files. Raises RpcFailure."""
+        dc_id = self._world.dc_id
+        if dc_id == HOME_DC or name in (_ON_CDN if dc_id == CDN_DC else _ANYWHERE):
+            return
+        if dc_id == CDN_DC or (account is None and name not in _LOGINS):
+            raise RpcFailure("AUTH_KEY_UNREGISTERED")
+        raise RpcFailure(f"{'PHONE' if name in _LOGINS else 'USER'}_MIGRATE_{HOME_DC}")
+
     def _run(self, session: Session, name: str, request: Any) -> bytes:
         """One method, as one transaction: its changes are kept whole, or not at all. Raises RpcFailure."""
         key = self._world.keys.effective(session.key)
@@ -127,6 +146,7 @@ class Dispatcher:
         handler = self._methods.get(type(request))
         if handler is None:
             raise RpcFailure(f"INPUT_METHOD_INVALID_{getattr(request, 'CONSTRUCTOR_ID', 0):08X}")
+        self._stay_home(name, key.account)
         account = self._world.accounts.get(key.account) if key.account is not None else None
         if not name.startswith(("upload.", "help.")) and name not in _QUIET:
             session.subscribed = True
@@ -139,7 +159,7 @@ class Dispatcher:
             log.exception("%s failed", name)
             raise RpcFailure("INTERNAL_SERVER_ERROR", 500) from None
         deliver(call)
-        return answer if isinstance(request, functions.upload.GetFileRequest) else tl.deflate(answer)
+        return answer if isinstance(request, _INCOMPRESSIBLE) else tl.deflate(answer)
 
 
 def deliver(call: Call) -> None:

@@ -10,7 +10,7 @@ from medusa.loopback.accounts import Account
 from medusa.loopback.rpc import RpcFailure
 from medusa.loopback.world import World
 
-FAIL, DELAY, DROP_BEFORE, DROP_AFTER, HANG = "fail", "delay", "drop before", "drop after", "hang"
+FAIL, DELAY, DROP_BEFORE, DROP_AFTER, HANG, LOSE = "fail", "delay", "drop before", "drop after", "hang", "lose"
 
 
 @dataclass(slots=True, eq=False)
@@ -56,7 +56,22 @@ class Transport:
     error: int = 0
     errors_left: int = 0
     refusing: bool = False
-    drop: Callable[[], None] = field(default=lambda: None)
+    most: int | None = None
+    drop: list[Callable[[], None]] = field(default_factory=list)
+    _owners: dict[object, int] = field(default_factory=dict)
+
+    def crowded(self, connection: object, account: int | None) -> bool:
+        """True when an account's connection is one too many; otherwise it is counted until it leaves."""
+        if account is None or connection in self._owners:
+            return False
+        if self.most is not None and sum(owner == account for owner in self._owners.values()) >= self.most:
+            return True
+        self._owners[connection] = account
+        return False
+
+    def leave(self, connection: object) -> None:
+        """A connection has ended."""
+        self._owners.pop(connection, None)
 
 
 class Faults:
@@ -121,11 +136,30 @@ class Faults:
         """Accept calls and never answer them."""
         return self._add(HANG, method, times=times, when=when, chance=chance, seed=0)
 
+    def lose(
+        self,
+        method: str,
+        *,
+        times: int | None = 1,
+        when: Callable[[Any], bool] | None = None,
+        chance: float = 1.0,
+        seed: int = 0,
+    ) -> Fault:
+        """Answer calls with ``boolTrue`` and do nothing: parts that are acknowledged and then missing."""
+        return self._add(LOSE, method, times=times, when=when, chance=chance, seed=seed)
+
+    def lie_on_cdn(self, lying: bool = True) -> None:
+        """Let the CDN hand out bytes that are not the file's."""
+        self._world.cdn.lying = lying
+
     def clear(self) -> None:
         """End all faults of calls and of the transport."""
         self._faults.clear()
         self.transport.error = self.transport.errors_left = 0
         self.transport.refusing = False
+        self.transport.most = None
+        self.expire_parts(None)
+        self.lie_on_cdn(False)
 
     def meeting(self, method: str, request: Any) -> list[Fault]:
         """The faults that strike this call. The one hook of dispatch."""
@@ -139,31 +173,43 @@ class Faults:
         """Close new connections as soon as they are made, until told otherwise."""
         self.transport.refusing = refuse
 
+    def limit_connections(self, most: int | None) -> None:
+        """Answer further connections of an account that has ``most`` with transport error 429 and close them."""
+        self.transport.most = most
+
     def drop_connections(self) -> None:
         """Cut every connection now."""
-        self.transport.drop()
+        for drop in self.transport.drop:
+            drop()
 
     def change_salts(self) -> None:
         """Make every salt that clients hold wrong."""
-        self._world.keys.salt_epoch += 1
+        for centre in self._world.centres.values():
+            centre.keys.salt_epoch += 1
 
     def revoke(self, account: Account, error: str = "AUTH_KEY_UNREGISTERED") -> None:
         """Answer all of an account's calls with an error of authorization.
 
         Such are AUTH_KEY_UNREGISTERED, SESSION_REVOKED, USER_DEACTIVATED_BAN and AUTH_KEY_DUPLICATED (code 406).
         """
-        for key in self._world.keys.of(account.user_id):
-            key.account, key.error = None, error
-            self._world.keys.save(key)
+        for centre in self._world.centres.values():
+            for key in centre.keys.of(account.user_id):
+                key.account, key.error = None, error
+                centre.keys.save(key)
 
     def forget_keys(self, account: Account) -> None:
         """Lose an account's auth keys: its packets are answered with transport error 404."""
-        for key in self._world.keys.of(account.user_id):
-            self._world.keys.forget(key)
+        for centre in self._world.centres.values():
+            for key in centre.keys.of(account.user_id):
+                centre.keys.forget(key)
 
     def forget_parts(self, file_id: int, parts: list[int] | None = None) -> None:
         """Lose some parts of an upload that is under way, or all of it."""
         self._world.files.forget_parts(file_id, parts)
+
+    def expire_parts(self, after: float | None) -> None:
+        """Forget each part of an upload that is not finished within so many seconds; None keeps them for good."""
+        self._world.files.part_life = after
 
     def expire_references(self) -> None:
         """Make every file reference that clients hold expire."""

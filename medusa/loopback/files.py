@@ -5,6 +5,7 @@ https://core.telegram.org/api/files
 
 import os
 import sqlite3
+import time
 from dataclasses import dataclass
 from hashlib import md5, sha256
 from pathlib import Path
@@ -58,12 +59,14 @@ class Files:
         self._database = database
         self._folder = folder
         self.max_parts = MAX_PARTS
+        self.part_life: float | None = None
+        self.received = 0
 
     def path(self, file: str) -> Path:
         """Where the bytes of a file lie."""
         return self._folder / file
 
-    def save_small(self, account: int, file_id: int, part: int, data: bytes) -> None:
+    def save_small(self, account: int, file_id: int, part: int, data: bytes | memoryview) -> None:
         """Take a part of ``upload.saveFilePart``. Raises RpcFailure."""
         if not 0 <= part < self.max_parts:
             raise RpcFailure("FILE_PART_INVALID")
@@ -71,7 +74,7 @@ class Files:
         if self._begin(account, file_id, big=False)["size"] is None:
             self._put(account, file_id, part, len(data), data)
 
-    def save_big(self, account: int, file_id: int, part: int, total: int, data: bytes) -> None:
+    def save_big(self, account: int, file_id: int, part: int, total: int, data: bytes | memoryview) -> None:
         """Take a part of ``upload.saveBigFilePart``; ``total`` is -1 while it is not known. Raises RpcFailure."""
         if total == 0 or total < -1 or total > self.max_parts:
             raise RpcFailure("FILE_PARTS_INVALID")
@@ -114,10 +117,11 @@ class Files:
             raise RpcFailure("FILE_PART_INVALID")
         return row
 
-    def _put(self, account: int, file_id: int, part: int, size: int, data: bytes | None) -> None:
-        self._database.run("INSERT OR REPLACE INTO parts VALUES(?, ?, ?, ?, ?)", account, file_id, part, size, data)
+    def _put(self, account: int, file_id: int, part: int, size: int, data: bytes | memoryview | None) -> None:
+        row = (account, file_id, part, size, data, time.time())
+        self._database.run("INSERT OR REPLACE INTO parts VALUES(?, ?, ?, ?, ?, ?)", *row)
 
-    def _write(self, account: int, file_id: int, offset: int, data: bytes) -> None:
+    def _write(self, account: int, file_id: int, offset: int, data: bytes | memoryview) -> None:
         handle = os.open(self.path(_file_name(account, file_id)), os.O_WRONLY | os.O_CREAT, 0o600)
         try:
             os.pwrite(handle, data, offset)
@@ -152,6 +156,11 @@ class Files:
         return Blob(file.name, upload["name"], size)
 
     def _parts(self, account: int, file: Any, upload: sqlite3.Row) -> list[sqlite3.Row]:
+        if self.part_life is not None:
+            stale = time.time() - self.part_life
+            self._database.run(
+                "DELETE FROM parts WHERE account = ? AND file_id = ? AND arrived < ?", account, file.id, stale
+            )
         rows = self._database.all(
             "SELECT part, size, data FROM parts WHERE account = ? AND file_id = ? ORDER BY part", account, file.id
         )
@@ -200,19 +209,40 @@ class Files:
             raise RpcFailure("FILE_REFERENCE_EXPIRED")
         return media
 
+    def last(self) -> Media | None:
+        """The newest document or photo."""
+        row = self._database.one("SELECT * FROM media ORDER BY added DESC LIMIT 1")
+        return None if row is None else _media(row)
+
     def all(self) -> list[Media]:
         """Every document and photo, oldest first."""
         return [_media(row) for row in self._database.all("SELECT * FROM media ORDER BY added")]
+
+    def move(self, media_id: int, dc_id: int) -> None:
+        """Let a file lie in another data centre. Raises RpcFailure."""
+        body = self.get(media_id).body
+        body.dc_id = dc_id
+        self._database.run("UPDATE media SET body = ? WHERE id = ?", tl.pack(body), media_id)
 
     def expire_references(self) -> None:
         """Make every file reference that clients hold worthless."""
         self._database.run("UPDATE media SET generation = generation + 1")
 
+    def discard(self) -> None:
+        """Delete the bytes of all files and all parts; what is known of the files stays."""
+        for path in self._folder.iterdir():
+            path.unlink()
+        self._database.run("DELETE FROM parts")
+        self._database.run("DELETE FROM uploads")
+
     def read(self, media: Media, offset: int, limit: int, *, thumb: bool) -> bytes:
         """Bytes of a file or of its thumbnail; fewer at its end."""
         if thumb:
             return (media.thumb or b"")[offset : offset + limit]
-        handle = os.open(self.path(media.blob.file), os.O_RDONLY)
+        try:
+            handle = os.open(self.path(media.blob.file), os.O_RDONLY)
+        except FileNotFoundError:
+            raise RpcFailure("FILE_ID_INVALID") from None
         try:
             return os.pread(handle, limit, offset)
         finally:
@@ -223,7 +253,7 @@ def _file_name(account: int, file_id: int) -> str:
     return f"{account:x}-{file_id & (2**64 - 1):016x}"
 
 
-def _check_length(data: bytes, *, last: bool) -> None:
+def _check_length(data: bytes | memoryview, *, last: bool) -> None:
     if len(data) > MAX_PART:
         raise RpcFailure("FILE_PART_TOO_BIG")
     if not data and not last:

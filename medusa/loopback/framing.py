@@ -3,11 +3,14 @@
 https://core.telegram.org/mtproto/mtproto-transports
 """
 
-import asyncio
 import os
 import struct
 from typing import Protocol
 from zlib import crc32
+
+from medusa.loopback.sockets import Reader
+
+Packet = bytes | bytearray | memoryview
 
 MAX_PACKET = 2 << 20
 """Bytes that one packet may have; Telegram itself closes a little above 1 MB."""
@@ -20,7 +23,7 @@ class BrokenFrame(Exception):
 class Framing(Protocol):
     """One transport in both directions."""
 
-    async def read(self, reader: asyncio.StreamReader) -> bytes:
+    async def read(self, reader: Reader, *, checked: bool = True) -> Packet:
         """The next packet's payload. Raises BrokenFrame, IncompleteReadError."""
 
     def frame(self, payload: bytes) -> tuple[bytes, ...]:
@@ -46,14 +49,14 @@ class Full:
         self._head = head
         self._sent = 0
 
-    async def read(self, reader: asyncio.StreamReader) -> bytes:
-        """The next payload; its checksum must be right."""
+    async def read(self, reader: Reader, *, checked: bool = True) -> Packet:
+        """The next payload; its checksum must be right, if it is ``checked``."""
         head = self._head or await reader.readexactly(8)
         self._head = b""
         length = _checked(struct.unpack_from("<i", head)[0] - 12)
         body = await reader.readexactly(length + 4)
-        payload = body[:-4]
-        if crc32(payload, crc32(head)) != int.from_bytes(body[-4:], "little"):
+        payload = memoryview(body)[:-4]
+        if checked and crc32(payload, crc32(head)) != int.from_bytes(body[-4:], "little"):
             raise BrokenFrame("a wrong checksum")
         return payload
 
@@ -73,7 +76,7 @@ class Full:
 class Abridged:
     """One byte of length in words, or four for longer packets."""
 
-    async def read(self, reader: asyncio.StreamReader) -> bytes:
+    async def read(self, reader: Reader, *, checked: bool = True) -> Packet:  # noqa: ARG002 -- it has no checksum
         """The next payload; the quick-acknowledgement bit is accepted and left unanswered."""
         words = (await reader.readexactly(1))[0] & 0x7F
         if words == 0x7F:
@@ -96,7 +99,7 @@ class Intermediate:
     def __init__(self, *, padded: bool = False) -> None:
         self._padded = padded
 
-    async def read(self, reader: asyncio.StreamReader) -> bytes:
+    async def read(self, reader: Reader, *, checked: bool = True) -> Packet:  # noqa: ARG002 -- it has no checksum
         """The next payload, with its padding cut off."""
         length = _checked(int.from_bytes(await reader.readexactly(4), "little") & 0x7FFFFFFF)
         packet = await reader.readexactly(length)
@@ -113,14 +116,14 @@ class Intermediate:
         return struct.pack("<Ii", 4, -code)
 
 
-def _unpadded(packet: bytes) -> bytes:
+def _unpadded(packet: Packet) -> Packet:
     """Encrypted payloads are 24 bytes and whole AES blocks; plain ones state their own length."""
     if packet[:8] == bytes(8) and len(packet) >= 20:
         return packet[: 20 + int.from_bytes(packet[16:20], "little")]
     return packet[: len(packet) - (len(packet) - 24) % 16] if len(packet) > 24 else packet
 
 
-async def detect(reader: asyncio.StreamReader) -> Framing:
+async def detect(reader: Reader) -> Framing:
     """The transport that a client opens with. Raises BrokenFrame for one that is not served."""
     first = await reader.readexactly(1)
     if first == b"\xef":
@@ -133,4 +136,4 @@ async def detect(reader: asyncio.StreamReader) -> Framing:
     second = await reader.readexactly(4)
     if second != bytes(4):
         raise BrokenFrame("an obfuscated or unknown transport")
-    return Full(word + second)
+    return Full(bytes(word + second))

@@ -46,7 +46,7 @@ class Handshake:
         self._secret = 0
         self._expires_in: int | None = None
 
-    def answer(self, packet: bytes) -> bytes:
+    def answer(self, packet: bytes | bytearray | memoryview) -> bytes:
         """The plain packet that answers a plain packet. Raises HandshakeFailed."""
         try:
             request = tl.parse(packet[20:])

@@ -34,10 +34,11 @@ class AuthKey:
 
 
 class Keys:
-    """All auth keys, kept in the database and at hand in memory."""
+    """All auth keys of one data centre, kept in the database and at hand in memory."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, dc_id: int) -> None:
         self._database = database
+        self._dc_id = dc_id
         self._known: dict[int, AuthKey] = {}
         self.salt_epoch = 0
 
@@ -49,7 +50,8 @@ class Keys:
         now = int(time.time())
         expires = None if new.expires_in is None else now + new.expires_in
         self._database.run(
-            "INSERT INTO keys(id, key, expires, created) VALUES(?, ?, ?, ?)", identity, new.key, expires, now
+            "INSERT INTO keys(id, key, expires, created, dc) VALUES(?, ?, ?, ?, ?)",
+            *(identity, new.key, expires, now, self._dc_id),
         )
         self._known[identity] = AuthKey(identity, new.key, expires=expires, first_salt=new.salt)
         return True
@@ -58,7 +60,9 @@ class Keys:
         """The key with that id, if the server has it and it has not expired."""
         if identity not in self._known:
             row = self._database.one(
-                "SELECT id, key, account, awaiting, error, expires, permanent, device FROM keys WHERE id = ?", identity
+                "SELECT id, key, account, awaiting, error, expires, permanent, device FROM keys "
+                "WHERE id = ? AND dc = ?",
+                *(identity, self._dc_id),
             )
             if row is None:
                 return None
@@ -84,7 +88,9 @@ class Keys:
 
     def of(self, account: int) -> list[AuthKey]:
         """The keys that an account is logged in with."""
-        rows = self._database.all("SELECT id FROM keys WHERE account = ? ORDER BY created, id", account)
+        rows = self._database.all(
+            "SELECT id FROM keys WHERE account = ? AND dc = ? ORDER BY created, id", account, self._dc_id
+        )
         return [key for row in rows if (key := self.find(row[0]))]
 
     def salt(self, key: AuthKey, ahead: int = 0) -> int:

@@ -10,7 +10,7 @@ from medusa.loopback.accounts import random_long
 from medusa.loopback.call import Call
 from medusa.loopback.files import Blob
 from medusa.loopback.rpc import RpcFailure
-from medusa.loopback.world import DC_ID
+from medusa.loopback.world import HOME_DC
 
 MAX_THUMB = 200 << 10
 
@@ -43,7 +43,7 @@ def _new_document(call: Call, offered: Any) -> Any:
         date=int(time.time()),
         mime_type=offered.mime_type or "application/octet-stream",
         size=blob.size,
-        dc_id=DC_ID,
+        dc_id=HOME_DC,
         attributes=_named(offered.attributes, blob.name),
         thumbs=[_photo_size("m", thumb)] if thumb else None,
     )
@@ -79,7 +79,7 @@ def _new_photo(call: Call, offered: Any) -> Any:
     if size is None:
         raise RpcFailure("IMAGE_PROCESS_FAILED")
     identity = call.world.files.new_id()
-    photo = types.Photo(identity, random_long(), b"", int(time.time()), [size], DC_ID)
+    photo = types.Photo(identity, random_long(), b"", int(time.time()), [size], HOME_DC)
     media = call.world.files.keep(identity, photo, blob, None)
     photo.file_reference = media.reference
     return types.MessageMediaPhoto(photo=photo, spoiler=bool(offered.spoiler), ttl_seconds=offered.ttl_seconds)

@@ -6,7 +6,7 @@ import logging
 import os
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -26,8 +26,10 @@ from medusa.loopback.faults import Faults
 from medusa.loopback.files import Media
 from medusa.loopback.methods.channels import create
 from medusa.loopback.methods.qr import accept
+from medusa.loopback.network import Network
 from medusa.loopback.posting import Draft, post
-from medusa.loopback.world import DC_ID, World
+from medusa.loopback.sockets import Socket
+from medusa.loopback.world import CDN_DC, HOME_DC, OTHER_DC, World
 
 log = logging.getLogger(__name__)
 
@@ -64,10 +66,11 @@ class StoredFile:
 class Loopback:
     """A running server. Clients reach it at ``host`` and ``port`` as data centre ``dc_id``, trusting ``key_file``."""
 
-    def __init__(self, world: World, faults: Faults, key_file: Path) -> None:
-        self.dc_id = DC_ID
+    def __init__(self, world: World, faults: Faults, network: Network, key_file: Path) -> None:
+        self.dc_id = HOME_DC
         self.key_file = key_file
         self.faults = faults
+        self.network = network
         self.host, self.port = world.address
         self._world = world
         self.owner = world.accounts.add(OWNER_PHONE, OWNER_NAME, OWNER_USERNAME, LOGIN_CODE)
@@ -80,7 +83,7 @@ class Loopback:
     @property
     def payload(self) -> int:
         """Bytes of file parts received so far."""
-        return self._world.payload
+        return self._world.files.received
 
     def add_account(
         self,
@@ -142,6 +145,17 @@ class Loopback:
         """Every stored document and photo, oldest first."""
         return [self._file(media) for media in self._world.files.all()]
 
+    def last_file(self) -> StoredFile | None:
+        """The newest document or photo."""
+        media = self._world.files.last()
+        return None if media is None else self._file(media)
+
+    def reset(self) -> None:
+        """Zero the counters and delete the bytes of all files, so that a benchmark does not fill the disk."""
+        self._world.calls.clear()
+        self._world.files.received = 0
+        self._world.files.discard()
+
     def file_of(self, message: Any) -> StoredFile | None:
         """The file that a message of ``messages`` holds."""
         item = getattr(message.media, "document", None) or getattr(message.media, "photo", None)
@@ -153,7 +167,26 @@ class Loopback:
 
     def connections(self) -> int:
         """How many sessions have a living connection."""
-        return sum(session.link is not None for session in self._world.sessions)
+        worlds = self._world.centres.values()
+        return sum(session.link is not None for world in worlds for session in world.sessions)
+
+    @property
+    def centres(self) -> dict[int, tuple[str, int]]:
+        """Host and port of each data centre, the CDN's among them."""
+        return {dc_id: world.address for dc_id, world in self._world.centres.items()}
+
+    @property
+    def cdn(self) -> bool:
+        """Whether clients that can are sent to the CDN for their downloads."""
+        return self._world.cdn.on
+
+    @cdn.setter
+    def cdn(self, on: bool) -> None:
+        self._world.cdn.on = on
+
+    def move_file(self, file_id: int, dc_id: int) -> None:
+        """Let a document or photo lie in another data centre of ``centres``."""
+        self._world.files.move(file_id, dc_id)
 
     def pts(self, box: int) -> int:
         """How far an account (user id) or a channel (marked id) has come."""
@@ -179,22 +212,24 @@ class Loopback:
 class _Listener:
     """Accepts connections and owns their tasks."""
 
-    def __init__(self, world: World, faults: Faults, server_key: crypto.ServerKey) -> None:
+    def __init__(
+        self, world: World, faults: Faults, network: Network, server_key: Callable[[], crypto.ServerKey]
+    ) -> None:
         self._world = world
         self._faults = faults
+        self._network = network
         self._server_key = server_key
         self._dispatcher = Dispatcher(world, faults)
         self._running: dict[asyncio.Task[None], Connection] = {}
-        faults.transport.drop = self.drop
+        faults.transport.drop.append(self.drop)
 
-    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def accept(self, socket: Socket) -> None:
         """Serve a new connection in a task of its own."""
         if self._faults.transport.refusing:
-            writer.transport.abort()
+            socket.abort()
             return
-        connection = Connection(
-            self._world, self._dispatcher, self._server_key, self._faults.transport, (reader, writer)
-        )
+        key, transport = self._server_key(), self._faults.transport
+        connection = Connection(self._world, self._dispatcher, key, transport, self._network, socket)
         task = asyncio.get_running_loop().create_task(connection.run())
         self._running[task] = connection
         task.add_done_callback(self._ended)
@@ -218,25 +253,39 @@ class _Listener:
 
 
 @asynccontextmanager
-async def serve(folder: Path | None = None, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Loopback]:
+async def serve(
+    folder: Path | None = None, *, host: str = "127.0.0.1", port: int = 0, network: Network | None = None
+) -> AsyncIterator[Loopback]:
     """Serve Telegram on ``host``; port 0 takes any free one.
 
-    With ``folder`` everything is kept there and a later server goes on from it; without, it is gone at the end.
+    ``network`` says how slow it is to be; it can be changed at any time. With ``folder`` everything is kept there
+    and a later server goes on from it; without, it is gone at the end.
     """
     with ExitStack() as stack:
         home = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="loopback-")))
         server_key = await asyncio.to_thread(_prepare, home, temporary=folder is None)
         world = World(stack.enter_context(Database(folder).opened()), home / "files")
-        faults = Faults(world)
-        listener = _Listener(world, faults, server_key)
-        server = await asyncio.start_server(listener.accept, host, port, limit=_READ_AHEAD)
-        try:
-            world.address = (host, server.sockets[0].getsockname()[1])
-            yield Loopback(world, faults, home / "key.pub.pem")
-        finally:
-            server.close()
-            await listener.end()
-            await server.wait_closed()
+        faults, network = Faults(world), network or Network()
+        other, cdn = world.open_centre(OTHER_DC), world.open_centre(CDN_DC)
+        async with (
+            _listening(_Listener(world, faults, network, lambda: server_key), world, host, port),
+            _listening(_Listener(other, faults, network, lambda: server_key), other, host, 0),
+            _listening(_Listener(cdn, faults, network, world.cdn.server_key), cdn, host, 0),
+        ):
+            yield Loopback(world, faults, network, home / "key.pub.pem")
+
+
+@asynccontextmanager
+async def _listening(listener: _Listener, world: World, host: str, port: int) -> AsyncIterator[None]:
+    """Serve one data centre while the block runs."""
+    server = await asyncio.get_running_loop().create_server(lambda: Socket(listener.accept), host, port)
+    try:
+        world.address = (host, server.sockets[0].getsockname()[1])
+        yield
+    finally:
+        server.close()
+        await listener.end()
+        await server.wait_closed()
 
 
 @functools.cache

@@ -7,7 +7,7 @@ from typing import Any
 
 from telethon.errors import TypeNotFoundError
 from telethon.extensions import BinaryReader
-from telethon.tl import TLObject
+from telethon.tl import TLObject, functions
 
 CONTAINER = 0x73F1F8DC
 GZIP_PACKED = 0x3072CFA1
@@ -20,6 +20,14 @@ MAX_INFLATED = 16 << 20
 """Bytes that a gzip_packed object may unpack to; more is taken for a bomb."""
 
 _MAX_CONTAINER = 1024
+_LONG = 254
+_PART_HEADS = {
+    kind.CONSTRUCTOR_ID: (kind, struct.Struct(head))
+    for kind, head in (
+        (functions.upload.SaveFilePartRequest, "<Iqi"),
+        (functions.upload.SaveBigFilePartRequest, "<Iqii"),
+    )
+}
 _GZIP_ABOVE = 4096
 
 _UNREADABLE = (
@@ -50,17 +58,36 @@ class Incoming:
 
     msg_id: int
     seq: int
-    body: bytes
+    body: bytes | memoryview
 
 
-def parse(data: bytes) -> Any:
-    """The TL object in ``data``; bytes behind it are ignored. Raises Unreadable."""
+def parse(data: bytes | bytearray | memoryview) -> Any:
+    """The TL object in ``data``; bytes behind it are ignored. Raises Unreadable.
+
+    The bytes of a file part are not copied: they stay a view into ``data``.
+    """
+    head = _PART_HEADS.get(constructor_of(data))
     try:
-        return BinaryReader(data).tgread_object()
+        if head is not None:
+            return _part(data, *head)
+        return BinaryReader(bytes(data)).tgread_object()
     except TypeNotFoundError as error:
         raise Unreadable(f"{error.invalid_constructor_id:08X}") from None
     except _UNREADABLE:
-        raise Unreadable(data[3::-1].hex().upper()) from None
+        raise Unreadable(bytes(data[3::-1]).hex().upper()) from None
+
+
+def _part(data: bytes | bytearray | memoryview, kind: Any, head: struct.Struct) -> Any:
+    at = head.size + 4
+    length = data[at - 4]
+    if length == _LONG:
+        length = int.from_bytes(data[at - 3 : at], "little")
+    else:
+        at -= 3
+    payload = memoryview(data)[at : at + length]
+    if len(payload) != length:
+        raise EOFError
+    return kind(*head.unpack_from(data)[1:], payload)
 
 
 def pack(value: Any) -> bytes:
@@ -79,10 +106,10 @@ def tl_bytes(data: bytes) -> bytes:
     return bytes(TLObject.serialize_bytes(data))
 
 
-def inflate(data: bytes) -> bytes:
+def inflate(data: bytes | memoryview) -> bytes:
     """The object inside a gzip_packed one. Raises Unreadable when it is broken or too big."""
     try:
-        packed = BinaryReader(data[4:]).tgread_bytes()
+        packed = BinaryReader(bytes(data[4:])).tgread_bytes()
         inflater = zlib.decompressobj(wbits=31)
         body = inflater.decompress(packed, MAX_INFLATED)
     except _UNREADABLE:
@@ -101,12 +128,12 @@ def deflate(data: bytes) -> bytes:
     return packed if len(packed) < len(data) else data
 
 
-def constructor_of(data: bytes) -> int:
+def constructor_of(data: bytes | bytearray | memoryview) -> int:
     """The constructor id at the start of ``data``, 0 when there is none."""
     return int.from_bytes(data[:4], "little") if len(data) >= 4 else 0
 
 
-def unfold(msg_id: int, seq: int, body: bytes) -> list[Incoming]:
+def unfold(msg_id: int, seq: int, body: bytes | memoryview) -> list[Incoming]:
     """The messages in a message: itself, or the members of a container. Raises Unreadable.
 
     https://core.telegram.org/mtproto/service_messages#containers
@@ -124,7 +151,7 @@ def unfold(msg_id: int, seq: int, body: bytes) -> list[Incoming]:
         raise Unreadable("73F1F8DC") from None
 
 
-def _members(body: bytes, count: int) -> list[Incoming]:
+def _members(body: bytes | memoryview, count: int) -> list[Incoming]:
     found, at = [], 8
     for _ in range(count):
         msg_id, seq, length = struct.unpack_from("<qii", body, at)

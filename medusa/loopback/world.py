@@ -1,8 +1,9 @@
-"""Everything that the server knows, in one place, with the views that a single account has of it."""
+"""Everything that a data centre knows, in one place, with the views that a single account has of it."""
 
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,15 @@ from telethon.tl import types
 
 from medusa.loopback.accounts import Account, Accounts, as_user
 from medusa.loopback.boxes import Boxes, Chat, Event, Stored, marked, unmarked
+from medusa.loopback.cdn import Cdn
 from medusa.loopback.channels import Channels, as_chat
 from medusa.loopback.database import Database
 from medusa.loopback.files import Files
 from medusa.loopback.keys import Keys
 from medusa.loopback.session import Session, Sessions
 
-DC_ID = 2
+HOME_DC, OTHER_DC, CDN_DC = 2, 5, 203
+"""The data centres: where the accounts live, where files may lie as well, and the one that only hands out copies."""
 
 
 class World:
@@ -25,18 +28,27 @@ class World:
     def __init__(self, database: Database, folder: Path) -> None:
         self.database = database
         self.accounts = Accounts(database)
-        self.keys = Keys(database)
+        self.dc_id = HOME_DC
+        self.keys = Keys(database, HOME_DC)
+        self.centres: dict[int, World] = {HOME_DC: self}
         self.boxes = Boxes(database)
         self.channels = Channels(database)
         self.files = Files(database, folder)
         self.sessions = Sessions()
         self.address = ("127.0.0.1", 0)
         self.calls: Counter[str] = Counter()
-        self.payload = 0
         self.codes: OrderedDict[str, str] = OrderedDict()
         self.login_tokens: dict[bytes, tuple[int, float]] = {}
-        self.exported: dict[bytes, int] = {}
+        self.exported: dict[bytes, tuple[int, int]] = {}
+        self.cdn = Cdn()
         self.challenges: dict[int, tuple[int, int, int]] = {}
+
+    def open_centre(self, dc_id: int) -> "World":
+        """A further data centre: the same accounts and files, but auth keys, sessions and an address of its own."""
+        other = copy(self)
+        other.dc_id, other.keys, other.sessions = dc_id, Keys(self.database, dc_id), Sessions()
+        self.centres[dc_id] = other
+        return other
 
     def audience(self, box: int) -> list[int]:
         """The accounts that what happens in a box concerns."""
@@ -54,7 +66,8 @@ class World:
         """Put the current file reference into a message's media."""
         item = getattr(media, "document", None) or getattr(media, "photo", None)
         if item is not None:
-            item.file_reference = self.files.get(item.id).reference
+            stored = self.files.get(item.id)
+            item.file_reference, item.dc_id = stored.reference, stored.body.dc_id
 
     def around(self, viewer: int, messages: Iterable[Any], peers: Iterable[int] = ()) -> tuple[list[Any], list[Any]]:
         """The ``users`` and ``chats`` that messages and marked peers speak of, as an account sees them."""

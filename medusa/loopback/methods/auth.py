@@ -12,7 +12,7 @@ from telethon.tl import functions, types
 from medusa.loopback.accounts import Account, as_user, digits
 from medusa.loopback.call import Call, Methods
 from medusa.loopback.rpc import RpcFailure
-from medusa.loopback.world import DC_ID
+from medusa.loopback.world import HOME_DC, OTHER_DC
 
 _MAX_CODES = 256
 
@@ -85,15 +85,15 @@ def _reset_authorizations(call: Call, _request: Any) -> bool:
 
 
 def _export(call: Call, request: Any) -> Any:
-    if request.dc_id != DC_ID:
+    if request.dc_id not in (HOME_DC, OTHER_DC):
         raise RpcFailure("DC_ID_INVALID")
     token = os.urandom(32)
-    call.world.exported[token] = call.me.user_id
+    call.world.exported[token] = (call.me.user_id, request.dc_id)
     return types.auth.ExportedAuthorization(call.me.user_id, token)
 
 
 def _import(call: Call, request: Any) -> Any:
-    if call.world.exported.pop(request.bytes, None) != request.id:
+    if call.world.exported.pop(request.bytes, None) != (request.id, call.world.dc_id):
         raise RpcFailure("AUTH_BYTES_INVALID")
     return log_in(call, call.world.accounts.get(request.id))
 

@@ -6,7 +6,7 @@ from typing import Any
 from telethon.tl import functions, types
 
 from medusa.loopback.call import Call, Methods
-from medusa.loopback.world import DC_ID
+from medusa.loopback.world import CDN_DC, HOME_DC
 
 _LIMITS = {
     "upload_max_fileparts_default": 4000,
@@ -21,15 +21,18 @@ _LIMITS = {
 }
 
 
+def _option(dc_id: int, host: str, port: int) -> Any:
+    return types.DcOption(dc_id, host, port, ipv6=":" in host, static=True, this_port_only=True, cdn=dc_id == CDN_DC)
+
+
 def _get_config(call: Call, _request: Any) -> Any:
-    host, port = call.world.address
     now = int(time.time())
     return types.Config(
         date=now,
         expires=now + 3600,
         test_mode=False,
-        this_dc=DC_ID,
-        dc_options=[types.DcOption(DC_ID, host, port, ipv6=":" in host, static=True, this_port_only=True)],
+        this_dc=call.world.dc_id,
+        dc_options=[_option(dc_id, *centre.address) for dc_id, centre in call.world.centres.items()],
         dc_txt_domain_name="",
         chat_size_max=200,
         megagroup_size_max=200000,
@@ -55,7 +58,7 @@ def _get_config(call: Call, _request: Any) -> Any:
         me_url_prefix="https://t.me/",
         caption_length_max=1024,
         message_length_max=4096,
-        webfile_dc_id=DC_ID,
+        webfile_dc_id=HOME_DC,
     )
 
 
@@ -65,12 +68,13 @@ def _get_app_config(call: Call, _request: Any) -> Any:
     return types.help.AppConfig(1, types.JsonObject(values))
 
 
-def _get_nearest_dc(_call: Call, _request: Any) -> Any:
-    return types.NearestDc("", DC_ID, DC_ID)
+def _get_nearest_dc(call: Call, _request: Any) -> Any:
+    return types.NearestDc("", call.world.dc_id, HOME_DC)
 
 
-def _get_cdn_config(_call: Call, _request: Any) -> Any:
-    return types.CdnConfig([])
+def _get_cdn_config(call: Call, _request: Any) -> Any:
+    pem = call.world.cdn.server_key().public_pem.decode()
+    return types.CdnConfig([types.CdnPublicKey(CDN_DC, pem)])
 
 
 METHODS: Methods = {
