@@ -1,120 +1,71 @@
-"""Extra connections to Telegram that carry file parts and nothing else."""
+"""The pool of connections that all transfers of one direction share: its pace, its flood gate, its retries."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+import random
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from io import BytesIO
-from struct import pack
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import structlog
-from telethon.extensions.messagepacker import MessagePacker
-from telethon.network import ConnectionTcpFull, MTProtoSender
-from telethon.network.mtprotostate import MTProtoState
-from telethon.tl import functions
-from telethon.tl.alltlobjects import LAYER
+from telethon import errors as rpc
 
+from medusa.errors import Transient
 from medusa.telegram.client import Account
+from medusa.telegram.errors import BROKEN_CONNECTION, FOREVER
+from medusa.telegram.lane import STUCK_AFTER, Endpoint, Lane
+from medusa.telegram.pace import Ceiling, Pace, ceiling
+from medusa.telegram.packets import Packer
 
 log = structlog.get_logger()
 
-STUCK_AFTER = 60.0
-"""Seconds without an answer after which a connection is taken for dead."""
 IDLE_AFTER = 30.0
-"""Seconds without an upload after which the connections are closed."""
+"""Seconds without a transfer after which the connections are closed."""
+PART_TRIES = 8
+"""Failures of one request before its transfer is put off."""
+MOST_WAIT = 60
+"""Seconds of a flood wait that a transfer sits out; for a longer one it is put off."""
+_THREADS = 2
 
-
-class _PlainState(MTProtoState):  # type: ignore[misc]
-    """Message framing without the attempt to gzip: media does not shrink, and trying costs more than encrypting."""
-
-    # The signature is Telethon's; parts never come after one another.
-    def write_data_as_message(
-        self,
-        buffer: BytesIO,
-        data: bytes,
-        content_related: bool,
-        *,
-        after_id: Any = None,  # noqa: ARG002
-    ) -> int:
-        msg_id: int = self._get_new_msg_id()
-        buffer.write(pack("<qii", msg_id, self._get_seq_no(content_related), len(data)))
-        buffer.write(data)
-        return msg_id
-
-
-class _PartSender(MTProtoSender):  # type: ignore[misc]
-    def __init__(self, auth_key: Any, loggers: Any) -> None:
-        # No reconnecting: a broken lane fails its parts at once, and they are sent again over a new one.
-        super().__init__(auth_key, loggers=loggers, retries=2, auto_reconnect=False, connect_timeout=10)
-        self._state = _PlainState(self.auth_key, loggers)
-        self._send_queue = MessagePacker(self._state, loggers)
-
-
-class Lane:
-    """One connection with the account's auth key and an MTProto session of its own."""
-
-    def __init__(self, account: Account) -> None:
-        self._client = account.client
-        self._sender = _PartSender(account.client.session.auth_key, account.client._log)  # noqa: SLF001 (its loggers)
-
-    async def open(self) -> None:
-        """Connect and introduce the session (https://core.telegram.org/api/invoking#saving-client-info).
-
-        Raises ConnectionError when Telegram is out of reach.
-        """
-        client, session = self._client, self._client.session
-        await self._sender.connect(
-            ConnectionTcpFull(
-                session.server_address,
-                session.port,
-                session.dc_id,
-                loggers=client._log,  # noqa: SLF001
-                proxy=client._proxy,  # noqa: SLF001
-                local_addr=None,
-            )
-        )
-        hello = functions.InitConnectionRequest(
-            **{**vars(client._init_request), "query": functions.help.GetNearestDcRequest()}  # noqa: SLF001
-        )
-        await self.send(functions.InvokeWithLayerRequest(LAYER, functions.InvokeWithoutUpdatesRequest(hello)))
-
-    @property
-    def alive(self) -> bool:
-        """False once the connection has broken."""
-        return bool(self._sender.is_connected())
-
-    async def send(self, request: Any) -> Any:
-        """Send a request and return its answer; Telegram's errors are raised as they are.
-
-        Raises ConnectionError when the connection breaks or no answer comes for ``STUCK_AFTER`` seconds.
-        """
-        answer: asyncio.Future[Any] = self._sender.send(request)
-        gone = self._sender.disconnected
-        try:
-            await asyncio.wait({answer, gone}, timeout=STUCK_AFTER, return_when=asyncio.FIRST_COMPLETED)
-            if not answer.done() or answer.cancelled():
-                raise ConnectionError("the connection broke before the answer came")
-            return answer.result()
-        finally:
-            answer.cancel()
-            if gone.done() and not gone.cancelled():
-                gone.exception()
-            gone.cancel()
-
-    async def close(self) -> None:
-        """Close the connection; closing twice does no harm."""
-        await self._sender.disconnect()
+Answer = TypeVar("Answer")
+Ask = Callable[[Lane], Coroutine[Any, Any, Answer]]
+Locate = Callable[[], Awaitable[Endpoint]]
+Told = Callable[[int], None]
+"""Hears that Telegram wants a wait of so many seconds."""
 
 
 class Lanes:
-    """The pool of lanes that all uploads share: opened when used, closed when idle, replaced when broken."""
+    """Lanes to one data centre: opened when they pay, closed when idle, replaced when broken.
 
-    def __init__(self, account: Account) -> None:
-        self._account = account
+    ``locate`` names the data centre, by default the account's own; ``most`` bounds connections and parts, by default
+    from the machine's memory and the account.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        *,
+        locate: Locate | None = None,
+        most: Ceiling | None = None,
+        stuck_after: float = STUCK_AFTER,
+    ) -> None:
+        self._client = account.client
+        self._locate = locate or self._home
+        self._most = most or ceiling(machine_memory(), premium=account.premium)
+        self._stuck_after = stuck_after
+        self.pace = Pace(self._most)
+        self._packer = Packer(min(_THREADS, os.cpu_count() or 1))
         self._lanes: dict[int, Lane] = {}
         self._locks: dict[int, asyncio.Lock] = {}
+        self._load: Counter[int] = Counter()
+        self._busy = 0
+        self._line: deque[asyncio.Future[None]] = deque()
+        self._held_until = 0.0
         self._users = 0
+        self._idle: asyncio.TimerHandle | None = None
         self._closing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -135,16 +86,82 @@ class Lanes:
             yield
         finally:
             self._users -= 1
-            if self._users == 0 and self._lanes:
-                self._closing = asyncio.create_task(self._close_when_idle())
+            if self._users == 0:
+                self._idle = asyncio.get_running_loop().call_later(IDLE_AFTER, self._start_closing)
 
-    async def lane(self, number: int) -> Lane:
+    async def place(self) -> None:
+        """Wait, first come first served, for room for one more request under way; ``leave`` has to follow."""
+        if self._busy < self.pace.window and not self._line:
+            self._busy += 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._line.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.leave()
+            raise
+
+    def leave(self) -> None:
+        """Note that a request is no longer under way."""
+        self._busy -= 1
+        self._admit()
+
+    async def ask(self, ask: Ask[Answer], told: Told, *, whole: bool) -> Answer:
+        """Have ``ask`` done over some lane until it is answered; it may be called several times.
+
+        Flood waits hold all lanes back and are no failures. ``whole`` says that the request moves a part of full size,
+        so that its time counts for the pace. Raises Transient after ``PART_TRIES`` failures or for a long flood wait,
+        and whatever else Telegram answers.
+        """
+        failures = 0
+        while True:
+            await self._gate()
+            try:
+                return await self._ask_once(ask, whole=whole)
+            except (rpc.FloodWaitError, rpc.FloodPremiumWaitError) as flood:
+                self._hold(flood.seconds or 1)
+                told(flood.seconds or 1)
+            except (rpc.ServerError, rpc.TimedOutError, *BROKEN_CONNECTION) as error:
+                failures += 1
+                log.info("transfer.failed", failures=failures, error=type(error).__name__)
+                if failures == PART_TRIES:
+                    words = "The transfer broke off again and again; what was sent is kept."
+                    raise Transient(words, after=10, tries=FOREVER) from error
+                await asyncio.sleep(min(8.0, 0.1 * 2**failures) * random.uniform(0.7, 1.3))  # noqa: S311 -- mere jitter
+
+    async def _ask_once(self, ask: Ask[Answer], *, whole: bool) -> Answer:
+        """One try over the lane with the least to do; a lane that breaks is taken out."""
+        loop = asyncio.get_running_loop()
+        number = min(range(self.pace.lanes), key=lambda one: (self._load[one], one))
+        self._load[number] += 1
+        lane = None
+        try:
+            lane = await self._lane(number)
+            begin = loop.time()
+            answer = await ask(lane)
+        except BROKEN_CONNECTION:
+            self.pace.troubled(loop.time())
+            if lane is not None:
+                await self._drop(number, lane)
+            raise
+        finally:
+            self._load[number] -= 1
+        if whole:
+            self.pace.answered(loop.time() - begin, loop.time())
+            self._admit()
+        return answer
+
+    async def _lane(self, number: int) -> Lane:
         """Lane ``number``, opened if it was not yet or is broken. Raises ConnectionError when that fails."""
         async with self._locks.setdefault(number, asyncio.Lock()):
             lane = self._lanes.get(number)
             if lane is not None and lane.alive:
                 return lane
-            lane = Lane(self._account)
+            if lane is not None:
+                await self._drop(number, lane)
+            lane = Lane(self._client, await self._locate(), self._packer, self._stuck_after)
             try:
                 await lane.open()
             except BaseException:
@@ -154,23 +171,62 @@ class Lanes:
             log.debug("lane.open", lane=number)
             return lane
 
-    async def drop(self, number: int, lane: Lane) -> None:
+    async def _drop(self, number: int, lane: Lane) -> None:
         """Close a lane that does not answer, so that the next use opens a new one."""
         if self._lanes.get(number) is lane:
             del self._lanes[number]
         await lane.close()
 
+    async def _home(self) -> Endpoint:
+        """The account's own data centre, with what its main connection knows."""
+        session, state = self._client.session, self._client._sender._state  # noqa: SLF001
+        return Endpoint(session.server_address, session.port, session.auth_key, state.salt, state.time_offset)
+
+    def _admit(self) -> None:
+        while self._line and self._busy < self.pace.window:
+            turn = self._line.popleft()
+            if not turn.done():
+                self._busy += 1
+                turn.set_result(None)
+
+    def _hold(self, seconds: int) -> None:
+        """Hold all lanes back (https://core.telegram.org/api/errors#420-flood). Raises Transient for a long wait."""
+        log.info("transfer.flood", seconds=seconds)
+        if seconds > MOST_WAIT:
+            raise Transient(f"Telegram asks to wait {seconds} s.", after=float(seconds), tries=FOREVER)
+        now = asyncio.get_running_loop().time()
+        self._held_until = max(self._held_until, now + seconds)
+        self.pace.troubled(now, lasting=seconds)
+
+    async def _gate(self) -> None:
+        loop = asyncio.get_running_loop()
+        while (wait := self._held_until - loop.time()) > 0:  # noqa: ASYNC110 -- meanwhile, another flood may prolong it
+            await asyncio.sleep(wait)
+
+    def _start_closing(self) -> None:
+        self._closing = asyncio.create_task(self._close_all())
+
     async def _stop_closing(self) -> None:
+        """Stay open; but closing that has begun is seen through."""
+        if self._idle is not None:
+            self._idle.cancel()
         if self._closing is not None:
-            self._closing.cancel()
             await asyncio.wait({self._closing})
             self._closing = None
-
-    async def _close_when_idle(self) -> None:
-        await asyncio.sleep(IDLE_AFTER)
-        await self._close_all()
 
     async def _close_all(self) -> None:
         while self._lanes:
             _, lane = self._lanes.popitem()
             await lane.close()
+        self._packer.close()
+        self.pace = Pace(self._most)
+
+
+def machine_memory() -> int:
+    """Bytes of memory that this process may count on: the machine's, or its container's if that is less."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
+    except OSError:
+        return memory
+    return min(memory, int(limit)) if limit.isdecimal() else memory
