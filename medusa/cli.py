@@ -1,4 +1,4 @@
-"""The command line: run, demo, login, test, doctor, loopback."""
+"""The command line: run, demo, login, test, bench, doctor, loopback."""
 
 import argparse
 import asyncio
@@ -43,7 +43,7 @@ def _secrets(config: Config) -> list[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from medusa import demo
+    from medusa import bench, demo
 
     parser = argparse.ArgumentParser(prog="run.py", description="Medusa turns links into Telegram posts.")
     parser.add_argument("--version", action="version", version=f"Medusa {__version__}")
@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     add("login", _login, "log in to your account")
     test = add("test", _test, "run the tests and quality checks")
     test.add_argument("arguments", nargs=argparse.REMAINDER, help="further arguments for pytest")
+    bench.add_arguments(add("bench", _bench, "measure Medusa against the other clients"))
     doctor = add("doctor", _doctor, "look at everything Medusa stands on")
     doctor.add_argument("--quick", action="store_true", help="only say, by exit code, whether Medusa is running")
     alone = add("loopback", _loopback, "run the embedded Telegram alone, for any MTProto client")
@@ -153,6 +154,12 @@ def _test(options: argparse.Namespace, _config: Config) -> int:
     subprocess.call([*python, "coverage", "combine", "--quiet"], cwd=ROOT)
     subprocess.call([*python, "coverage", "report"], cwd=ROOT)
     return code
+
+
+def _bench(options: argparse.Namespace, _config: Config) -> int:
+    from medusa.bench import suite
+
+    return _until_signal(suite.main(options))
 
 
 def _until_signal(work: Coroutine[Any, Any, int | None], *, interrupted: int = 0) -> int:

@@ -11,7 +11,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-LISTS = ["requirements.txt", *(f"requirements/{name}.txt" for name in ("build", "dev", "ffmpeg", "javascript"))]
+_SPECIAL = ("bench", "build", "dev", "ffmpeg", "javascript")
+LISTS = ["requirements.txt", *(f"requirements/{name}.txt" for name in _SPECIAL)]
 # Home folders of developers, and the hosts of package indexes.
 FOREIGN = re.compile(r"/root/\w|/(home|Users)/\w+/|\.py[e]nv|py[p]i\.(org|python)|python[h]osted")
 
