@@ -41,36 +41,42 @@ async def refused(stage: Stage, command: str) -> str:
     return told
 
 
-@pytest.mark.parametrize(
-    ("link", "words"),
-    [
-        ("sample:dead", "dead"),
-        ("sample:empty.mp4", "empty"),
-        ("sample:page", "page"),
-        ("sample:huge", "too big"),
-        ("http://127.0.0.1:9/x.mp4", "private"),
-        ("http://[::1]/x.mp4", "private"),
-        ("http://169.254.169.254/latest/meta-data", "private"),
-        ("http://localhost/x", "private"),
-        ("http://10.0.0.1/x.m3u8", "private"),
-        ("sample:redirect?to=http://127.0.0.1:9/x", "private"),
-    ],
-)
-async def test_a_link_that_cannot_be_fetched(stage: Stage, link: str, words: str) -> None:
-    assert words in await refused(stage, f"/dl {link}")
+DEAD_ENDS = [
+    ("sample:dead", "dead"),
+    ("sample:empty.mp4", "empty"),
+    ("sample:page", "page"),
+    ("sample:huge", "too big"),
+    ("http://127.0.0.1:9/x.mp4", "private"),
+    ("http://[::1]/x.mp4", "private"),
+    ("http://169.254.169.254/latest/meta-data", "private"),
+    ("http://localhost/x", "private"),
+    ("http://10.0.0.1/x.m3u8", "private"),
+    ("sample:redirect?to=http://127.0.0.1:9/x", "private"),
+]
 
 
-@pytest.mark.parametrize("name", sorted(HOSTILE_NAMES))
-async def test_hostile_names_become_harmless(stage: Stage, name: str) -> None:
-    messages = await send(stage, f"/dl sample:name/{name}")
-    [posted] = [message for message in messages if message.file]
-    assert posted.file is not None
-    assert len(posted.file.name.encode()) <= 255
-    assert posted.file.name.endswith(".mp4")
-    assert not set(posted.file.name) & set("/\\\u202e\u200b\t\x7f\n")
-    assert not posted.file.name.startswith(".")
-    for text in (message.text for message in messages):
-        assert not set(text) & set("\u202e\x7f")
+async def test_a_link_that_cannot_be_fetched(stage: Stage) -> None:
+    messages = await send(stage, *(f"/dl {link}" for link, _ in DEAD_ENDS))
+    assert len(messages) == len(DEAD_ENDS)
+    for message, (link, words) in zip(messages, DEAD_ENDS, strict=True):
+        assert message.text.startswith("✗"), link
+        assert words in message.text, link
+        assert "Traceback" not in message.text
+        assert len(message.text.splitlines()) <= 3
+    await assert_well(stage)
+
+
+async def test_hostile_names_become_harmless(stage: Stage) -> None:
+    messages = await send(stage, *(f"/dl sample:name/{name}" for name in sorted(HOSTILE_NAMES)))
+    posted = [message.file for message in messages if message.file]
+    assert len(posted) == len(HOSTILE_NAMES)
+    for file in posted:
+        assert len(file.name.encode()) <= 255
+        assert file.name.endswith(".mp4")
+        assert not set(file.name) & set("/\\\u202e\u200b\t\x7f\n")
+        assert not file.name.startswith(".")
+    for message in messages:
+        assert not set(message.text) & set("\u202e\x7f")
     await assert_well(stage)
 
 

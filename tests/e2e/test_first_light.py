@@ -182,33 +182,33 @@ async def test_settings_change_what_happens_and_can_be_taken_back(stage: Stage) 
     ]
 
 
-@pytest.mark.parametrize(
-    ("text", "answer"),
-    [
-        ("/dl", "Which link?"),
-        ("/dl ftp://a.b/c", "ftp: links can't be fetched"),
-        ("/dl nonsense", "“nonsense” is no link"),
-        ("/dl https://a.b --qality 3", "Did you mean --quality?"),
-        ("/dl https://a.b -q huge", "-q takes best, audio, or a height"),
-        ("/job", "Which job?"),
-        ("/job 99", "There is no job #99."),
-        ("/cancel 99", "There is no job #99."),
-        ("/cancel x", "“x” is no job number"),
-        ("/cancel all", "There is nothing to cancel."),
-        ("/set", "Which setting"),
-        ("/set quality huge", "“huge” does not fit quality"),
-        ("/status", "Nothing is running here."),
-        ("/help dl", "--spoiler"),
-        ("/dl --help", "--spoiler"),
-        ("/help bogus", "There is no command bogus"),
-        ("/version", "Telethon"),
-        (".version", "Telethon"),
-    ],
-)
-async def test_answers_take_the_place_of_the_command(stage: Stage, text: str, answer: str) -> None:
-    [message] = await send(stage, text)
-    assert answer in message.text
-    assert message.edited
+ANSWERS = [
+    ("/dl", "Which link?"),
+    ("/dl ftp://a.b/c", "ftp: links can't be fetched"),
+    ("/dl nonsense", "“nonsense” is no link"),
+    ("/dl https://a.b --qality 3", "Did you mean --quality?"),
+    ("/dl https://a.b -q huge", "-q takes best, audio, or a height"),
+    ("/job", "Which job?"),
+    ("/job 99", "There is no job #99."),
+    ("/cancel 99", "There is no job #99."),
+    ("/cancel x", "“x” is no job number"),
+    ("/cancel all", "There is nothing to cancel."),
+    ("/set", "Which setting"),
+    ("/set quality huge", "“huge” does not fit quality"),
+    ("/status", "Nothing is running here."),
+    ("/help dl", "--spoiler"),
+    ("/dl --help", "--spoiler"),
+    ("/help bogus", "There is no command bogus"),
+    ("/version", "Telethon"),
+    (".version", "Telethon"),
+]
+
+
+async def test_answers_take_the_place_of_the_command(stage: Stage) -> None:
+    messages = await send(stage, *(text for text, _ in ANSWERS))
+    assert [message.edited is not None for message in messages] == [True] * len(ANSWERS)
+    for message, (text, answer) in zip(messages, ANSWERS, strict=True):
+        assert answer in message.text, text
 
 
 async def test_what_only_looks_like_a_command_stays_as_it_is(stage: Stage) -> None:
