@@ -1,5 +1,8 @@
 """What many tests stand on: the samples, and the whole of Medusa against its embedded Telegram."""
 
+import asyncio
+import fcntl
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,16 +16,21 @@ from medusa.tools import find_ffmpeg
 
 @pytest.fixture(scope="session")
 def samples_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for the samples of a whole test run."""
-    return tmp_path_factory.mktemp("samples")
+    """One folder for the samples of a whole test run, whose processes share it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "samples"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture
 async def samples(samples_folder: Path) -> Samples:
-    """The demo's samples, made by ffmpeg when first asked for."""
+    """The demo's samples, made by ffmpeg when first asked for, by one process while others wait."""
     ffmpeg = find_ffmpeg()
     assert ffmpeg is not None, "The tests need ffmpeg: python3 run.py test installs one where the machine has none."
-    return await make_samples(samples_folder, ffmpeg)
+    with (samples_folder / "lock").open("w") as lock:
+        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+        return await make_samples(samples_folder, ffmpeg)
 
 
 @pytest.fixture
