@@ -24,7 +24,11 @@ NOT_READY = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code: 0 well, 1 trouble, 2 something that only the owner can mend."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options, further = parser.parse_known_args(arguments)
+    if further and options.command is not _test:
+        parser.error(f"unrecognized arguments: {' '.join(further)}")
+    options.further = further
     try:
         config = load(os.environ, DOTENV)
         set_up(config.log, _secrets(config))
@@ -58,8 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     add("run", _run, "run on your account (the default)")
     demo.add_arguments(add("demo", _demo, "see it work without an account"))
     add("login", _login, "log in to your account")
-    test = add("test", _test, "run the tests and quality checks")
-    test.add_argument("arguments", nargs=argparse.REMAINDER, help="further arguments for pytest")
+    add("test", _test, "run the tests and quality checks; further arguments go to pytest")
     bench.add_arguments(add("bench", _bench, "measure Medusa against the other clients"))
     doctor = add("doctor", _doctor, "look at everything Medusa stands on")
     doctor.add_argument("--quick", action="store_true", help="only say, by exit code, whether Medusa is running")
@@ -150,7 +153,7 @@ def _test(options: argparse.Namespace, _config: Config) -> int:
     """Format, lint, types, layers and tests, with the coverage that the tests reach."""
     python = [sys.executable, "-m"]
     workers = str(min(4, os.cpu_count() or 1))
-    code = subprocess.call([*python, "coverage", "run", "-m", "pytest", "-n", workers, *options.arguments], cwd=ROOT)
+    code = subprocess.call([*python, "coverage", "run", "-m", "pytest", "-n", workers, *options.further], cwd=ROOT)
     subprocess.call([*python, "coverage", "combine", "--quiet"], cwd=ROOT)
     subprocess.call([*python, "coverage", "report"], cwd=ROOT)
     return code

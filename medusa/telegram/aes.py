@@ -6,10 +6,6 @@ import time
 from collections.abc import Callable
 
 import cryptg
-from Crypto.Util.strxor import strxor
-from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import AES
-from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 BLOCK = 16
 """Bytes of an AES block; what is encrypted is a multiple of it."""
@@ -29,6 +25,12 @@ def by_cbc(plain: memoryview, key: bytes, iv: bytes, out: memoryview, scratch: m
     With p₋₁ = 0 and p₀ the second half of the IV, IGE's cᵢ = E(pᵢ ⊕ cᵢ₋₁) ⊕ pᵢ₋₁ is CBC over pᵢ ⊕ pᵢ₋₂ under the first
     half, each block XORed with pᵢ₋₁ afterwards (https://core.telegram.org/mtproto/description).
     """
+    # Here, for an idle Medusa has no use for the 8 MB that these weigh.
+    from Crypto.Util.strxor import strxor
+    from cryptography.hazmat.primitives.ciphers import Cipher
+    from cryptography.hazmat.primitives.ciphers.algorithms import AES
+    from cryptography.hazmat.primitives.ciphers.modes import CBC
+
     size = len(plain)
     scratch = scratch[:size]
     scratch[:BLOCK] = plain[:BLOCK]
