@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 _SPECIAL = ("bench", "build", "dev", "ffmpeg", "javascript")
 LISTS = ["requirements.txt", *(f"requirements/{name}.txt" for name in _SPECIAL)]
 # Home folders of developers, and the hosts of package indexes.
-FOREIGN = re.compile(r"/root/\w|/(home|Users)/\w+/|\.py[e]nv|py[p]i\.(org|python)|python[h]osted")
+FOREIGN = re.compile(r"/[r]oot/\w|/(home|Users)/\w+/|\.py[e]nv|py[p]i\.(org|python)|python[h]osted")
 
 
 def git(*arguments: str) -> list[str]:
