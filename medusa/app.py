@@ -14,6 +14,7 @@ from medusa.commands import Command, Desk
 from medusa.commands.router import Router
 from medusa.config import Config
 from medusa.discover import plugins
+from medusa.errors import first_of
 from medusa.net import Guard, open_egress, open_web
 from medusa.pipeline import Pipeline
 from medusa.scheduler import Scheduler
@@ -96,7 +97,7 @@ async def running(config: Config) -> AsyncIterator[App]:
                 for task in tasks:
                     task.cancel()
         except ExceptionGroup as errors:
-            raise _first(errors) from errors
+            raise first_of(errors) from errors
 
 
 async def _assemble(config: Config, store: Store, account: Account, lanes: Lanes, tools: Tools) -> App:
@@ -145,10 +146,3 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "not found"
-
-
-def _first(error: Exception) -> Exception:
-    """The error that ended Medusa; the others of its group are echoes."""
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    return error

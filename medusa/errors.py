@@ -9,6 +9,16 @@ Inside, code asks ``error.user_text`` and ``error.retry_after`` and never looks 
     └── Broken       a dead source or a bug of ours: log it whole, apologise briefly
 """
 
+FOREVER = 1_000_000
+"""Tries for what only waiting can mend: Telegram out of reach, a flood wait, a full disk."""
+
+
+def first_of(error: Exception) -> Exception:
+    """The first error of a group, at any depth; the others are its echoes."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
 
 class MedusaError(Exception):
     """An error with words for the owner.

@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from medusa.config import Slots
-from medusa.errors import Broken, MedusaError, Transient, UserError
+from medusa.errors import FOREVER, Broken, MedusaError, Transient, UserError
 from medusa.model import Job, JobState, LocalFile, Order, Progress, Stage
 from medusa.patience import to_the_end, until_it_works
 from medusa.storage.jobs import Jobs
@@ -36,8 +36,6 @@ LONGEST_WAIT = 600.0
 """Seconds; the ceiling of the growing pauses between tries (Telegram's own numbers are obeyed whatever they are)."""
 
 
-FOREVER = 1_000_000
-"""Tries for what only waiting can mend."""
 _BROKEN = "Something went wrong inside Medusa; see its log."
 LOOK_AGAIN = 30.0
 """Seconds after which waiting jobs are looked at even when none is known to be due."""

@@ -59,7 +59,7 @@ async def resolve(order: Order, workdir: Path, tools: Tools, report: Report) -> 
         _refuse_live(info)
         info = _only_http(info)
         (workdir / _INFO).write_text(json.dumps({**info, "medusa_order": _mark(order)}), encoding="utf-8")
-    title = display_name(_title(info)) or "Untitled"
+    title = display_name(_title(info, order.link)) or "Untitled"
     size = _size(info)
     if size is not None and size > tools.max_bytes:
         raise UserError(f"The file is too big: {size / 1e6:,.0f} MB, and {tools.max_bytes / 1e6:,.0f} MB is the limit.")
@@ -92,12 +92,12 @@ async def fetch(plan: Plan, order: Order, workdir: Path, tools: Tools, report: R
     return _found(watcher.path, plan, order, workdir)
 
 
-def _title(info: Mapping[str, Any]) -> str:
+def _title(info: Mapping[str, Any], link: str) -> str:
     """The title, or, where that is only a manifest's file name such as ``index``, the name of its folder."""
     title = str(info.get("title") or info.get("id") or "")
     if title.lower() not in _NO_TITLES:
         return title
-    folders = urlsplit(str(info.get("webpage_url") or "")).path.split("/")[1:-1]
+    folders = urlsplit(link).path.split("/")[1:-1]
     return unquote(folders[-1]) if folders and folders[-1] else title
 
 

@@ -31,7 +31,6 @@ class Limits:
     """
 
     upload_bytes: int = 4000 * MIB // 2
-    upload_parts: int = 4000
     caption: int = 1024
     text: int = 4096
 
@@ -191,7 +190,6 @@ async def _limits(client: Any, *, premium: bool) -> Limits:
     parts = values.get(f"upload_max_fileparts_{kind}", 8000 if premium else 4000)
     return Limits(
         upload_bytes=parts * MIB // 2,
-        upload_parts=parts,
         caption=values.get(f"caption_length_limit_{kind}", 2048 if premium else 1024),
     )
 

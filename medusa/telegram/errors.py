@@ -6,15 +6,12 @@ from contextlib import contextmanager
 from telethon import errors as rpc
 from telethon.errors.rpcerrorlist import rpc_errors_dict
 
-from medusa.errors import Broken, MedusaError, Transient, UserError
+from medusa.errors import FOREVER, Broken, MedusaError, Transient, UserError
 
 BROKEN_CONNECTION = (ConnectionError, TimeoutError, OSError, EOFError, rpc.InvalidBufferError, rpc.SecurityError)
 """What Telethon raises when a connection breaks or makes no sense; asyncio's IncompleteReadError is an EOFError."""
 
 _NAMES: dict[type, str] = {kind: name for name, kind in rpc_errors_dict.items()}
-
-FOREVER = 1_000_000
-"""Tries for what only waiting can mend: Telegram out of reach, a flood wait."""
 
 _SESSION_LOST = {
     "AUTH_KEY_UNREGISTERED": "Telegram no longer knows this session.",

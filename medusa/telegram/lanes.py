@@ -13,9 +13,9 @@ from typing import Any, Self, TypeVar
 import structlog
 from telethon import errors as rpc
 
-from medusa.errors import Transient
+from medusa.errors import FOREVER, Transient
 from medusa.telegram.client import Account
-from medusa.telegram.errors import BROKEN_CONNECTION, FOREVER
+from medusa.telegram.errors import BROKEN_CONNECTION
 from medusa.telegram.lane import STUCK_AFTER, Endpoint, Lane
 from medusa.telegram.pace import Ceiling, Pace, ceiling
 from medusa.telegram.packets import Packer

@@ -12,7 +12,7 @@ import structlog
 from telethon import errors as rpc
 from telethon.tl import types
 
-from medusa.errors import MedusaError, UserError
+from medusa.errors import MedusaError, UserError, first_of
 from medusa.model import Progress, Report
 from medusa.patience import to_the_end
 from medusa.telegram.errors import translate
@@ -227,9 +227,8 @@ def _reading(descriptor: int, offset: int) -> Fill:
 
 
 def _first(error: Exception) -> Exception:
-    """The first error of a group, Telegram's in our own words; the others are its echoes."""
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
+    """The first error of a group, Telegram's in our own words."""
+    error = first_of(error)
     return translate(error) if isinstance(error, rpc.RPCError) else error
 
 

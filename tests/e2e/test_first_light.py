@@ -91,9 +91,19 @@ async def test_a_file_that_is_right_as_it_is_comes_back_byte_for_byte(
     assert stored(stage).sha256 == hashlib.sha256(samples.path(name).read_bytes()).hexdigest()
 
 
-@pytest.mark.parametrize("name", ["hls/index.m3u8", "hls-aes/index.m3u8", "dash/manifest.mpd", "watch.html"])
-async def test_what_yt_dlp_fetches_comes_back_as_a_streamable_video(stage: Stage, name: str) -> None:
-    file = post(await send(stage, f"/dl sample:{name}")).file
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("hls/index.m3u8", "hls"),
+        ("hls-aes/index.m3u8", "hls-aes"),
+        ("dash/manifest.mpd", "dash"),
+        ("watch.html", "A page with a video (1)"),
+    ],
+)
+async def test_what_yt_dlp_fetches_comes_back_as_a_streamable_video(stage: Stage, name: str, title: str) -> None:
+    message = post(await send(stage, f"/dl sample:{name}"))
+    assert message.text == title
+    file = message.file
     assert file is not None
     assert (file.kind, file.width, file.height, file.streamable, file.thumb) == ("video", 640, 360, True, True)
     assert file.duration == pytest.approx(6.0, abs=0.3)
