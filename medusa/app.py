@@ -17,8 +17,8 @@ from medusa.discover import plugins
 from medusa.errors import first_of
 from medusa.net import Guard, open_egress, open_web
 from medusa.pipeline import Pipeline
-from medusa.scheduler import Scheduler
-from medusa.settings import Settings
+from medusa.scheduler import Run, Scheduler, Work
+from medusa.settings import LIMIT_DOWN, LIMIT_UP, Settings
 from medusa.status import Status
 from medusa.storage import Store, open_store
 from medusa.storage.boards import Boards
@@ -34,6 +34,7 @@ from medusa.telegram.messages import Messenger
 from medusa.telegram.session import StoreSession
 from medusa.telegram.transfer import Uploader
 from medusa.telegram.watch import stay_connected
+from medusa.throttle import Throttle, own_flow
 from medusa.tools import Tools, find_ffmpeg, find_javascript
 
 log = structlog.get_logger()
@@ -70,15 +71,20 @@ async def running(config: Config) -> AsyncIterator[App]:
         store = await stack.enter_async_context(
             open_store(config.data, key_file=config.key_file, passphrase=config.passphrase)
         )
+        settings = Settings(StoredSettings(store))
+        await settings.load()
+        down, up = Throttle(), Throttle()
+        settings.follow(LIMIT_DOWN, down.limit)
+        settings.follow(LIMIT_UP, up.limit)
         guard = Guard(config.allow)
-        web = await stack.enter_async_context(open_web(guard))
-        egress = await stack.enter_async_context(open_egress(guard))
+        web = await stack.enter_async_context(open_web(guard, down))
+        egress = await stack.enter_async_context(open_egress(guard, down))
         javascript = await asyncio.to_thread(find_javascript)
         session = await StoreSession.load(TelegramState(store))
         if config.session_string and session.auth_key is None:
             await session.import_string(config.session_string)
         account = await stack.enter_async_context(open_account(config, session))
-        lanes = await stack.enter_async_context(Lanes(account))
+        lanes = await stack.enter_async_context(Lanes(account, throttle=up))
         tools = Tools(
             web=web,
             egress=egress,
@@ -87,7 +93,7 @@ async def running(config: Config) -> AsyncIterator[App]:
             upload_limit=account.limits.upload_bytes,
             max_bytes=config.max_file,
         )
-        app = await _assemble(config, store, account, lanes, tools)
+        app = await _assemble(config, store, settings, account, lanes, tools)
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(part.run()) for part in (app.status, app.scheduler, app.router)]
@@ -100,10 +106,10 @@ async def running(config: Config) -> AsyncIterator[App]:
             raise first_of(errors) from errors
 
 
-async def _assemble(config: Config, store: Store, account: Account, lanes: Lanes, tools: Tools) -> App:
+async def _assemble(
+    config: Config, store: Store, settings: Settings, account: Account, lanes: Lanes, tools: Tools
+) -> App:
     jobs = Jobs(store)
-    settings = Settings(StoredSettings(store))
-    await settings.load()
     messenger = Messenger(account)
     pipeline = Pipeline(
         tools=tools,
@@ -113,7 +119,7 @@ async def _assemble(config: Config, store: Store, account: Account, lanes: Lanes
         uploads=Uploads(store),
         outbox=Outbox(store),
     )
-    scheduler = Scheduler(jobs, pipeline.run, config.slots, config.work)
+    scheduler = Scheduler(jobs, _one_flow_each(pipeline.run), config.slots, config.work)
     status = Status(scheduler, jobs, Boards(store), messenger, account.user_id)
     scheduler.listeners.append(status.changed)
     desk = Desk(
@@ -127,6 +133,16 @@ async def _assemble(config: Config, store: Store, account: Account, lanes: Lanes
     )
     router = Router(account, desk, Handled(store), messenger)
     return App(config, account, store, jobs, settings, pipeline, scheduler, status, router)
+
+
+def _one_flow_each(work: Work) -> Work:
+    """Have each job count as one where bandwidth is shared out."""
+
+    async def flowing(run: Run) -> None:
+        with own_flow():
+            await work(run)
+
+    return flowing
 
 
 def versions(tools: Tools) -> Mapping[str, str]:

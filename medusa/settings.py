@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any, Generic, TypeVar
 
@@ -54,6 +55,36 @@ def _show_chats(chats: tuple[int, ...]) -> str:
     return ", ".join(str(chat) for chat in chats) or "none"
 
 
+_UNITS = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
+_RATES = range(10_000, 10_000_000_001)
+"""Bytes a second; were they fewer, servers would take us for gone."""
+
+
+def _rate(text: str) -> int | None:
+    if text.lower() == "off":
+        return None
+    found = re.fullmatch(r"([0-9]{1,11}(?:[.,][0-9]{1,9})?) ?([kmg]?)(?:b?|b/s)", text.lower())
+    if found is None:
+        raise ValueError
+    rate = int(Decimal(found[1].replace(",", ".")) * _UNITS[found[2]])
+    if rate not in _RATES:
+        raise ValueError
+    return rate
+
+
+def _show_rate(rate: int | None) -> str:
+    if rate is None:
+        return "off"
+    unit, name = (1_000_000, "MB/s") if rate >= 1_000_000 else (1_000, "kB/s")
+    return f"{(Decimal(rate) / unit).normalize():f} {name}"
+
+
+def limit(key: str, about: str) -> Setting[int | None]:
+    """A limit in bytes a second, None for none."""
+    form = "bytes a second from 10K to 10G, such as 500K or 1.5M, or off"
+    return Setting(key, None, _rate, form, about, _show_rate)
+
+
 def switch(key: str, default: bool, about: str) -> Setting[bool]:
     """A setting that is on or off."""
     return Setting(key, default, _switch, "on or off", about, _show_switch)
@@ -72,8 +103,12 @@ CHATS: Setting[tuple[int, ...]] = Setting(
     "your channels and groups in which commands are obeyed too",
     _show_chats,
 )
+LIMIT_DOWN = limit("limit-down", "how fast all jobs together may fetch")
+LIMIT_UP = limit("limit-up", "how fast all jobs together may upload")
 
-ALL: dict[str, Setting[Any]] = {s.key: s for s in (PREFIX, BARE_LINKS, QUALITY, DOCUMENTS, SILENT, CHATS)}
+ALL: dict[str, Setting[Any]] = {
+    s.key: s for s in (PREFIX, BARE_LINKS, QUALITY, DOCUMENTS, SILENT, CHATS, LIMIT_DOWN, LIMIT_UP)
+}
 
 
 def find(key: str) -> Setting[Any]:
@@ -91,6 +126,7 @@ class Settings:
     def __init__(self, stored: StoredSettings) -> None:
         self._stored = stored
         self._values: dict[str, Any] = {}
+        self._followers: dict[str, list[Callable[[Any], None]]] = {}
 
     async def load(self) -> None:
         """Read what is stored; a value that no longer fits its setting is passed over, and the default holds."""
@@ -103,6 +139,11 @@ class Settings:
         value: T = self._values.get(setting.key, setting.default)
         return value
 
+    def follow(self, setting: Setting[T], told: Callable[[T], None]) -> None:
+        """Tell the value that is in force now, and each later one as soon as it is."""
+        self._followers.setdefault(setting.key, []).append(told)
+        told(self[setting])
+
     def changed(self, setting: Setting[Any]) -> bool:
         """Whether the setting differs from its default."""
         return bool(self[setting] != setting.default)
@@ -113,6 +154,7 @@ class Settings:
         value = _parse(setting, text)
         await self._stored.set(key, setting.show(value))
         self._values[key] = value
+        self._tell(setting)
         return setting
 
     async def unset(self, key: str) -> Setting[Any]:
@@ -120,7 +162,12 @@ class Settings:
         setting = find(key)
         await self._stored.unset(key)
         self._values.pop(key, None)
+        self._tell(setting)
         return setting
+
+    def _tell(self, setting: Setting[Any]) -> None:
+        for told in self._followers.get(setting.key, ()):
+            told(self[setting])
 
 
 _REQUIRED = object()

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 from medusa.errors import MedusaError, Transient, UserError
 from medusa.net.guard import Guard
 from medusa.net.web import connection_error
+from medusa.throttle import Flow, Throttle, current_flow
 
 _MAX_HEAD = 64 * 1024
 _CHUNK = 128 * 1024
@@ -29,12 +30,14 @@ class Lease:
     """A child's leave to use the proxy.
 
     ``error`` is the last connection that was refused or failed, in words for the owner: the child itself only knows
-    that its proxy said no. ``tasks`` are the connections under way.
+    that its proxy said no. ``tasks`` are the connections under way. What they fetch belongs to the ``flow`` of the job
+    that took the lease.
     """
 
     url: str
     error: MedusaError | None = None
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    flow: Flow = field(default_factory=current_flow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +61,10 @@ class _RefusedError(Exception):
 class Egress:
     """The way out for children. A child without a valid token gets 407; what the guard refuses gets 403."""
 
-    def __init__(self, guard: Guard, port: int) -> None:
+    def __init__(self, guard: Guard, port: int, throttle: Throttle) -> None:
         self._guard = guard
         self._port = port
+        self._throttle = throttle
         self._leases: dict[str, Lease] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -130,12 +134,13 @@ class Egress:
         except Transient as error:
             lease.error = error
             raise _RefusedError("502 Bad Gateway") from error
+        inward = _Paced(upstream, self._throttle, lease.flow), writer
         try:
             if request.method == "CONNECT":
                 writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                await _tunnel((reader, sender), (upstream, writer))
+                await _tunnel((reader, sender), inward)
             else:
-                await _exchange(request, (reader, sender), (upstream, writer))
+                await _exchange(request, (reader, sender), inward)
         finally:
             sender.close()
 
@@ -155,10 +160,13 @@ class Egress:
 
 
 @asynccontextmanager
-async def open_egress(guard: Guard) -> AsyncIterator[Egress]:
-    """Open the proxy on a free port of 127.0.0.1; leaving ends every connection."""
+async def open_egress(guard: Guard, throttle: Throttle | None = None) -> AsyncIterator[Egress]:
+    """Open the proxy on a free port of 127.0.0.1; leaving ends every connection.
+
+    What children fetch passes as fast as ``throttle`` lets it, by default without a limit.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
-    egress = Egress(guard, listener.getsockname()[1])
+    egress = Egress(guard, listener.getsockname()[1], throttle or Throttle())
     server = await asyncio.start_server(egress.accept, sock=listener, limit=_MAX_HEAD)
     try:
         yield egress
@@ -218,16 +226,34 @@ async def _lookup(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(info[4][0]) for info in found))
 
 
-_Pipe = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+class _Paced:
+    """The upstream's end of a connection, read no faster than the throttle lets its flow: the kernel slows the rest."""
+
+    def __init__(self, reader: asyncio.StreamReader, throttle: Throttle, flow: Flow) -> None:
+        self._reader = reader
+        self._throttle = throttle
+        self._flow = flow
+
+    async def read(self, most: int) -> bytes:
+        chunk = await self._reader.read(self._throttle.portion(most))
+        await self._throttle.take(len(chunk), self._flow)
+        return chunk
+
+    async def readuntil(self, separator: bytes) -> bytes:
+        return await self._reader.readuntil(separator)
+
+
+_Outward = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+_Inward = tuple[_Paced, asyncio.StreamWriter]
 """Where bytes come from, and where they go."""
 
 
-async def _tunnel(outward: _Pipe, inward: _Pipe) -> None:
+async def _tunnel(outward: _Outward, inward: _Inward) -> None:
     """Carry bytes both ways until either end is through."""
     await _either(_pump(*outward), _pump(*inward))
 
 
-async def _exchange(request: _Request, outward: _Pipe, inward: _Pipe) -> None:
+async def _exchange(request: _Request, outward: _Outward, inward: _Inward) -> None:
     """Carry one plain request and its answer; both connections close after it, so that none is reused for another
     host.
     """
@@ -257,7 +283,7 @@ def _origin_form(request: _Request) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
-async def _answer_back(upstream: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _answer_back(upstream: _Paced, writer: asyncio.StreamWriter) -> None:
     """Pass the answer on, with its head changed to close the connection."""
     while True:
         head = (await upstream.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -279,7 +305,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, size
         await writer.drain()
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pump(reader: asyncio.StreamReader | _Paced, writer: asyncio.StreamWriter) -> None:
     while chunk := await reader.read(_CHUNK):
         writer.write(chunk)
         await writer.drain()

@@ -12,6 +12,7 @@ from yarl import URL
 
 from medusa.errors import Broken, MedusaError, Transient, UserError
 from medusa.net.guard import Guard
+from medusa.throttle import Throttle
 
 _MAX_REDIRECTS = 10
 _CHUNK = 256 * 1024
@@ -22,8 +23,9 @@ _TIMEOUT = aiohttp.ClientTimeout(total=None, connect=60, sock_connect=20, sock_r
 class Answer:
     """One HTTP answer whose body has not been read yet."""
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, throttle: Throttle) -> None:
         self._response = response
+        self._throttle = throttle
 
     @property
     def status(self) -> int:
@@ -43,15 +45,17 @@ class Answer:
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Yield the body in pieces of at most 256 KB. Raises Transient when it breaks off before its announced end."""
         with _translated(self.url):
-            async for chunk in self._response.content.iter_chunked(_CHUNK):
+            while chunk := await self._response.content.read(self._throttle.portion(_CHUNK)):
+                await self._throttle.take(len(chunk))
                 yield chunk
 
 
 class Web:
     """Guarded HTTP for our own process."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    def __init__(self, session: aiohttp.ClientSession, throttle: Throttle) -> None:
         self._session = session
+        self._throttle = throttle
 
     @asynccontextmanager
     async def get(self, url: str, headers: Mapping[str, str] | None = None) -> AsyncIterator[Answer]:
@@ -63,14 +67,17 @@ class Web:
         with _translated(url):
             response = await self._session.get(url, headers=headers, max_redirects=_MAX_REDIRECTS)
         try:
-            yield Answer(response)
+            yield Answer(response, self._throttle)
         finally:
             response.close()
 
 
 @asynccontextmanager
-async def open_web(guard: Guard) -> AsyncIterator[Web]:
-    """Open the web client: certificates verified, no proxy from the environment, no cookies kept from job to job."""
+async def open_web(guard: Guard, throttle: Throttle | None = None) -> AsyncIterator[Web]:
+    """Open the web client: certificates verified, no proxy from the environment, no cookies kept from job to job.
+
+    Bodies are read as fast as ``throttle`` lets them, by default without a limit.
+    """
     gate = _Gate(guard)
     connector = aiohttp.TCPConnector(resolver=gate, socket_factory=gate.socket)
     async with aiohttp.ClientSession(
@@ -80,7 +87,7 @@ async def open_web(guard: Guard) -> AsyncIterator[Web]:
         timeout=_TIMEOUT,
         trust_env=False,
     ) as session:
-        yield Web(session)
+        yield Web(session, throttle or Throttle())
 
 
 class _Gate(AbstractResolver):

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import random
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,6 +19,8 @@ from medusa.telegram.errors import BROKEN_CONNECTION
 from medusa.telegram.lane import STUCK_AFTER, Endpoint, Lane
 from medusa.telegram.pace import Ceiling, Pace, ceiling
 from medusa.telegram.packets import Packer
+from medusa.telegram.parts import PART_SIZE
+from medusa.throttle import Throttle, Turns, current_flow
 
 log = structlog.get_logger()
 
@@ -41,7 +43,7 @@ class Lanes:
     """Lanes to one data centre: opened when they pay, closed when idle, replaced when broken.
 
     ``locate`` names the data centre, by default the account's own; ``most`` bounds connections and parts, by default
-    from the machine's memory and the account.
+    from the machine's memory and the account. ``throttle`` limits the bytes a second, by default not at all.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Lanes:
         locate: Locate | None = None,
         most: Ceiling | None = None,
         stuck_after: float = STUCK_AFTER,
+        throttle: Throttle | None = None,
     ) -> None:
         self._client = account.client
         self._locate = locate or self._home
@@ -62,7 +65,8 @@ class Lanes:
         self._locks: dict[int, asyncio.Lock] = {}
         self._load: Counter[int] = Counter()
         self._busy = 0
-        self._line: deque[asyncio.Future[None]] = deque()
+        self._throttle = throttle or Throttle()
+        self._line = Turns()
         self._held_until = 0.0
         self._users = 0
         self._idle: asyncio.TimerHandle | None = None
@@ -89,17 +93,22 @@ class Lanes:
             if self._users == 0:
                 self._idle = asyncio.get_running_loop().call_later(IDLE_AFTER, self._start_closing)
 
-    async def place(self) -> None:
-        """Wait, first come first served, for room for one more request under way; ``leave`` has to follow."""
+    async def place(self, size: int = PART_SIZE) -> None:
+        """Wait for leave to move ``size`` bytes and for room for one more request under way; ``leave`` has to follow.
+
+        Jobs take turns, whatever they have waiting here; those of one job are first come first served.
+        """
+        flow = current_flow()
+        await self._throttle.take(size, flow)
         if self._busy < self.pace.window and not self._line:
             self._busy += 1
+            self._line.charge(flow, size)
             return
-        turn = asyncio.get_running_loop().create_future()
-        self._line.append(turn)
+        turn = self._line.join(flow, size)
         try:
-            await turn
+            await turn.ready
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
+            if not self._line.leave(turn) and not turn.ready.cancelled():
                 self.leave()
             raise
 
@@ -108,11 +117,11 @@ class Lanes:
         self._busy -= 1
         self._admit()
 
-    async def ask(self, ask: Ask[Answer], told: Told, *, whole: bool) -> Answer:
+    async def ask(self, ask: Ask[Answer], told: Told, *, whole: bool, tries: int = PART_TRIES) -> Answer:
         """Have ``ask`` done over some lane until it is answered; it may be called several times.
 
         Flood waits hold all lanes back and are no failures. ``whole`` says that the request moves a part of full size,
-        so that its time counts for the pace. Raises Transient after ``PART_TRIES`` failures or for a long flood wait,
+        so that its time counts for the pace. Raises Transient after ``tries`` failures or for a long flood wait,
         and whatever else Telegram answers.
         """
         failures = 0
@@ -126,7 +135,7 @@ class Lanes:
             except (rpc.ServerError, rpc.TimedOutError, *BROKEN_CONNECTION) as error:
                 failures += 1
                 log.info("transfer.failed", failures=failures, error=type(error).__name__)
-                if failures == PART_TRIES:
+                if failures == tries:
                     words = "The transfer broke off again and again; what was sent is kept."
                     raise Transient(words, after=10, tries=FOREVER) from error
                 await asyncio.sleep(min(8.0, 0.1 * 2**failures) * random.uniform(0.7, 1.3))  # noqa: S311 -- mere jitter
@@ -183,11 +192,9 @@ class Lanes:
         return Endpoint(session.server_address, session.port, session.auth_key, state.salt, state.time_offset)
 
     def _admit(self) -> None:
-        while self._line and self._busy < self.pace.window:
-            turn = self._line.popleft()
-            if not turn.done():
-                self._busy += 1
-                turn.set_result(None)
+        while self._busy < self.pace.window and (turn := self._line.next()):
+            self._busy += 1
+            self._line.serve(turn)
 
     def _hold(self, seconds: int) -> None:
         """Hold all lanes back (https://core.telegram.org/api/errors#420-flood). Raises Transient for a long wait."""
