@@ -1,4 +1,4 @@
-"""The errors that Medusa speaks of, in one tree of three branches.
+"""The errors that Medusa speaks of, in one tree of few branches.
 
 Foreign errors (Telethon, yt-dlp, ffmpeg, aiohttp, SQLCipher) are translated into these once, where they enter.
 Inside, code asks ``error.user_text`` and ``error.retry_after`` and never looks at a foreign class.
@@ -6,7 +6,8 @@ Inside, code asks ``error.user_text`` and ``error.retry_after`` and never looks 
     MedusaError
     ├── UserError    say it to the owner, never retry
     ├── Transient    try again after ``retry_after`` seconds
-    └── Broken       a dead source or a bug of ours: log it whole, apologise briefly
+    ├── Broken       a dead source or a bug of ours: log it whole, apologise briefly
+    └── StreamBroken fetch it into a file, then go on
 """
 
 FOREVER = 1_000_000
@@ -69,3 +70,7 @@ class Transient(MedusaError):
 
 class Broken(MedusaError):
     """A source that answers nonsense, or a fault of ours; the log has the details."""
+
+
+class StreamBroken(MedusaError):
+    """A byte stream that ended, and cannot go on, before all of it was sent: only fetching it into a file helps."""

@@ -92,6 +92,8 @@ class LocalFile:
     media: Media | None = None
     thumb: Path | None = None
     title: str | None = None
+    visible: float = 1.0
+    """The share of the file, from its beginning, that can be read: less than 1 while only its head is at hand."""
 
 
 @dataclass(frozen=True, slots=True)

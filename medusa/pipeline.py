@@ -1,7 +1,9 @@
-"""Takes one job through the house: resolve → fetch → process → upload → post."""
+"""Takes one job through the house: resolve → fetch → process → upload → post, or resolve → stream → post."""
 
 import asyncio
-from collections.abc import Coroutine
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,14 +11,17 @@ from typing import Any
 import structlog
 
 from medusa import sources, steps
-from medusa.errors import Transient, UserError
+from medusa.errors import StreamBroken, Transient, UserError
 from medusa.model import Job, LocalFile, Stage
 from medusa.names import display_name
 from medusa.scheduler import Run
+from medusa.sources import ByteStream, Plan, Source
+from medusa.steps.ahead import Ahead, foresee
 from medusa.storage.outbox import Entry, Outbox
 from medusa.storage.uploads import Upload, Uploads
 from medusa.telegram.client import Account
 from medusa.telegram.errors import MissingPart, StaleReference
+from medusa.telegram.marks import kept_ledger
 from medusa.telegram.messages import Document, Messenger, cut, new_random_id, units
 from medusa.telegram.parts import PART_SIZE, Ledger, part_count
 from medusa.telegram.transfer import Uploader, new_ledger
@@ -30,6 +35,9 @@ LOST_UPLOADS = 5
 """How many whole uploads in a row Telegram may lose before the job gives up."""
 POST_WITHIN = 5.0
 """Seconds that a post under way gets to end when its job is cancelled."""
+_MARKS = "upload.parts"
+_ON_DISK = "file"
+"""The version of a file in the work folder, which nobody changes once it is being uploaded."""
 
 
 @dataclass(slots=True)
@@ -45,64 +53,114 @@ class Pipeline:
 
     async def run(self, run: Run) -> None:
         """Do the job from wherever it stands; it returns once everything is posted. Raises MedusaError."""
-        entries = await self.outbox.entries(run.job.id)
-        if not entries:
-            file = await self._file(run)
-            entries = await self._upload(run, file)
-        await self._post(run, entries)
+        entries = await self.outbox.entries(run.job.id) or await self._prepare(run)
+        try:
+            await self._post(run, entries)
+        except StaleReference:
+            log.info("post.stale_reference")
+            await self._post(run, await self._renewed(run, entries))
 
-    async def _file(self, run: Run) -> LocalFile:
-        """The file to post: what a previous run left in the work folder, else fetched and processed now."""
+    async def _prepare(self, run: Run) -> list[Entry]:
+        """Have the document made, and commit what is to be posted."""
+        document, job = await self._document(run), run.job
+        entries = [_media_entry(job, document, new_random_id())]
+        if units(_caption(job)) > self.account.limits.caption - 1:
+            entries.append(Entry(job.id, 1, job.chat_id, new_random_id(), "text"))
+        await self.outbox.put(entries)
+        return await self.outbox.entries(job.id)
+
+    async def _renewed(self, run: Run, entries: list[Entry]) -> list[Entry]:
+        """The entries with a new document; their random ids stay, so that each remains one post."""
+        document = await self._document(run)
+        await self.outbox.put([_media_entry(run.job, document, entries[0].random_id)])
+        return await self.outbox.entries(run.job.id)
+
+    async def _document(self, run: Run) -> Document:
+        """Make a document of what the order names: from the work folder, straight from the source, or by fetching."""
         job = run.job
         if job.files and job.files[0].path.is_file():
-            file = job.files[0]
-            if job.stage in (Stage.UPLOAD, Stage.POST):
-                return file
-        else:
-            file = await self._fetch(run)
-        async with run.stage(Stage.PROCESS, files=(file,), title=_title(file)):
-            file = await steps.process(file, job.order, run.workdir, self.tools, run.report)
-        self._check_size(file)
+            return await self._upload(run, await self._processed(run, job.files[0]))
+        fetching = job.stage is Stage.FETCH
+        source, plan = await self._resolve(run)
+        if plan.stream is not None and not fetching:
+            try:
+                document = await self._stream(run, source, plan.stream)
+            except StreamBroken as broken:
+                log.info("stream.broken", reason=broken.user_text)
+                await self.uploads.forget(job.id)
+            else:
+                if document is not None:
+                    return document
+        return await self._upload(run, await self._processed(run, await self._fetch(run, source, plan)))
+
+    async def _resolve(self, run: Run) -> tuple[Source, Plan]:
+        """Find the source and its plan; a job that has begun to fetch stays in that stage, so that it goes on so."""
+        order, stage = run.job.order, run.job.stage
+        async with run.stage(stage if stage is Stage.FETCH else Stage.RESOLVE):
+            source, plan = await sources.resolve(order, run.workdir, self.tools, run.report)
+        log.info("job.resolved", source=source.name, title=plan.title, size=plan.size, stream=plan.stream is not None)
+        return source, plan
+
+    async def _fetch(self, run: Run, source: Source, plan: Plan) -> LocalFile:
+        async with run.stage(Stage.FETCH, title=display_name(plan.title)):
+            return await source.fetch(plan, run.job.order, run.workdir, self.tools, run.report)
+
+    async def _processed(self, run: Run, file: LocalFile) -> LocalFile:
+        if not (run.job.files and run.job.stage in (Stage.UPLOAD, Stage.POST)):
+            async with run.stage(Stage.PROCESS, files=(file,), title=_title(file)):
+                file = await steps.process(file, run.job.order, run.workdir, self.tools, run.report)
         return file
 
-    async def _fetch(self, run: Run) -> LocalFile:
-        order = run.job.order
-        async with run.stage(Stage.RESOLVE):
-            source, plan = await sources.resolve(order, run.workdir, self.tools, run.report)
-        log.info("job.resolved", source=source.name, title=plan.title, size=plan.size)
-        async with run.stage(Stage.FETCH, title=display_name(plan.title)):
-            return await source.fetch(plan, order, run.workdir, self.tools, run.report)
+    async def _stream(self, run: Run, source: Source, stream: ByteStream) -> Document | None:
+        """Send a file's bytes on as they come; None when it has to be a file first. Raises StreamBroken."""
+        async with Ahead(lambda offset: source.read(stream, offset, self.tools)) as ahead:
+            file = await self._under_way(run, stream) or await self._foreseen(run, ahead, stream)
+            if file is None:
+                return None
+            self._check_size(stream.size or 0)
+            # That the stream begins is no success yet: the tries count on.
+            facts = {"files": (file,), "title": _title(file), "size": stream.size or 0, "attempts": run.job.attempts}
+            async with run.stage(Stage.UPLOAD, **facts), self._ledger(run, stream.size, stream.version) as ledger:
+                send = functools.partial(self.uploader.upload_stream, ahead.at, file.name, ledger, run.report)
+                document = await self._stored(run, file, ledger, send)
+                await run.note(size=ledger.size)
+                return document
 
-    def _check_size(self, file: LocalFile) -> None:
-        size, limit = file.path.stat().st_size, self.account.limits.upload_bytes
+    async def _under_way(self, run: Run, stream: ByteStream) -> LocalFile | None:
+        """The file that an earlier run has begun to stream, if its bytes still are the same."""
+        known = await self.uploads.get(run.job.id, 0)
+        if known is None or not run.job.files or not stream.version:
+            return None
+        return run.job.files[0] if (known.size, known.version) == (stream.size, stream.version) else None
+
+    async def _foreseen(self, run: Run, ahead: Ahead, stream: ByteStream) -> LocalFile | None:
+        file = LocalFile(run.workdir / "stream", stream.name, stream.mime, title=stream.title)
+        return await foresee(ahead, file, stream.size, run.job.order, run.workdir, self.tools, run.report)
+
+    async def _upload(self, run: Run, file: LocalFile) -> Document:
+        """Upload a file of the work folder and make a document of it."""
+        size = file.path.stat().st_size
+        self._check_size(size)
+        async with (
+            run.stage(Stage.UPLOAD, files=(file,), title=_title(file), size=size),
+            self._ledger(run, size, _ON_DISK) as ledger,
+        ):
+            send = functools.partial(self.uploader.upload, file.path, file.name, ledger, run.report)
+            return await self._stored(run, file, ledger, send)
+
+    def _check_size(self, size: int) -> None:
+        limit = self.account.limits.upload_bytes
         if part_count(size) * PART_SIZE > limit:
             raise UserError(
                 f"The file has {size / 1e9:.2f} GB; this account may post {limit / 1e9:.2f} GB. "
                 "Ask for a smaller quality, for instance -q 720."
             )
 
-    async def _upload(self, run: Run, file: LocalFile) -> list[Entry]:
-        """Upload the parts, make a document of them, and commit what is to be posted."""
+    async def _stored(self, run: Run, file: LocalFile, ledger: Ledger, send: Callable[[], Awaitable[Any]]) -> Document:
+        """Have the parts sent, then the thumbnail, and have Telegram make a document of them."""
         job = run.job
-        facts = {"files": (file,), "title": _title(file), "size": file.path.stat().st_size}
-        async with run.stage(Stage.UPLOAD, **facts):
-            document = await self._document(run, file)
-            entries = [_media_entry(job, document, new_random_id())]
-            if units(_caption(job)) > self.account.limits.caption - 1:
-                entries.append(Entry(job.id, 1, job.chat_id, new_random_id(), "text"))
-            await self.outbox.put(entries)
-        return await self.outbox.entries(job.id)
-
-    async def _document(self, run: Run, file: LocalFile) -> Document:
-        """Upload the file, then its thumbnail, and have Telegram make a document of them."""
-        job = run.job
-        ledger = await self._ledger(job, file)
-
-        async def save(ledger: Ledger) -> None:
-            await self.uploads.put(Upload(job.id, 0, ledger.file_id, PART_SIZE, ledger.size, bytes(ledger.acked)))
-
         for _ in range(LOST_PARTS):
-            uploaded = await self.uploader.upload(file.path, file.name, ledger, run.report, save)
+            uploaded = await send()
             thumb = await self._thumb(file)
             try:
                 return await self.messenger.store(
@@ -118,17 +176,22 @@ class Pipeline:
 
     async def _thumb(self, file: LocalFile) -> Any:
         """The thumbnail as Telethon's InputFile, sent just before it is needed, since Telegram forgets parts."""
-        if file.thumb is None:
+        if file.thumb is None or not file.thumb.is_file():
             return None
         return await self.uploader.upload(file.thumb, "thumb.jpg", new_ledger(file.thumb), lambda _: None)
 
-    async def _ledger(self, job: Job, file: LocalFile) -> Ledger:
-        """The ledger of an earlier run's upload of this file, else a new one."""
-        known = await self.uploads.get(job.id, 0)
-        size = file.path.stat().st_size
-        if known is not None and known.size == size and known.part_size == PART_SIZE:
-            return Ledger(known.file_id, size, bytearray(known.acked))
-        return new_ledger(file.path)
+    @asynccontextmanager
+    async def _ledger(self, run: Run, size: int | None, version: str) -> AsyncIterator[Ledger]:
+        """The ledger of an earlier run's upload of the same bytes, else a new one; without a version a passing one."""
+        if size is None or not version:
+            yield Ledger(new_random_id(), size)
+            return
+        known = await self.uploads.get(run.job.id, 0)
+        if known is None or (known.part_size, known.size, known.version) != (PART_SIZE, size, version):
+            known = Upload(run.job.id, 0, new_random_id(), PART_SIZE, size, version)
+            await self.uploads.put(known)
+        with kept_ledger(run.workdir / _MARKS, known.file_id, size) as ledger:
+            yield ledger
 
     async def _post(self, run: Run, entries: list[Entry]) -> None:
         async with run.stage(Stage.POST):
@@ -140,18 +203,10 @@ class Pipeline:
 
     async def _send(self, run: Run, entry: Entry, previous: int | None) -> int:
         """Send one entry and commit its message id; repeated after a kill, it makes no second message."""
-        if entry.kind == "text":
-            text = _caption(run.job)
-            return await self._on_record(entry, self.messenger.say_once(entry.chat_id, text, entry.random_id, previous))
-        try:
+        if entry.kind == "media":
             return await self._on_record(entry, self._post_document(run.job, entry))
-        except StaleReference:
-            log.info("post.stale_reference")
-        # The file is still in the work folder. The random id stays, so that it remains one post.
-        document = await self._document(run, run.job.files[0])
-        entry = _media_entry(run.job, document, entry.random_id)
-        await self.outbox.put([entry])
-        return await self._on_record(entry, self._post_document(run.job, entry))
+        text = _caption(run.job)
+        return await self._on_record(entry, self.messenger.say_once(entry.chat_id, text, entry.random_id, previous))
 
     async def _on_record(self, entry: Entry, post: Coroutine[Any, Any, int]) -> int:
         """Await ``post`` and commit its message id.

@@ -83,11 +83,14 @@ class Child:
     cancel that arrives meanwhile shortens the grace and is passed on when the group is gone.
     """
 
-    def __init__(self, argv: Sequence[str], cwd: Path, env: Mapping[str, str], max_file: int | None) -> None:
+    def __init__(
+        self, argv: Sequence[str], cwd: Path, env: Mapping[str, str], max_file: int | None, keep: Sequence[int]
+    ) -> None:
         self._argv = list(argv)
         self._cwd = cwd
         self._env = env
         self._max_file = max_file
+        self._keep = keep
         self._transports: list[asyncio.ReadTransport] = []
 
     async def __aenter__(self) -> Self:
@@ -160,6 +163,7 @@ class Child:
             cwd=self._cwd,
             env={**_bare(self._cwd), **self._env},
             start_new_session=True,
+            pass_fds=self._keep,
         )
 
     async def _listen(self) -> None:
@@ -207,14 +211,20 @@ class Child:
 
 
 def child(
-    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None, max_file: int | None = None
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    max_file: int | None = None,
+    keep: Sequence[int] = (),
 ) -> Child:
     """Make a child for ``async with child(...) as running``; nothing starts before.
 
     ``cwd`` is its work folder, home and temporary folder; ``env`` is added to the bare environment; ``max_file`` is
-    the most bytes that any file it writes may have. Entering raises UserError when the program does not exist.
+    the most bytes that any file it writes may have; ``keep`` names the open files that it inherits, by no means more
+    than it needs. Entering raises UserError when the program does not exist.
     """
-    return Child(argv, cwd.absolute(), env or {}, max_file)
+    return Child(argv, cwd.absolute(), env or {}, max_file, keep)
 
 
 async def run(
@@ -225,13 +235,14 @@ async def run(
     env: Mapping[str, str] | None = None,
     max_out: int = MAX_OUT,
     max_file: int | None = None,
+    keep: Sequence[int] = (),
 ) -> Finished:
     """Run a child to its end.
 
     Raises Broken when it takes longer than ``timeout`` seconds, and UserError when the program does not exist.
     """
     try:
-        async with asyncio.timeout(timeout), child(argv, cwd=cwd, env=env, max_file=max_file) as running:
+        async with asyncio.timeout(timeout), child(argv, cwd=cwd, env=env, max_file=max_file, keep=keep) as running:
             out = await running.read(max_out)
             code = await running.wait()
             return Finished(code, out, running.err_tail)

@@ -72,13 +72,14 @@ class Run:
     async def stage(self, stage: Stage, **facts: Any) -> AsyncIterator[None]:
         """Wait for a slot of this stage's kind and commit the stage, with ``facts``, further columns of the job.
 
-        Having a whole file is a success that no later failure takes back: the tries start anew.
+        Having a whole file is a success that no later failure takes back: the tries start anew, unless ``facts`` say
+        how many there were.
         """
         async with self._scheduler.slot(stage):
             further = _ORDER.index(stage) > max(_ORDER.index(self.job.stage), _FETCHED)
             attempts = 0 if further else self.job.attempts
             self.progress, self.since = Progress(), time.monotonic()
-            await self.note(stage=stage, attempts=attempts, **facts)
+            await self.note(stage=stage, **{"attempts": attempts, **facts})
             yield
 
     async def note(self, **facts: Any) -> None:

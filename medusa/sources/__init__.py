@@ -2,8 +2,8 @@
 
 import functools
 import re
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,6 +26,26 @@ class Plan:
     name: str | None
     size: int | None
     details: Mapping[str, Any]
+    stream: "ByteStream | None" = None
+    """How to get the very bytes of the file in order, where that is possible."""
+
+
+@dataclass(frozen=True, slots=True)
+class ByteStream:
+    """A file whose bytes can be had in order by plain HTTP; ``size`` is in bytes, None while unknown.
+
+    ``version`` proves that later answers carry the same bytes, so that a broken stream can go on; it is empty when the
+    server cannot do that. ``headers`` have to be sent along, and a request may ask for at most ``most`` bytes.
+    """
+
+    url: str
+    name: str
+    mime: str
+    size: int | None
+    version: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    most: int | None = None
+    title: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +54,8 @@ class Source:
 
     Among the sources whose ``pattern`` matches a link, the lowest ``rank`` is asked first. ``resolve`` returns None
     for a link that is not the source's after all, and then the next is asked. ``fetch`` goes on from what an earlier
-    try left in the work folder. ``examples`` are links that this source is the first to be asked for.
+    try left in the work folder. ``read`` hands out the bytes of a plan's stream from an offset on. ``examples`` are
+    links that this source is the first to be asked for.
     """
 
     name: str
@@ -42,6 +63,7 @@ class Source:
     pattern: re.Pattern[str]
     resolve: Callable[[Order, Path, Tools, Report], Coroutine[Any, Any, Plan | None]]
     fetch: Callable[[Plan, Order, Path, Tools, Report], Coroutine[Any, Any, LocalFile]]
+    read: Callable[["ByteStream", int, Tools], AsyncGenerator[bytes, None]]
     examples: tuple[str, ...]
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from medusa.sources import Source, ytdlp
+from medusa.sources import Source, ranged, ytdlp
 
 SOURCE = Source(
     name="pages",
@@ -10,5 +10,6 @@ SOURCE = Source(
     pattern=re.compile(r"https?://", re.IGNORECASE),
     resolve=ytdlp.resolve,
     fetch=ytdlp.fetch,
+    read=ranged.read,
     examples=("https://example.com/lessons/first.html",),
 )

@@ -2,7 +2,7 @@
 
 import re
 
-from medusa.sources import Source, ytdlp
+from medusa.sources import Source, ranged, ytdlp
 
 _HOSTS = (
     "youtube.com youtu.be youtube-nocookie.com instagram.com tiktok.com x.com twitter.com facebook.com fb.watch"
@@ -20,6 +20,7 @@ SOURCE = Source(
     pattern=re.compile(f"https?://(?:{_SITE}|{_STREAM})", re.IGNORECASE),
     resolve=ytdlp.resolve,
     fetch=ytdlp.fetch,
+    read=ranged.read,
     examples=(
         "https://www.youtube.com/watch?v=aqz-KE-bpKQ",
         "https://youtu.be/aqz-KE-bpKQ",

@@ -4,6 +4,7 @@ thin over it.
 
 import asyncio
 import json
+import re
 import sys
 import time
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from medusa.errors import Broken, UserError
 from medusa.model import LocalFile, Order, Progress, Report
 from medusa.names import display_name, safe_file_name
 from medusa.net import Lease
-from medusa.sources import Plan, content
+from medusa.sources import ByteStream, Plan, content, ranged
 from medusa.sources.ytdlp_errors import TOO_BIG, explain
 from medusa.tools import SAFE_INPUT, Tools
 
@@ -27,6 +28,10 @@ _RESOLVE_SECONDS = 300.0
 _MAX_INFO = 32 * 1024 * 1024
 _MAX_HOPS = 3
 """How many pages that hold nothing but one link to another page are followed."""
+_SOUNDS = frozenset({"m4a", "mp3"})
+"""Files of sound that are posted as they are, without being extracted from anything."""
+_SENT = frozenset({"User-Agent", "Accept", "Accept-Language", "Referer", "Origin"})
+"""Headers that may be sent on an extractor's word."""
 _PROTOCOLS = frozenset({"http", "https", "m3u8", "m3u8_native", "http_dash_segments", "ism"})
 """Transports that yt-dlp itself fetches over HTTP. The others start programs that know no proxy, or are live."""
 _POSTPROCESSORS = (
@@ -64,7 +69,7 @@ async def resolve(order: Order, workdir: Path, tools: Tools, report: Report) -> 
     if size is not None and size > tools.max_bytes:
         raise UserError(f"The file is too big: {size / 1e6:,.0f} MB, and {tools.max_bytes / 1e6:,.0f} MB is the limit.")
     details = {"site": str(info.get("extractor_key") or ""), "id": str(info.get("id") or "")}
-    return Plan(order.link, title, safe_file_name(title), size, details)
+    return Plan(order.link, title, safe_file_name(title), size, details, await _stream_of(info, title, order, tools))
 
 
 async def fetch(plan: Plan, order: Order, workdir: Path, tools: Tools, report: Report) -> LocalFile:
@@ -181,12 +186,43 @@ def _mark(order: Order) -> list[str]:
     return [order.link, order.quality]
 
 
+def _chosen(info: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The formats that are going to be fetched."""
+    downloads = info.get("requested_downloads") or info.get("requested_formats") or [info]
+    return [part for entry in downloads for part in (entry.get("requested_formats") or [entry])]
+
+
 def _size(info: Mapping[str, Any]) -> int | None:
     """Add up the sizes of the chosen formats; None when one of them is unknown."""
-    chosen = info.get("requested_downloads") or info.get("requested_formats") or [info]
-    parts = [part for entry in chosen for part in (entry.get("requested_formats") or [entry])]
-    sizes = [part.get("filesize") or part.get("filesize_approx") for part in parts]
+    sizes = [entry.get("filesize") or entry.get("filesize_approx") for entry in _chosen(info)]
     return int(sum(size for size in sizes if size)) if all(sizes) else None
+
+
+async def _stream_of(info: Mapping[str, Any], title: str, order: Order, tools: Tools) -> ByteStream | None:
+    """The one format that was chosen, when it is a plain file that needs nothing of yt-dlp any more."""
+    chosen = _chosen(info)
+    ending = str(chosen[0].get("ext"))
+    if len(chosen) != 1 or not _is_plain(chosen[0]) or (order.quality == "audio" and ending not in _SOUNDS):
+        return None
+    name = safe_file_name(order.name or title, extension=f".{ending}")
+    headers = {key: value for key, value in (chosen[0].get("http_headers") or {}).items() if key in _SENT}
+    most = (chosen[0].get("downloader_options") or {}).get("http_chunk_size")
+    stream = ByteStream(
+        str(chosen[0]["url"]), name, content.type_of(name), None, headers=headers, most=most, title=title
+    )
+    return await ranged.measured(stream, tools)
+
+
+def _is_plain(entry: Mapping[str, Any]) -> bool:
+    """Whether the file is fetched by one GET, without cookies, and is right as it comes (``_POSTPROCESSORS``)."""
+    scheme = urlsplit(str(entry.get("url"))).scheme.lower()
+    return (
+        scheme in ("http", "https")
+        and str(entry.get("protocol") or scheme) in ("http", "https")
+        and not (entry.get("cookies") or entry.get("fragments") or entry.get("stretched_ratio"))
+        and not str(entry.get("container") or "").endswith("_dash")
+        and re.fullmatch(r"[a-z0-9]{2,4}", str(entry.get("ext"))) is not None
+    )
 
 
 def _base(tools: Tools) -> list[str]:

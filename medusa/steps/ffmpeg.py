@@ -10,6 +10,7 @@ from medusa.model import Media
 from medusa.steps.mp4 import Layout, read_layout
 from medusa.tools import SAFE_INPUT
 
+OPEN_FILES = Path("/proc/self/fd")
 _SECONDS = 60.0
 _MAX_PIXELS = 64 * 1024 * 1024
 """Twice the pixels of 8K; a file that claims more would eat the memory of a small machine."""
@@ -45,15 +46,24 @@ def target(path: Path) -> str:
     return f"file:{path.absolute()}"
 
 
-async def look(path: Path, ffmpeg: Path, workdir: Path) -> Look:
-    """Probe a file. ffmpeg alone ends with an error, since it is given nothing to write; only its words count."""
+def descriptors(path: Path) -> tuple[int, ...]:
+    """The open files that a child has to inherit to read ``path``: that of a file in memory (memfd_create(2))."""
+    return (int(path.name),) if path.parent == OPEN_FILES else ()
+
+
+async def look(path: Path, ffmpeg: Path, workdir: Path, name: str = "") -> Look:
+    """Probe a file, called ``name`` unless the path says it.
+
+    ffmpeg alone ends with an error, since it is given nothing to write; only its words count.
+    """
     layout = read_layout(path)
     try:
-        done = await process.run(command(ffmpeg, path), cwd=workdir, timeout=_SECONDS)
+        done = await process.run(command(ffmpeg, path), cwd=workdir, timeout=_SECONDS, keep=descriptors(path))
     except Broken:
         return Look(None, layout)
     media = parse(done.err)
-    if media and _DOUBT in done.err and path.suffix[1:].lower() not in media.container.split(","):
+    ending = Path(name or path.name).suffix[1:].lower()
+    if media and _DOUBT in done.err and ending not in media.container.split(","):
         return Look(None, layout)
     if media and layout:
         media = replace(media, streamable=layout.streamable and layout.brand != "qt")

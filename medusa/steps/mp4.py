@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 _MAX_BOXES = 4096
+_BEGINNINGS = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ def read_layout(path: Path) -> Layout | None:
     with path.open("rb") as file:
         size = path.stat().st_size
         start = file.read(12)
-        if len(start) < 12 or start[4:8] not in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
+        if not is_mp4(start):
             return None
         brand = start[8:12].decode("latin-1").strip() if start[4:8] == b"ftyp" else "qt"
         kinds, end = _walk(file, size)
@@ -36,6 +37,27 @@ def read_layout(path: Path) -> Layout | None:
     media = kinds.index(b"mdat") if b"mdat" in kinds else len(kinds)
     streamable = index is not None and index < media and b"moof" not in kinds and end == size
     return Layout(brand, streamable, end > size or index is None)
+
+
+def is_mp4(head: bytes) -> bool:
+    """Say whether a file that begins so is an MP4."""
+    return len(head) >= 12 and head[4:8] in _BEGINNINGS
+
+
+def index_end(head: bytes) -> int | None:
+    """Where the index of an MP4 ends, in bytes; None when ``head`` does not show that it comes before the media."""
+    if not is_mp4(head):
+        return None
+    at = 0
+    while at + 16 <= len(head):
+        kind, length = head[at + 4 : at + 8], int.from_bytes(head[at : at + 4], "big")
+        length = int.from_bytes(head[at + 8 : at + 16], "big") if length == 1 else length
+        if kind == b"mdat" or length < 8:
+            return None
+        at += length
+        if kind == b"moov":
+            return at
+    return None
 
 
 def _walk(file: BinaryIO, size: int) -> tuple[list[bytes], int]:

@@ -33,7 +33,7 @@ async def _run(file: LocalFile, order: Order, workdir: Path, tools: Tools, repor
         if file.mime.startswith(("video/", "audio/")):
             report(Progress(note="ffmpeg is missing: posted as a plain file"))
         return replace(file, media=None)
-    seen = await look(file.path, tools.ffmpeg, workdir)
+    seen = await look(file.path, tools.ffmpeg, workdir, name=file.name)
     if seen.layout and seen.layout.cut:
         report(Progress(note="the video is cut off: posted as a plain file"))
         return _plain(file)
@@ -80,4 +80,4 @@ def _stem(name: str) -> str:
     )
 
 
-STEP = Step(name="probe", stage=10, wants=lambda file, order: True, run=_run, example="anything.bin")  # noqa: ARG005
+STEP = Step(name="probe", stage=10, wants=lambda file, order: True, run=_run, example="anything.bin", peeks=True)  # noqa: ARG005

@@ -8,7 +8,7 @@ from medusa import process
 from medusa.errors import Broken
 from medusa.model import LocalFile, Media, Order, Progress, Report
 from medusa.steps import Step
-from medusa.steps.ffmpeg import command, target
+from medusa.steps.ffmpeg import command, descriptors, target
 from medusa.tools import Tools
 
 _SIDE = 320
@@ -32,7 +32,7 @@ async def _run(file: LocalFile, order: Order, workdir: Path, tools: Tools, repor
     report(Progress(note="making the thumbnail"))
     best: Path | None = None
     most = -1.0
-    for number, start in enumerate(_starts(media)):
+    for number, start in enumerate(_starts(media, file.visible)):
         made = workdir / f"thumb{number}.jpg"
         light = await _grab(ffmpeg, file.path, start, media, made)
         if light is not None and light > most:
@@ -42,13 +42,16 @@ async def _run(file: LocalFile, order: Order, workdir: Path, tools: Tools, repor
     return replace(file, thumb=best)
 
 
-def _starts(media: Media) -> list[float]:
-    """Return the seconds at which to look; the beginning is the last resort, and all there is of a cover."""
+def _starts(media: Media, visible: float) -> list[float]:
+    """Return the seconds at which to look; the beginning is the last resort, and all there is of a cover.
+
+    ``visible`` is the share of the file that can be read, about as much of its duration.
+    """
     if media.video_codec is None:
         return [0.0]
     if media.duration is None:
         return [3.0, 0.0]
-    return [round(media.duration * place, 3) for place in _PLACES] + [0.0]
+    return [round(media.duration * visible * place, 3) for place in _PLACES] + [0.0]
 
 
 async def _grab(ffmpeg: Path, source: Path, start: float, media: Media, made: Path) -> float | None:
@@ -72,7 +75,7 @@ async def _grab(ffmpeg: Path, source: Path, start: float, media: Media, made: Pa
             target(made),
         ]
         try:
-            done = await process.run(argv, cwd=made.parent, timeout=_SECONDS)
+            done = await process.run(argv, cwd=made.parent, timeout=_SECONDS, keep=descriptors(source))
         except Broken:
             return None
         found = re.search(rb"YAVG=([\d.]+)", done.out)
@@ -96,4 +99,4 @@ def _scale(media: Media) -> str:
     return f"scale={width}:{height},setsar=1"
 
 
-STEP = Step(name="thumbnail", stage=90, wants=_wants, run=_run, example="clip.mp4")
+STEP = Step(name="thumbnail", stage=90, wants=_wants, run=_run, example="clip.mp4", peeks=True)

@@ -7,14 +7,17 @@ from medusa.storage.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One file on its way: sizes are bytes, ``file_id`` is signed 64 bits, ``acked`` holds one bit a part."""
+    """One file on its way: sizes are bytes, ``file_id`` is signed 64 bits.
+
+    ``version`` proves that the bytes to be uploaded still are the same.
+    """
 
     job_id: int
     seq: int
     file_id: int
     part_size: int
     size: int
-    acked: bytes
+    version: str = ""
 
 
 class Uploads:
@@ -25,16 +28,16 @@ class Uploads:
 
     async def get(self, job_id: int, seq: int) -> Upload | None:
         """The upload as it was last put, or None."""
-        sql = "SELECT job_id, seq, file_id, part_size, size, acked FROM uploads WHERE job_id = ? AND seq = ?"
+        sql = "SELECT job_id, seq, file_id, part_size, size, version FROM uploads WHERE job_id = ? AND seq = ?"
         row = await self._store.read_one(sql, (job_id, seq))
         return Upload(*row) if row else None
 
     async def put(self, upload: Upload) -> None:
-        """Note how far the upload is, in place of what was noted before. The job must exist."""
+        """Note the upload in place of what was noted before. The job must exist."""
         sql = (
-            "INSERT INTO uploads (job_id, seq, file_id, part_size, size, acked) VALUES (?, ?, ?, ?, ?, ?) "
+            "INSERT INTO uploads (job_id, seq, file_id, part_size, size, version) VALUES (?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (job_id, seq) DO UPDATE SET file_id = excluded.file_id, part_size = excluded.part_size, "
-            "size = excluded.size, acked = excluded.acked"
+            "size = excluded.size, version = excluded.version"
         )
         async with self._store.write() as db:
             await db.run(sql, astuple(upload))

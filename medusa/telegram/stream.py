@@ -1,14 +1,11 @@
 """Cuts a byte stream of known or unknown length into parts, without knowing more of it than one part ahead."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 
-from medusa.errors import MedusaError
+from medusa.errors import StreamBroken
 from medusa.telegram.parts import PART_SIZE
-
-
-class StreamBroken(MedusaError):
-    """A streamed upload cannot be finished, and what was sent cannot be sent again: only a file helps."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,44 +23,47 @@ class Piece:
 
 
 class Cutter:
-    """The parts of the stream ``chunks``; their buffers are used again once they are given back."""
+    """Cuts streams of one file of ``size`` bytes; the buffers of parts are used again once they are given back."""
 
-    def __init__(self, chunks: AsyncIterator[bytes], size: int | None) -> None:
-        self._chunks = chunks
+    def __init__(self, size: int | None) -> None:
         self._size = size
-        self._seen = 0
         self._free: list[bytearray] = []
 
     def give_back(self, piece: Piece) -> None:
         """Return the buffer of a piece that is not needed any more."""
         self._free.append(piece.buffer)
 
-    async def pieces(self) -> AsyncIterator[Piece]:
-        """All parts in order; a full one comes when the next byte has, so that the last is known for what it is.
+    async def pieces(self, chunks: AsyncIterator[bytes], first: int, stop: int | None) -> AsyncGenerator[Piece, None]:
+        """The parts from ``first`` up to but without ``stop``, or to the end; ``chunks`` begin with ``first``.
 
-        Raises StreamBroken when the stream is longer or shorter than its size says.
+        A full part comes when the next byte has, so that the last is known for what it is. Raises StreamBroken when
+        the stream is longer or shorter than the file.
         """
-        number, filled, buffer = 0, 0, self._buffer()
-        async for chunk in self._counted():
-            rest = memoryview(chunk)
-            while rest:
-                if filled == PART_SIZE:
-                    yield Piece(number, memoryview(buffer), buffer, last=False)
-                    number, filled, buffer = number + 1, 0, self._buffer()
-                taken = rest[: PART_SIZE - filled]
-                buffer[filled : filled + len(taken)] = taken
-                filled += len(taken)
-                rest = rest[len(taken) :]
+        number, filled, buffer = first, 0, self._buffer()
+        async with aclosing(self._counted(chunks, first * PART_SIZE)) as counted:
+            async for chunk in counted:
+                rest = memoryview(chunk)
+                while rest:
+                    if filled == PART_SIZE:
+                        yield Piece(number, memoryview(buffer), buffer, last=False)
+                        number += 1
+                        if number == stop:
+                            return
+                        filled, buffer = 0, self._buffer()
+                    taken = rest[: PART_SIZE - filled]
+                    buffer[filled : filled + len(taken)] = taken
+                    filled += len(taken)
+                    rest = rest[len(taken) :]
         if filled:
             yield Piece(number, memoryview(buffer)[:filled], buffer, last=True)
 
-    async def _counted(self) -> AsyncIterator[bytes]:
-        async for chunk in self._chunks:
-            self._seen += len(chunk)
-            if self._size is not None and self._seen > self._size:
+    async def _counted(self, chunks: AsyncIterator[bytes], seen: int) -> AsyncGenerator[bytes, None]:
+        async for chunk in chunks:
+            seen += len(chunk)
+            if self._size is not None and seen > self._size:
                 raise StreamBroken("The source sends more than it announced.")
             yield chunk
-        if self._size is not None and self._seen < self._size:
+        if self._size is not None and seen < self._size:
             raise StreamBroken("The source broke off before its end.")
 
     def _buffer(self) -> bytearray:

@@ -1,44 +1,34 @@
 """Sends files and byte streams to Telegram in parts, as many at once as the shared lanes allow."""
 
 import asyncio
-import hashlib
+import functools
 import os
-import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import structlog
 from telethon import errors as rpc
 from telethon.tl import types
 
-from medusa.errors import MedusaError, UserError, first_of
+from medusa.errors import UserError, first_of
 from medusa.model import Progress, Report
-from medusa.patience import to_the_end
 from medusa.telegram.errors import translate
 from medusa.telegram.lane import Lane
 from medusa.telegram.lanes import Lanes
 from medusa.telegram.messages import new_random_id
 from medusa.telegram.packets import Fill, Part
-from medusa.telegram.parts import BIG_FILE, PART_SIZE, Ledger, part_count
-from medusa.telegram.stream import Cutter, Piece, StreamBroken
+from medusa.telegram.parts import PART_SIZE, Ledger
+from medusa.telegram.stream import Cutter, Piece
 
-log = structlog.get_logger()
-
-SAVE_EVERY = 30.0
-"""Seconds between two notes of the confirmed parts, to spare the disk."""
-
-Save = Callable[[Ledger], Coroutine[Any, Any, None]]
-Confirmed = Callable[[Part], None]
+Chunks = AsyncGenerator[bytes, None]
+Open = Callable[[int], Chunks]
+"""Hands out a file's bytes from an offset on."""
 
 
 def new_ledger(path: Path) -> Ledger:
     """A ledger for an upload of the file at ``path`` from its first part on."""
     return Ledger(new_random_id(), path.stat().st_size)
-
-
-async def nothing_to_save(_: Ledger) -> None:
-    """A ``save`` for uploads that are too small to be worth resuming."""
 
 
 class Uploader:
@@ -47,36 +37,29 @@ class Uploader:
     def __init__(self, lanes: Lanes) -> None:
         self._lanes = lanes
 
-    async def upload(self, path: Path, name: str, ledger: Ledger, report: Report, save: Save = nothing_to_save) -> Any:
+    async def upload(self, path: Path, name: str, ledger: Ledger, report: Report) -> Any:
         """Send the parts that ``ledger`` misses and return Telethon's InputFile or InputFileBig.
 
-        ``save`` is called now and then, and when the upload stops for whatever reason, so that it can go on later.
         Raises Transient when a part fails again and again, UserError when the file is not what the ledger says.
         """
         if ledger.size == 0:
             raise UserError(_EMPTY)
-        try:
-            await _FileUpload(self._lanes, path, ledger, report, save).run()
-        finally:
-            try:
-                await to_the_end(save(ledger))
-            except MedusaError as error:
-                log.warning("upload.not_saved", reason=error.user_text)
-        if ledger.big:
-            return types.InputFileBig(ledger.file_id, ledger.parts, name)
-        digest = await asyncio.to_thread(_md5, path)
-        return types.InputFile(ledger.file_id, ledger.parts, name, digest)
+        await _FileUpload(self._lanes, path, ledger, report).run()
+        return _input_file(ledger, name)
 
-    async def upload_stream(self, chunks: AsyncIterator[bytes], name: str, size: int | None, report: Report) -> Any:
-        """Send what ``chunks`` yields and return Telethon's InputFile or InputFileBig.
+    async def upload_stream(self, open_at: Open, name: str, ledger: Ledger, report: Report) -> Any:
+        """Send the parts that ``ledger`` misses from byte streams and return Telethon's InputFile or InputFileBig.
 
-        ``size`` is the whole length in bytes if it is known. Nothing but the parts under way is kept in memory, and the
-        chunks are asked for only as fast as they can be sent. What has been confirmed cannot be sent again: should
-        Telegram forget a part later, the caller needs the data anew.
-        Raises StreamBroken when the bytes are not as many as ``size`` says or a part cannot be delivered, UserError
-        when there are none; what ``chunks`` raises goes through.
+        ``open_at`` is called with the offset of each stretch of missing parts, for a fresh ledger once with 0. Nothing
+        but the parts under way is kept in memory, and the streams are read only as fast as they can be sent. A ledger
+        without a size has one afterwards.
+        Raises StreamBroken when the bytes are not as many as the size says, Transient when a part fails again and
+        again, UserError when there are no bytes; what the streams raise goes through.
         """
-        return await _StreamUpload(self._lanes, name, size, report).run(Cutter(chunks, size))
+        if ledger.size == 0:
+            raise UserError(_EMPTY)
+        await _StreamUpload(self._lanes, ledger, report).run(open_at)
+        return _input_file(ledger, name)
 
 
 class _Sending:
@@ -89,7 +72,7 @@ class _Sending:
 
     async def start(self, part: Part, fill: Fill, confirmed: Callable[[], None]) -> None:
         """Wait for room, then send the part in the background; ``confirmed`` is called once Telegram has it."""
-        await self._lanes.place()
+        await self._lanes.place(part.size)
         task = self._group.create_task(self._send(part, fill, confirmed))
         task.add_done_callback(lambda _: self._lanes.leave())
 
@@ -104,105 +87,95 @@ class _Sending:
         self._report(f"Telegram asks to wait {seconds} s")
 
 
-class _FileUpload:
-    """One upload of a file under way."""
+class _Upload:
+    """What an upload under way knows, wherever its bytes come from."""
 
-    def __init__(self, lanes: Lanes, path: Path, ledger: Ledger, report: Report, save: Save) -> None:
+    def __init__(self, lanes: Lanes, ledger: Ledger, report: Report) -> None:
         self._lanes = lanes
-        self._path = path
         self._ledger = ledger
         self._report = report
-        self._save = save
-        self._saved_at = time.monotonic()
         self._done = ledger.confirmed_bytes()
 
-    async def run(self) -> None:
-        descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+    @asynccontextmanager
+    async def _sending(self) -> AsyncIterator[_Sending]:
+        """Lanes to send parts over; the block ends once all are confirmed, and with the first error of any."""
         try:
             async with self._lanes.in_use(), asyncio.TaskGroup() as group:
-                sending = _Sending(self._lanes, self._tell, group)
-                for number in list(self._ledger.missing()):
-                    await self._start(sending, descriptor, number)
-                    await self._save_sometimes()
+                yield _Sending(self._lanes, self._tell, group)
         except ExceptionGroup as errors:
             raise _first(errors) from errors
-        finally:
-            os.close(descriptor)
 
-    async def _start(self, sending: _Sending, descriptor: int, number: int) -> None:
-        ledger = self._ledger
-        total = ledger.parts if ledger.big else None
-        part = Part(ledger.file_id, number, total, ledger.length(number))
-
-        def confirmed() -> None:
-            ledger.confirm(number)
-            self._done += part.size
-            self._tell()
-
-        await sending.start(part, _reading(descriptor, number * PART_SIZE), confirmed)
+    def _confirmed(self, part: Part) -> None:
+        self._ledger.confirm(part.number)
+        self._done += part.size
+        self._tell()
 
     def _tell(self, note: str = "") -> None:
         self._report(Progress(self._done, self._ledger.size, note))
 
-    async def _save_sometimes(self) -> None:
-        if time.monotonic() - self._saved_at >= SAVE_EVERY:
-            self._saved_at = time.monotonic()
-            await self._save(self._ledger)
 
+class _FileUpload(_Upload):
+    """One upload of a file."""
 
-class _StreamUpload:
-    """One upload of a byte stream under way."""
+    def __init__(self, lanes: Lanes, path: Path, ledger: Ledger, report: Report) -> None:
+        super().__init__(lanes, ledger, report)
+        self._path = path
 
-    def __init__(self, lanes: Lanes, name: str, size: int | None, report: Report) -> None:
-        self._lanes = lanes
-        self._name = name
-        self._size = size
-        self._report = report
-        self._file_id = new_random_id()
-        self._done = 0
-
-    async def run(self, cutter: Cutter) -> Any:
-        digest = hashlib.md5(usedforsecurity=False)
-        parts = 0
-        small = self._size is not None and self._size <= BIG_FILE
+    async def run(self) -> None:
+        ledger = self._ledger
+        descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            async with self._lanes.in_use(), asyncio.TaskGroup() as group:
-                sending = _Sending(self._lanes, self._tell, group)
-                async for piece in cutter.pieces():
-                    # Only a stream that ends within its first part is known to be small before anything was sent.
-                    small = small or (piece.number == 0 and piece.last)
-                    if small:
-                        digest.update(piece.data)
-                    await sending.start(self._part(piece, small=small), piece.fill, self._confirming(cutter, piece))
-                    parts = piece.number + 1
-        except ExceptionGroup as errors:
-            raise _first(errors) from errors
-        if parts == 0:
+            async with self._sending() as sending:
+                for number in list(ledger.missing()):
+                    part = Part(ledger.file_id, number, ledger.parts if ledger.big else None, ledger.length(number))
+                    fill = _reading(descriptor, number * PART_SIZE)
+                    await sending.start(part, fill, functools.partial(self._confirmed, part))
+        finally:
+            os.close(descriptor)
+
+
+class _StreamUpload(_Upload):
+    """One upload of byte streams."""
+
+    async def run(self, open_at: Open) -> None:
+        cutter = Cutter(self._ledger.size)
+        end = 0
+        async with self._sending() as sending:
+            for first, stop in list(self._ledger.gaps()):
+                chunks = open_at(first * PART_SIZE)
+                async with aclosing(chunks), aclosing(cutter.pieces(chunks, first, stop)) as pieces:
+                    async for piece in pieces:
+                        await self._start(sending, cutter, piece)
+                        end = piece.number * PART_SIZE + len(piece.data)
+        if self._ledger.size is None:
+            self._learn(end)
+
+    def _learn(self, size: int) -> None:
+        """Note the size that is known only now; what went up in several parts went up as a big file, however small."""
+        if size == 0:
             raise UserError(_EMPTY)
-        if small:
-            return types.InputFile(self._file_id, parts, self._name, digest.hexdigest())
-        return types.InputFileBig(self._file_id, parts, self._name)
+        self._ledger.size, self._ledger.big = size, size > PART_SIZE
 
-    def _part(self, piece: Piece, *, small: bool) -> Part:
-        """The total is -1 until it is known (https://core.telegram.org/api/files#streamed-uploads)."""
-        if small:
-            total = None
-        elif self._size is not None:
-            total = part_count(self._size)
-        else:
-            total = piece.number + 1 if piece.last else -1
-        return Part(self._file_id, piece.number, total, len(piece.data))
+    async def _start(self, sending: _Sending, cutter: Cutter, piece: Piece) -> None:
+        part = Part(self._ledger.file_id, piece.number, self._total(piece), len(piece.data))
 
-    def _confirming(self, cutter: Cutter, piece: Piece) -> Callable[[], None]:
         def confirmed() -> None:
-            self._done += len(piece.data)
-            self._tell()
+            self._confirmed(part)
             cutter.give_back(piece)
 
-        return confirmed
+        await sending.start(part, piece.fill, confirmed)
 
-    def _tell(self, note: str = "") -> None:
-        self._report(Progress(self._done, self._size, note))
+    def _total(self, piece: Piece) -> int | None:
+        """How many parts to name: -1 until it is known, None for a small file, whose parts name none.
+
+        Only a stream that ends within its first part is known to be small before anything was sent
+        (https://core.telegram.org/api/files#streamed-uploads).
+        """
+        if self._ledger.size is not None:
+            return self._ledger.parts if self._ledger.big else None
+        if piece.last:
+            return piece.number + 1 if piece.number else None
+        return -1
 
 
 _EMPTY = "The file is empty; Telegram takes only files with something in them."
@@ -232,10 +205,11 @@ def _first(error: Exception) -> Exception:
     return translate(error) if isinstance(error, rpc.RPCError) else error
 
 
-def _md5(path: Path) -> str:
-    """The MD5 sum that small files carry (https://core.telegram.org/constructor/inputFile); no matter of security."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+def _input_file(ledger: Ledger, name: str) -> Any:
+    """What the parts make up. The MD5 sum of a small file may be left out: MTProto checks each message by itself.
 
-
-__all__ = ["Save", "StreamBroken", "Uploader", "new_ledger", "nothing_to_save"]
+    https://core.telegram.org/constructor/inputFile
+    """
+    if ledger.big:
+        return types.InputFileBig(ledger.file_id, ledger.parts, name)
+    return types.InputFile(ledger.file_id, ledger.parts, name, "")

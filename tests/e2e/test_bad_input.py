@@ -15,13 +15,7 @@ from medusa.demo.stage import Stage, open_stage
 from medusa.telegram.errors import SessionLost
 from medusa.telegram.messages import units
 from medusa.telegram.parts import PART_SIZE
-from medusa.telegram.phone import Message
-
-
-async def send(stage: Stage, *texts: str, seconds: float = 100) -> list[Message]:
-    async with asyncio.timeout(seconds):
-        await play(stage, [Line(text=text) for text in texts])
-    return await stage.owner.history(stage.owner.user_id)
+from tests.e2e.kit import send
 
 
 async def assert_well(stage: Stage) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,17 +11,9 @@ from medusa.demo.lines import Line
 from medusa.demo.samples import Samples
 from medusa.demo.script import play
 from medusa.demo.stage import Stage
-from medusa.loopback import StoredFile
 from medusa.model import JobState
-from medusa.telegram.phone import Message
 from medusa.tools import find_ffmpeg
-
-
-async def send(stage: Stage, *texts: str, seconds: float = 90) -> list[Message]:
-    """Send texts to Saved Messages, wait until all is settled, and return what stands there."""
-    async with asyncio.timeout(seconds):
-        await play(stage, [Line(text=text) for text in texts])
-    return await stage.owner.history(stage.owner.user_id)
+from tests.e2e.kit import post, send, stored
 
 
 async def packets(ffmpeg: Path, file: Path) -> list[str]:
@@ -38,19 +29,6 @@ async def packets(ffmpeg: Path, file: Path) -> list[str]:
         assert done.code == 0, done.err
         lines += [line.split(",")[5] for line in done.out.decode().splitlines() if not line.startswith("#")]
     return lines
-
-
-def post(messages: Sequence[Message]) -> Message:
-    """The only message with a file."""
-    [found] = [message for message in messages if message.file]
-    return found
-
-
-def stored(stage: Stage) -> StoredFile:
-    """The posted document as the server holds it."""
-    [found] = [stage.telegram.file_of(m) for m in stage.telegram.messages() if getattr(m, "media", None)]
-    assert found is not None
-    return found
 
 
 @pytest.mark.parametrize(

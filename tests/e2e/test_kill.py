@@ -136,13 +136,26 @@ def hash_of(world: World, sample: str) -> str:
 
 async def test_during_fetch_the_download_goes_on_from_its_part(world: World) -> None:
     process = await world.start()
-    command = await world.phone.send(0, f"/dl {world.media.link('slow/archive.bin?rate=4000000')}")
+    command = await world.phone.send(0, f"/dl {world.media.link('slow/clip.mp4?rate=200000')}")
     part = world.folder / "work" / "1" / "download.part"
-    await world.until(lambda: part.exists() and part.stat().st_size > 2_000_000)
+    await world.until(lambda: part.exists() and part.stat().st_size > 300_000)
     await kill(process)
-    assert part.stat().st_size
+    kept = part.stat().st_size
+    assert 0 < kept < world.samples.path("clip.mp4").stat().st_size
+    await finish(world, command)
+
+
+async def test_during_a_stream_only_what_was_under_way_is_sent_again(world: World) -> None:
+    """At 2 MB a second little more than one part is under way; what was confirmed is kept, without a commit."""
+    size = world.samples.path("archive.bin").stat().st_size
+    process = await world.start()
+    command = await world.phone.send(0, f"/dl {world.media.link('slow/archive.bin?rate=2000000')}")
+    await world.until(lambda: world.telegram.payload > size // 2)
+    await kill(process)
+    assert not list((world.folder / "work" / "1").glob("download*"))
     await finish(world, command)
     assert posted_hash(world) == hash_of(world, "archive.bin")
+    assert world.telegram.payload - size <= 4 * PART_SIZE
 
 
 async def test_during_upload_the_parts_go_up_again(world: World) -> None:

@@ -19,7 +19,7 @@ from medusa.telegram.client import Account
 from medusa.telegram.download import CHUNK, Downloader, Stored
 from medusa.telegram.errors import StaleReference
 from medusa.telegram.transfer import Uploader
-from tests.integration.transfer_kit import BOUNDARIES, MOST, chunked, lanes_to, silent, telegram
+from tests.integration.transfer_kit import BOUNDARIES, MOST, fresh, lanes_to, served, silent, telegram
 
 World = tuple[Loopback, Account]
 
@@ -33,7 +33,7 @@ async def world() -> AsyncIterator[World]:
 async def stored(account: Account, data: bytes) -> Stored:
     """Upload ``data`` and return where it lies."""
     async with lanes_to(account) as lanes:
-        uploaded = await Uploader(lanes).upload_stream(chunked(data), "s.bin", len(data), silent)
+        uploaded = await Uploader(lanes).upload_stream(served(data), "s.bin", fresh(len(data)), silent)
     media: Any = types.InputMediaUploadedDocument(uploaded, "application/octet-stream", [], force_file=True)
     answer = await account.client(functions.messages.UploadMediaRequest(types.InputPeerSelf(), media))
     document = answer.document

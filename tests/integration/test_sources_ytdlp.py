@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from aiohttp import web
 from medusa import sources
 from medusa.errors import UserError
 from medusa.model import LocalFile, Order
-from medusa.sources import Plan, Source
+from medusa.sources import Plan, Source, ytdlp
 from medusa.steps.ffmpeg import look
 from medusa.tools import Tools
 from tests.integration.source_kit import Handler, Reports, Server, ffmpeg, folder_handler, make_video, serving, tool_box
@@ -73,8 +74,51 @@ async def test_streams_arrive_whole(server: Server, tmp_path: Path, path: str) -
         assert await duration(file, tools) == pytest.approx(6, abs=0.3)
     assert source.name == "sites"
     assert plan.name == path[1:].partition(".")[0]
+    assert plan.stream is None
     assert file.name == f"{plan.name}.mp4"
     assert file.mime == "video/mp4"
+
+
+async def test_the_one_plain_file_of_a_page_can_be_streamed(server: Server, site: Path, tmp_path: Path) -> None:
+    async with tool_box(server) as tools:
+        source, plan = await sources.resolve(Order(server.url("/page.html")), tmp_path, tools, Reports())
+        stream = plan.stream
+        assert stream is not None
+        assert (stream.name, stream.title, stream.mime) == (f"{plan.name}.mp4", plan.title, "video/mp4")
+        whole = (site / "video.mp4").read_bytes()
+        assert stream.size == len(whole)
+        assert stream.version
+        for offset in (0, 1000):
+            assert b"".join([chunk async for chunk in source.read(stream, offset, tools)]) == whole[offset:]
+        small = replace(stream, most=50_000)
+        asked = len(server.requests)
+        assert b"".join([chunk async for chunk in source.read(small, 0, tools)]) == whole
+        ranges = [request.headers["Range"] for request in server.requests[asked:]]
+        assert ranges[:2] == ["bytes=0-49999", "bytes=50000-99999"]
+
+
+PLAIN = {"url": "https://cdn.example.com/1.mp4", "protocol": "https", "ext": "mp4"}
+
+
+@pytest.mark.parametrize(
+    ("more", "plain"),
+    [
+        ({}, True),
+        ({"protocol": None}, True),
+        ({"container": "mp4"}, True),
+        ({"container": "m4a_dash"}, False),
+        ({"protocol": "m3u8_native"}, False),
+        ({"protocol": "http_dash_segments"}, False),
+        ({"cookies": "session=1; Domain=cdn.example.com"}, False),
+        ({"fragments": [{"url": "https://cdn.example.com/1"}]}, False),
+        ({"stretched_ratio": 1.3}, False),
+        ({"url": "ftp://cdn.example.com/1.mp4", "protocol": "ftp"}, False),
+        ({"url": "file:///etc/passwd"}, False),
+        ({"ext": "../../x"}, False),
+    ],
+)
+def test_only_plain_formats_are_streamed(more: dict[str, object], plain: bool) -> None:
+    assert ytdlp._is_plain({**PLAIN, **more}) is plain
 
 
 async def test_a_page_with_one_video(server: Server, tmp_path: Path) -> None:

@@ -252,7 +252,7 @@ async def plant(store: Store) -> bytes:
     [job] = await jobs.add([Order(f"https://example.org/{MARKER}", caption=MARKER)], 1, 1, 0.0)
     await StoredSettings(store).set(MARKER, MARKER)
     await Outbox(store).put([Entry(job.id, 0, 1, 5, "media", 6, 7, MARKER.encode())])
-    await Uploads(store).put(Upload(job.id, 0, 1, 1, 1, MARKER.encode()))
+    await Uploads(store).put(Upload(job.id, 0, 1, 1, 1, MARKER))
     auth_key = (MARKER.encode() * 20)[:256]
     await TelegramState(store).save(Login(2, MARKER, 443, auth_key), [Entity(1, 2, MARKER, MARKER, MARKER)])
     return auth_key

@@ -186,11 +186,11 @@ async def test_outbox_entries_are_put_together_or_not_at_all(store: Store) -> No
 async def test_uploads_are_put_in_place_of_what_was_noted_before(store: Store) -> None:
     uploads = Uploads(store)
     jobs = await add(store, 7, 2)
-    first = Upload(jobs[0].id, 0, LOWEST, 524288, 2**33, b"\x00\xff")
-    other = Upload(jobs[1].id, 0, 5, 524288, 10, b"\x01")
+    first = Upload(jobs[0].id, 0, LOWEST, 524288, 2**33, '"tag"')
+    other = Upload(jobs[1].id, 0, 5, 524288, 10)
     await uploads.put(first)
     await uploads.put(other)
-    further = replace(first, file_id=6, acked=b"\x01\xff")
+    further = replace(first, file_id=6, version="")
     await uploads.put(further)
     assert await uploads.get(jobs[0].id, 0) == further
     assert await uploads.get(jobs[0].id, 1) is None
@@ -202,7 +202,7 @@ async def test_uploads_are_put_in_place_of_what_was_noted_before(store: Store) -
 async def test_an_upload_is_dropped_with_the_end_of_its_job_and_not_before(store: Store) -> None:
     uploads = Uploads(store)
     [job] = await add(store, 7)
-    await uploads.put(Upload(job.id, 0, 1, 524288, 10, b"\x00"))
+    await uploads.put(Upload(job.id, 0, 1, 524288, 10))
     await Jobs(store).save(replace(job, state=JobState.WAITING))
     assert await uploads.get(job.id, 0) is not None
     await Jobs(store).save(replace(job, state=JobState.FAILED))
@@ -309,7 +309,7 @@ async def use_everything(store: Store) -> None:
     await outbox.put([Entry(job.id, 0, 1, 2, "text")])
     await outbox.entries(job.id)
     await outbox.posted(job.id, 0, 5)
-    await uploads.put(Upload(job.id, 0, 1, 2, 3, b"4"))
+    await uploads.put(Upload(job.id, 0, 1, 2, 3))
     await uploads.get(job.id, 0)
     await uploads.forget(job.id)
     await settings.set("a", "b")

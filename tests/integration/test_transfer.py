@@ -3,21 +3,20 @@
 import asyncio
 import hashlib
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from medusa.errors import Transient, UserError
+from medusa.errors import StreamBroken, Transient, UserError
 from medusa.loopback import Loopback
 from medusa.model import Progress
 from medusa.telegram.client import Account
 from medusa.telegram.errors import MissingPart, translated
 from medusa.telegram.parts import BIG_FILE, PART_SIZE
-from medusa.telegram.stream import StreamBroken
 from medusa.telegram.transfer import Uploader, new_ledger
 from tests.integration.loopback_clients import until
-from tests.integration.transfer_kit import BOUNDARIES, chunked, lanes_to, silent, stored, telegram
+from tests.integration.transfer_kit import BOUNDARIES, fresh, lanes_to, served, silent, stored, telegram
 
 
 @pytest.fixture
@@ -56,7 +55,9 @@ async def test_a_stream_arrives_whole(world: World, known: bool) -> None:
     async with lanes_to(account) as lanes:
         for size in BOUNDARIES:
             data = random.Random(size).randbytes(size)
-            uploaded = await Uploader(lanes).upload_stream(chunked(data), "s.bin", size if known else None, silent)
+            uploaded = await Uploader(lanes).upload_stream(
+                served(data), "s.bin", fresh(size if known else None), silent
+            )
             assert (await stored(account, loopback, uploaded)).sha256 == hashlib.sha256(data).hexdigest()
             small = size <= (BIG_FILE if known else PART_SIZE)
             assert hasattr(uploaded, "md5_checksum") is small
@@ -71,7 +72,7 @@ async def test_nothing_cannot_be_uploaded(world: World, tmp_path: Path) -> None:
             await uploader.upload(path, "file.bin", new_ledger(path), silent)
         for size in (0, None):
             with pytest.raises(UserError, match="empty"):
-                await uploader.upload_stream(chunked(b""), "file.bin", size, silent)
+                await uploader.upload_stream(served(b""), "file.bin", fresh(size), silent)
 
 
 @pytest.mark.parametrize("wrong", [-1, 1, 3 * PART_SIZE])
@@ -79,7 +80,7 @@ async def test_a_stream_of_another_length_than_announced_is_refused(world: World
     data = bytes(4 * PART_SIZE)
     async with lanes_to(world[1]) as lanes:
         with pytest.raises(StreamBroken):
-            await Uploader(lanes).upload_stream(chunked(data), "s.bin", len(data) + wrong, silent)
+            await Uploader(lanes).upload_stream(served(data), "s.bin", fresh(len(data) + wrong), silent)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -101,12 +102,12 @@ async def test_it_arrives_whole_through_floods_drops_and_errors(world: World, tm
         loopback.faults.transport_error(429)
     async with lanes_to(account) as lanes:
         uploader = Uploader(lanes)
-        streamed = await uploader.upload_stream(chunked(path.read_bytes()), "s.bin", None, silent)
+        streamed = await uploader.upload_stream(served(path.read_bytes()), "s.bin", fresh(None), silent)
         assert (await stored(account, loopback, streamed)).sha256 == digest
         ledger = new_ledger(path)
         for _ in range(5):
             uploaded = await uploader.upload(path, "file.bin", ledger, silent)
-            lost = sorted(die.sample(range(1, ledger.parts), 2)) if ledger.parts > 2 and _ == 0 else []
+            lost = sorted(die.sample(range(1, ledger.parts or 0), 2)) if (ledger.parts or 0) > 2 and _ == 0 else []
             if lost:
                 loopback.faults.forget_parts(ledger.file_id, lost)
             try:
@@ -171,6 +172,32 @@ async def test_only_missing_parts_are_sent(world: World, tmp_path: Path) -> None
     assert (await stored(account, loopback, uploaded)).sha256 == digest
 
 
+async def test_of_a_stream_only_missing_parts_are_asked_for_and_sent(world: World) -> None:
+    loopback, account = world
+    data = random.Random(1).randbytes(30 * PART_SIZE + 7)
+    asked: list[int] = []
+
+    def at(offset: int) -> AsyncGenerator[bytes, None]:
+        asked.append(offset // PART_SIZE)
+        return served(data)(offset)
+
+    ledger = fresh(len(data))
+    async with lanes_to(account) as lanes:
+        uploader = Uploader(lanes)
+        await uploader.upload_stream(at, "s.bin", ledger, silent)
+        lost = [3, 4, 5, 20, 29, 30]
+        loopback.faults.forget_parts(ledger.file_id, lost)
+        for part in lost:
+            ledger.forget(part)
+        before = loopback.payload
+        uploaded = await uploader.upload_stream(at, "s.bin", ledger, silent)
+        assert loopback.payload - before == 5 * PART_SIZE + 7
+        assert asked == [0, 3, 20, 29]
+        await uploader.upload_stream(at, "s.bin", ledger, silent)
+        assert asked == [0, 3, 20, 29]
+    assert (await stored(account, loopback, uploaded)).sha256 == hashlib.sha256(data).hexdigest()
+
+
 @pytest.mark.parametrize("streamed", [True, False])
 async def test_cancelling_leaves_nothing_behind(world: World, tmp_path: Path, streamed: bool) -> None:
     path = tmp_path / "file.bin"
@@ -184,7 +211,7 @@ async def cancelled(account: Account, path: Path, after: float, *, streamed: boo
     async with lanes_to(account) as lanes:
         uploader = Uploader(lanes)
         if streamed:
-            work = uploader.upload_stream(chunked(path.read_bytes()), "s.bin", None, silent)
+            work = uploader.upload_stream(served(path.read_bytes()), "s.bin", fresh(None), silent)
         else:
             work = uploader.upload(path, "file.bin", new_ledger(path), silent)
         task = asyncio.create_task(work)
@@ -198,13 +225,13 @@ async def cancelled(account: Account, path: Path, after: float, *, streamed: boo
 
 
 async def test_what_the_source_raises_goes_through(world: World) -> None:
-    async def broken() -> AsyncIterator[bytes]:
+    async def broken(_: int) -> AsyncGenerator[bytes, None]:
         yield bytes(3 * PART_SIZE)
         raise Transient("The source broke.")
 
     async with lanes_to(world[1]) as lanes:
         with pytest.raises(Transient, match="source broke"):
-            await Uploader(lanes).upload_stream(broken(), "s.bin", None, silent)
+            await Uploader(lanes).upload_stream(broken, "s.bin", fresh(None), silent)
 
 
 async def test_a_file_that_shrinks_meanwhile_is_refused(world: World, tmp_path: Path) -> None:

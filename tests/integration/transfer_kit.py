@@ -1,7 +1,7 @@
 """What the tests of transfers share: an account of the embedded Telegram, and a look at what may leak."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,10 @@ from medusa.loopback import Loopback, StoredFile, serve
 from medusa.model import Progress
 from medusa.telegram.client import Account, Limits, Received
 from medusa.telegram.lanes import Lanes
+from medusa.telegram.messages import new_random_id
 from medusa.telegram.pace import Ceiling
-from medusa.telegram.parts import PART_SIZE
+from medusa.telegram.parts import PART_SIZE, Ledger
+from medusa.telegram.transfer import Open
 from tests.integration.loopback_clients import logged_in, until
 
 MOST = Ceiling(lanes=3, each=2, start=3)
@@ -32,17 +34,17 @@ async def telegram() -> AsyncIterator[tuple[Loopback, Account]]:
 @asynccontextmanager
 async def lanes_to(account: Account, **options: Any) -> AsyncIterator[Lanes]:
     """Lanes that leave neither a task nor a socket behind."""
-    tasks, sockets = asyncio.all_tasks(), _sockets()
+    tasks, sockets = asyncio.all_tasks(), open_files()
     async with Lanes(account, most=MOST, **options) as lanes:
         yield lanes
         assert lanes._busy == 0
         assert not lanes._line
         assert set(lanes._load.values()) <= {0}
     assert {task for task in asyncio.all_tasks() - tasks if "medusa/telegram" in repr(task)} == set()
-    await until(lambda: _sockets() <= sockets)
+    await until(lambda: open_files() <= sockets)
 
 
-def _sockets() -> set[str]:
+def open_files() -> set[str]:
     """This process's sockets and open files; the server's ends close a moment after the client's."""
     found = set()
     for entry in Path("/proc/self/fd").iterdir():
@@ -67,8 +69,17 @@ def silent(_: Progress) -> None:
     """A report that nobody reads."""
 
 
-async def chunked(data: bytes, size: int = 100_001) -> AsyncIterator[bytes]:
-    """``data`` in pieces that fit no part."""
-    for at in range(0, len(data), size):
-        await asyncio.sleep(0)
-        yield data[at : at + size]
+def served(data: bytes, size: int = 100_001) -> Open:
+    """``data`` from any offset on, in pieces that fit no part."""
+
+    async def at(offset: int) -> AsyncGenerator[bytes, None]:
+        for start in range(offset, len(data), size):
+            await asyncio.sleep(0)
+            yield data[start : start + size]
+
+    return at
+
+
+def fresh(size: int | None) -> Ledger:
+    """A ledger for an upload from its first part on."""
+    return Ledger(new_random_id(), size)

@@ -1,0 +1,161 @@
+"""Reads a file's bytes over HTTP from any offset on, and proves that they still belong to the same file."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, replace
+
+from medusa.errors import Broken, MedusaError, StreamBroken, Transient, UserError
+from medusa.net import Answer
+from medusa.sources import ByteStream, content
+from medusa.tools import Tools
+
+GAIN = 1024 * 1024
+"""Bytes that a try must gain before another follows at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """An answer that delivers a file from byte ``start`` on.
+
+    ``size`` is that of the whole file, None while unknown. ``version`` proves that another answer carries the same
+    bytes; it is empty when nothing does. ``answer`` is None when nothing is left to deliver.
+    """
+
+    start: int
+    size: int | None
+    version: str
+    answer: Answer | None
+
+    @property
+    def partial(self) -> bool:
+        """Whether the server has shown that it knows ranges."""
+        return self.answer is not None and self.answer.status == 206
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        """The bytes. Raises Transient when the connection breaks."""
+        if self.answer is not None:
+            async with aclosing(self.answer.chunks()) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+
+@asynccontextmanager
+async def opened(
+    url: str,
+    offset: int,
+    version: str,
+    tools: Tools,
+    headers: Mapping[str, str] | None = None,
+    most: int | None = None,
+) -> AsyncIterator[Body]:
+    """Ask for the bytes from ``offset`` on, of ``version``, at most ``most`` of them.
+
+    The answer may start at 0 all the same, when the server knows no ranges or the file has changed. Raises
+    StreamBroken when the server has lost its place, and the errors of a refused or unreachable link.
+    """
+    wanted = dict(headers or {})
+    if offset or most:
+        wanted["Range"] = f"bytes={offset}-{offset + most - 1 if most else ''}"
+    if offset and version:
+        wanted["If-Range"] = version
+    async with tools.web.get(url, wanted) as answer:
+        size = content.size_of(answer.status, answer.headers)
+        if offset and answer.status == 416 and size == offset:
+            yield Body(offset, size, version, None)
+            return
+        start = _start(answer, offset)
+        if content.is_page(answer.headers, b""):
+            raise UserError("The server now answers with a web page in place of the file.")
+        check_size(size, tools)
+        yield Body(start, size, content.version_of(answer.headers) if size is not None else "", answer)
+
+
+async def measured(stream: ByteStream, tools: Tools) -> ByteStream | None:
+    """The stream with the size and the version that its server names; None when it does not give out the file."""
+    try:
+        async with opened(stream.url, 0, "", tools, stream.headers, content.HEAD_BYTES) as body:
+            return replace(stream, size=body.size, version=body.version if body.partial else "")
+    except MedusaError:
+        return None
+
+
+async def read(stream: ByteStream, offset: int, tools: Tools) -> AsyncGenerator[bytes, None]:
+    """The bytes of a stream from ``offset`` on; after a break it goes on by range, as long as that gains ground.
+
+    Raises StreamBroken when it cannot go on where it broke, Transient when nothing is gained any more.
+    """
+    done, size = offset, stream.size
+    gain = min(GAIN, stream.most or GAIN)
+    while True:
+        before = done
+        try:
+            async with _next(stream, done, tools) as body:
+                size = body.size
+                async with aclosing(body.chunks()) as chunks:
+                    async for chunk in chunks:
+                        done += len(chunk)
+                        check_size(done, tools)
+                        yield chunk
+            if size is None or done >= size:
+                return
+            if done < before + gain:
+                raise Transient("The server ended the file too early.")
+        except Transient as error:
+            if done and not stream.version:
+                raise StreamBroken("The connection broke, and the server cannot go on where it did.") from error
+            if done < before + gain:
+                raise
+
+
+@asynccontextmanager
+async def _next(stream: ByteStream, offset: int, tools: Tools) -> AsyncIterator[Body]:
+    """What follows at ``offset``; a server that refuses to go on breaks the stream."""
+    try:
+        async with opened(stream.url, offset, stream.version, tools, stream.headers, stream.most) as body:
+            if body.start != offset:
+                raise StreamBroken("The server cannot go on where the connection broke.")
+            yield body
+    except UserError as error:
+        if not offset:
+            raise
+        raise StreamBroken(error.user_text) from error
+
+
+def _start(answer: Answer, offset: int) -> int:
+    """Tell from which byte on the answer delivers: the one that was asked for, or the beginning."""
+    partial = answer.status == 206
+    if answer.status == 416 or (partial and content.range_of(answer.headers)[0] != offset):
+        raise StreamBroken("The server lost its place in the file.")
+    expect(answer, 200, 206)
+    return offset if partial else 0
+
+
+def check_size(size: int | None, tools: Tools) -> None:
+    """Raise UserError for more bytes than a job may fetch or a post may have."""
+    limit = min(tools.max_bytes, tools.upload_limit)
+    if size is not None and size > limit:
+        raise UserError(f"The file is too big: {size / 1e6:,.0f} MB, and {limit / 1e6:,.0f} MB is the limit.")
+
+
+def expect(answer: Answer, *wanted: int) -> None:
+    """Raise what another status than those wanted means for the owner, RFC 9110 section 15."""
+    if answer.status not in wanted:
+        raise _refusal(answer.status, answer.headers)
+
+
+def _refusal(status: int, headers: Mapping[str, str]) -> MedusaError:
+    if status in (404, 410):
+        return UserError(f"The link is dead: the server has no such file ({status}).")
+    if status in (401, 403, 407):
+        return UserError(f"The link is private: the server wants a login or refuses us ({status}).")
+    if status in (408, 425, 429) or status >= 500:
+        return Transient(f"The server is busy ({status}).", after=_retry_after(headers))
+    if 400 <= status < 500:
+        return UserError(f"The server does not accept this link ({status}).")
+    return Broken(f"The server gave an answer that makes no sense ({status}).")
+
+
+def _retry_after(headers: Mapping[str, str]) -> float:
+    """Read Retry-After in seconds (its other form, a date, counts as absent), at most an hour."""
+    value = headers.get("Retry-After", "").strip()
+    return min(float(value), 3600.0) if value.isascii() and value.isdigit() else 15.0

@@ -1,0 +1,304 @@
+"""What needs no work goes from its server straight to Telegram, whatever happens on the way."""
+
+import asyncio
+import hashlib
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from medusa.config import Config
+from medusa.demo.samples import Samples
+from medusa.demo.stage import Stage, open_stage
+from medusa.model import JobState
+from medusa.telegram.parts import BIG_FILE, PART_SIZE
+from tests.e2e.kit import post, send, stored
+from tests.integration.source_kit import ffmpeg, serving
+
+SIZE = BIG_FILE + 3 * PART_SIZE + 11
+
+
+@dataclass
+class Origin:
+    """A server of one file, which can be told to misbehave."""
+
+    data: bytes
+    kind: str = "application/octet-stream"
+    ranges: bool = True
+    etag: str = '"one"'
+    announced: int | None = None
+    """The size that it claims; None is the true one, -1 none at all."""
+    stalls: bool = False
+    """Whether it keeps silent, in place of hanging up, when it has less than it claims."""
+    cuts: list[int] = field(default_factory=list)
+    """Positions at which the connection breaks, once each."""
+    asked: list[str] = field(default_factory=list)
+    """The ranges of all requests behind the first look; "" where none was asked for."""
+    sent: int = 0
+    at: dict[int, Callable[[], None]] = field(default_factory=dict)
+    """What happens when so many bytes have been sent, once each."""
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        wanted = request.headers.get("Range", "")
+        if wanted != "bytes=0-2047":
+            self.asked.append(wanted.removeprefix("bytes="))
+        fresh = request.headers.get("If-Range", self.etag) == self.etag
+        start, stop = 0, len(self.data)
+        response = web.StreamResponse(headers={"ETag": self.etag, "Content-Type": self.kind})
+        if self.ranges and wanted and fresh:
+            first, _, last = wanted.removeprefix("bytes=").partition("-")
+            start, stop = int(first), min(int(last or stop) + 1, stop)
+            response.set_status(206)
+            response.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(self.data)}"
+        if self.announced is None:
+            response.content_length = stop - start
+        elif self.announced >= 0:
+            response.content_length = self.announced - start
+        else:
+            response.enable_chunked_encoding()
+        await response.prepare(request)
+        await self._pour(request, response, start, stop)
+        return response
+
+    async def _pour(self, request: web.Request, response: web.StreamResponse, start: int, stop: int) -> None:
+        for begin in range(start, stop, 64 * 1024):
+            await response.write(self.data[begin : min(begin + 64 * 1024, stop)])
+            self.sent += 64 * 1024
+            for position in [one for one in self.at if self.sent >= one]:
+                self.at.pop(position)()
+            if self.cuts and begin >= self.cuts[0]:
+                self.cuts.pop(0)
+                assert request.transport is not None
+                request.transport.close()
+                return
+        if self.announced is not None and self.announced > len(self.data) and not self.stalls:
+            assert request.transport is not None
+            request.transport.close()
+
+
+@dataclass
+class World:
+    stage: Stage
+    origin: Origin
+    url: str
+
+    async def fetch(self, name: str = "file.bin", options: str = "") -> str:
+        """Order the file; returns the owner's line about it."""
+        messages = await send(self.stage, f"/dl {self.url}/{name} {options}")
+        return messages[0].text
+
+    @property
+    def whole(self) -> bool:
+        return stored(self.stage).sha256 == hashlib.sha256(self.origin.data).hexdigest()
+
+
+Begin = Callable[[Origin], Awaitable[World]]
+
+
+@asynccontextmanager
+async def world(origin: Origin, config: Config, folder: Path, samples_folder: Path) -> AsyncIterator[World]:
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(serving(origin.handle))
+        allow = (f"127.0.0.1:{server.port}",)
+        stage = await stack.enter_async_context(open_stage(config, folder / "stage", samples_folder, allow))
+        yield World(stage, origin, server.url(""))
+        assert not list(stage.app.config.work.iterdir())
+
+
+@pytest.fixture
+async def opened(config: Config, tmp_path: Path, samples: Samples, samples_folder: Path) -> AsyncIterator[Begin]:
+    async with AsyncExitStack() as stack:
+
+        async def begin(origin: Origin) -> World:
+            return await stack.enter_async_context(world(origin, config, tmp_path, samples_folder))
+
+        yield begin
+
+
+def data(size: int = SIZE) -> bytes:
+    return random.Random(size).randbytes(size)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
+async def test_a_file_of_any_size_is_streamed(opened: Begin, known: bool) -> None:
+    origin = Origin(b"", announced=None if known else -1, ranges=known)
+    here = await opened(origin)
+    for size in (1, PART_SIZE - 1, PART_SIZE, PART_SIZE + 1, BIG_FILE - 1, BIG_FILE, BIG_FILE + 1):
+        origin.data = data(size)
+        origin.asked.clear()
+        await here.fetch()
+        file = here.stage.telegram.files()[-1]
+        assert (file.size, file.sha256) == (size, hashlib.sha256(origin.data).hexdigest())
+        assert origin.asked == [""]
+    assert len(here.stage.telegram.files()) == 7
+
+
+async def test_nothing_reaches_the_work_folder(opened: Begin) -> None:
+    here = await opened(Origin(data()))
+    here.stage.telegram.faults.delay("upload.saveBigFilePart", 0.1)
+    work = here.stage.app.config.work / "1"
+    going = asyncio.create_task(here.fetch())
+    seen: dict[str, int] = {}
+    while not going.done():
+        for file in work.iterdir() if work.exists() else ():
+            seen[file.name] = max(seen.get(file.name, 0), file.stat().st_size)
+        await asyncio.sleep(0.01)
+    assert (await going).startswith("✓")
+    assert here.whole
+    assert list(seen) == ["upload.parts"]
+    assert seen["upload.parts"] < 100
+
+
+async def test_the_source_waits_for_the_upload(opened: Begin) -> None:
+    """While Telegram takes no parts, no more is read than fits what is under way and the buffers of sockets."""
+    origin = Origin(data(80 * PART_SIZE))
+    here = await opened(origin)
+    hang = here.stage.telegram.faults.hang("upload.saveBigFilePart", times=None)
+    going = asyncio.create_task(here.fetch())
+    last = -1
+    while origin.sent == 0 or origin.sent != last:
+        last = origin.sent
+        await asyncio.sleep(1)
+    assert 0 < origin.sent < 70 * PART_SIZE, origin.sent / PART_SIZE
+    hang.stop()
+    here.stage.telegram.faults.drop_connections()
+    assert (await going).startswith("✓")
+    assert here.whole
+
+
+async def test_after_a_break_it_goes_on_by_range(opened: Begin) -> None:
+    here = await opened(Origin(data(), cuts=[3_000_000, 8_000_000]))
+    assert (await here.fetch()).startswith("✓")
+    assert here.whole
+    assert len(here.origin.asked) == 3
+    assert all(one.endswith("-") and int(one[:-1]) > 2_000_000 for one in here.origin.asked[1:])
+    assert here.stage.telegram.payload == SIZE
+
+
+@pytest.mark.parametrize("trouble", ["no ranges", "no version", "changed", "unknown length"])
+async def test_a_source_that_cannot_go_on_is_fetched_into_a_file(opened: Begin, trouble: str) -> None:
+    origin = Origin(data(), cuts=[5_000_000])
+    origin.ranges = trouble != "no ranges"
+    origin.etag = "" if trouble == "no version" else '"one"'
+    origin.announced = -1 if trouble == "unknown length" else None
+    if trouble == "changed":
+
+        def change() -> None:
+            origin.data, origin.etag = origin.data[::-1], '"two"'
+
+        origin.at[5_000_000] = change
+    here = await opened(origin)
+    assert (await here.fetch()).startswith("✓")
+    assert here.whole
+    assert len(here.stage.telegram.files()) == 1
+
+
+async def test_more_bytes_than_announced_are_left_out(opened: Begin) -> None:
+    origin = Origin(data(2 * PART_SIZE), ranges=False, announced=2 * PART_SIZE - 1000)
+    here = await opened(origin)
+    assert (await here.fetch()).startswith("✓")
+    assert stored(here.stage).size == origin.announced
+
+
+@pytest.mark.parametrize(("ranges", "stalls"), [(True, False), (False, False), (True, True), (False, True)])
+async def test_of_too_few_bytes_the_owner_hears_in_words(
+    opened: Begin, monkeypatch: pytest.MonkeyPatch, ranges: bool, stalls: bool
+) -> None:
+    monkeypatch.setattr("medusa.net.web._TIMEOUT", aiohttp.ClientTimeout(sock_read=1))
+    origin = Origin(data(2 * PART_SIZE), ranges=ranges, announced=2 * PART_SIZE + 1000, stalls=stalls)
+    here = await opened(origin)
+    going = asyncio.create_task(here.fetch())
+    jobs = here.stage.app.jobs
+    async with asyncio.timeout(30):
+        while not (job := await jobs.get(1)) or job.state is not JobState.WAITING:
+            await asyncio.sleep(0.05)
+    assert any(words in job.reason for words in ("too early", "broke off", "does not answer"))
+    await here.stage.owner.send(0, "/cancel 1")
+    assert (await going).startswith("–")
+    assert not here.stage.telegram.files()
+
+
+async def test_parts_that_telegram_lost_are_asked_for_again(opened: Begin) -> None:
+    here = await opened(Origin(data()))
+    faults = here.stage.telegram.faults
+
+    def lose(request: object) -> bool:
+        faults.forget_parts(request.media.file.id, [3, 4, 20])  # type: ignore[attr-defined]
+        losing.stop()
+        return False
+
+    losing = faults.fail("messages.uploadMedia", "NEVER", when=lose)
+    assert (await here.fetch()).startswith("✓")
+    assert here.whole
+    assert here.stage.telegram.payload == SIZE + 3 * PART_SIZE
+    assert len(here.origin.asked) == 4
+
+
+async def test_a_stale_reference_streams_again_into_one_post(opened: Begin) -> None:
+    here = await opened(Origin(data(3 * PART_SIZE)))
+    here.stage.telegram.faults.fail("messages.sendMedia", "FILE_REFERENCE_EXPIRED", times=1)
+    assert (await here.fetch()).startswith("✓")
+    assert here.whole
+
+
+def made(folder: Path, name: str, *options: str) -> bytes:
+    """A minute of picture and sound, or of sound alone, as ffmpeg makes it."""
+    sound = ("-f", "lavfi", "-i", "sine=d=60")
+    picture = ("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=60")
+    tags = ("-metadata", "title=Waves", "-metadata", "artist=The Sea")
+    video = name.endswith((".mp4", ".webm"))
+    ffmpeg(*(picture if video else ()), *sound, *options, *tags, name, cwd=folder)
+    return (folder / name).read_bytes()
+
+
+H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-pix_fmt", "yuv420p", "-b:v", "2M", "-c:a", "aac")
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("film.mp4", (*H264, "-movflags", "+faststart")),
+        ("song.mp3", ("-b:a", "320k")),
+        ("song.m4a", ("-c:a", "aac", "-b:a", "256k")),
+        ("song.ogg", ("-c:a", "libvorbis")),
+        ("song.flac", ("-c:a", "flac")),
+        ("clip.webm", ("-c:v", "libvpx", "-deadline", "realtime", "-b:v", "1M", "-c:a", "libvorbis")),
+    ],
+)
+async def test_media_is_known_by_its_ends(opened: Begin, tmp_path: Path, name: str, options: tuple[str, ...]) -> None:
+    here = await opened(Origin(made(tmp_path, name, *options), "application/octet-stream"))
+    messages = await send(here.stage, f"/dl {here.url}/{name}")
+    assert here.whole
+    assert here.origin.asked.count("") == 1
+    assert not [one for one in here.origin.asked if one.endswith("-") and int(one[:-1]) < len(here.origin.data) / 2]
+    file = post(messages).file
+    assert file is not None
+    assert file.duration == pytest.approx(60, abs=0.5)
+    if name.startswith("song"):
+        assert (file.kind, file.title, file.performer) == ("audio", "Waves", "The Sea")
+    else:
+        assert (file.kind, file.width, file.height, bool(file.thumb)) == ("video", 320, 180, True)
+    if name == "film.mp4":
+        assert file.streamable
+
+
+async def test_a_video_whose_index_is_at_its_end_is_made_right_first(opened: Begin, tmp_path: Path) -> None:
+    here = await opened(Origin(made(tmp_path, "film.mp4", *H264), "video/mp4"))
+    file = post(await send(here.stage, f"/dl {here.url}/film.mp4")).file
+    assert file is not None
+    assert file.streamable
+    assert file.duration == pytest.approx(60, abs=0.5)
+    assert not here.whole
+
+
+async def test_as_a_document_it_is_streamed_all_the_same(opened: Begin, tmp_path: Path) -> None:
+    here = await opened(Origin(made(tmp_path, "film.mp4", *H264), "video/mp4"))
+    file = post(await send(here.stage, f"/dl {here.url}/film.mp4 --doc")).file
+    assert file is not None
+    assert file.kind == "file"
+    assert here.whole
