@@ -13,7 +13,7 @@ from telethon.tl import functions, types
 from telethon.tl.alltlobjects import LAYER
 from telethon.tl.core import GzipPacked, MessageContainer, RpcResult
 
-from medusa.telegram.packets import Body, Envelope, Fill, Packer, Part, small_packet
+from medusa.telegram.packets import Body, Envelope, Fill, Packer, Part
 from medusa.telegram.wire import Wire
 
 STUCK_AFTER = 60.0
@@ -22,8 +22,8 @@ _CONNECT_WITHIN = 10.0
 _RESENDS = 5
 """How often one request is sent anew because the server wants another salt or message id."""
 _ACKS_AT_ONCE = 8
-_QUEUED = 2
-"""Packets ready or being sent: one on the wire, one waiting for it."""
+_QUEUED = 1
+"""Packets ready or being sent; while the next is made, the kernel still has some of the last to send."""
 _SMALL = 64 * 1024
 """Up to this many bytes encrypting on the event loop is quicker than handing over to a thread."""
 _AGAIN: Final = object()
@@ -31,13 +31,17 @@ _AGAIN: Final = object()
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A data centre and the key that the account has there; ``salt`` and ``time_offset`` are the last known ones."""
+    """A data centre and the key that the account has there; ``salt`` and ``time_offset`` are the last known ones.
+
+    Who speaks to a ``cdn`` introduces itself in each request (https://core.telegram.org/cdn).
+    """
 
     host: str
     port: int
     auth_key: Any
     salt: int = 0
     time_offset: int = 0
+    cdn: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -62,6 +66,7 @@ class Lane:
         self._wire: Wire | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._open = False
+        self._introduced = endpoint.cdn
         self._watch: asyncio.TimerHandle | None = None
         self._order = asyncio.Lock()
         self._room = asyncio.Semaphore(_QUEUED)
@@ -70,7 +75,7 @@ class Lane:
         self._acks: list[int] = []
 
     async def open(self) -> None:
-        """Connect and introduce the session (https://core.telegram.org/api/invoking#saving-client-info).
+        """Connect.
 
         Raises ConnectionError or another OSError when Telegram is out of reach.
         """
@@ -81,9 +86,6 @@ class Lane:
         for task in self._tasks:
             task.add_done_callback(self._ended)
         self._look_after()
-        init = vars(self._client._init_request)  # noqa: SLF001
-        hello = functions.InitConnectionRequest(**{**init, "query": functions.help.GetNearestDcRequest()})
-        await self.send(functions.InvokeWithLayerRequest(LAYER, functions.InvokeWithoutUpdatesRequest(hello)))
 
     @property
     def alive(self) -> bool:
@@ -128,6 +130,8 @@ class Lane:
         if len(self._acks) >= _ACKS_AT_ONCE:
             acks, self._acks = self._acks, []
             await self._post(types.MsgsAck, Body(bytes(types.MsgsAck(acks))), content=False)
+        if not self._introduced:
+            body = Body(_introduction(self._client) + body.head, body.size, body.fill)
         msg_id, waiting = await self._post(request, body, content=True)
         try:
             return await waiting.answer
@@ -166,10 +170,9 @@ class Lane:
             raise ConnectionError("the connection is closed")
 
     async def _packed(self, envelope: Envelope, body: Body) -> tuple[bytearray, memoryview]:
+        packet = self._packer.lease(body)
         if len(body) <= _SMALL and not body.size:
-            packet = small_packet(body)
             return packet, self._packer.pack(envelope, body, packet)
-        packet = self._packer.lease()
         work = asyncio.get_running_loop().run_in_executor(
             self._packer.executor, self._packer.pack, envelope, body, packet
         )
@@ -206,9 +209,16 @@ class Lane:
         while True:
             packet = await wire.receive()
             with contextlib.suppress(TypeNotFoundError):
-                message = self._state.decrypt_message_data(packet)
+                message = await self._opened(packet)
                 if message is not None:
                     self._take(message.msg_id, message.seq_no, message.obj)
+
+    async def _opened(self, packet: bytes) -> Any:
+        """A packet's message, or None for one that has come before; a long one is decrypted off the event loop."""
+        if len(packet) <= _SMALL:
+            return self._state.decrypt_message_data(packet)
+        loop, work = asyncio.get_running_loop(), self._state.decrypt_message_data
+        return await loop.run_in_executor(self._packer.executor, work, packet)
 
     def _take(self, msg_id: int, seq: int, item: Any) -> None:
         """Handle one message from the server.
@@ -243,6 +253,7 @@ class Lane:
         if result.error is not None:
             self._settle(result.req_msg_id, rpc_message_to_error(result.error, waiting.request))
             return
+        self._introduced = True
         read = getattr(waiting.request, "read_result", BinaryReader.tgread_object)
         try:
             with BinaryReader(result.body) as reader:
@@ -302,3 +313,14 @@ class Lane:
             packet, _, _ = self._ready.get_nowait()
             self._packer.give_back(packet)
             self._room.release()
+
+
+def _introduction(client: Any) -> bytes:
+    """What stands before each request until Telegram has answered one, so that none waits for an introduction.
+
+    https://core.telegram.org/api/invoking#saving-client-info
+    """
+    inner = functions.help.GetNearestDcRequest()
+    init = functions.InitConnectionRequest(**{**vars(client._init_request), "query": inner})  # noqa: SLF001
+    whole = functions.InvokeWithLayerRequest(LAYER, functions.InvokeWithoutUpdatesRequest(init))
+    return bytes(whole).removesuffix(bytes(inner))

@@ -60,7 +60,7 @@ class Lanes:
         self._most = most or ceiling(machine_memory(), premium=account.premium)
         self._stuck_after = stuck_after
         self.pace = Pace(self._most)
-        self._packer = Packer(min(_THREADS, os.cpu_count() or 1))
+        self._packer = Packer(min(_THREADS, _cores()))
         self._lanes: dict[int, Lane] = {}
         self._locks: dict[int, asyncio.Lock] = {}
         self._load: Counter[int] = Counter()
@@ -227,6 +227,11 @@ class Lanes:
             await lane.close()
         self._packer.close()
         self.pace = Pace(self._most)
+
+
+def _cores() -> int:
+    """How many processors this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def machine_memory() -> int:

@@ -34,7 +34,7 @@ def ceiling(memory: int, *, premium: bool) -> Ceiling:
         return Ceiling(lanes=4, each=2, start=2)
     if memory < 3 * GIB:
         return Ceiling(lanes=6, each=3, start=4)
-    return Ceiling(lanes=8, each=4, start=16 if premium else 8)
+    return Ceiling(lanes=8, each=4, start=16 if premium else 12)
 
 
 @dataclass(slots=True)

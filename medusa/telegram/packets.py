@@ -2,6 +2,7 @@
 
 import os
 import struct
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,8 +23,11 @@ _OUTER = struct.Struct("<i8s16s")
 _INNER = struct.Struct("<qqqii")
 """Salt, session, message id, sequence number, length of the body."""
 _LEAST_PADDING = 12
-_MOST_HEAD = 64
-PACKET_ROOM = _OUTER.size + _INNER.size + _MOST_HEAD + PART_SIZE + _LEAST_PADDING + 2 * aes.BLOCK + aes.ROOM
+_NICE = 5
+"""How much less than the event loop a thread asks of a processor that the two share."""
+_MOST_HEAD = 1024
+"""Bytes before the payload: a part's own 24, and on a new connection the client's introduction."""
+PACKET_ROOM = _OUTER.size + _INNER.size + _MOST_HEAD + PART_SIZE + _LEAST_PADDING + aes.BLOCK
 """Bytes of a buffer that holds a packet with a whole part."""
 
 # upload.saveFilePart and upload.saveBigFilePart, https://core.telegram.org/schema
@@ -90,7 +94,7 @@ class Packer:
     def executor(self) -> ThreadPoolExecutor:
         """The threads, started when first needed."""
         if self._executor is None:
-            self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix="parts")
+            self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix="parts", initializer=_give_way)
         return self._executor
 
     def close(self) -> None:
@@ -101,8 +105,11 @@ class Packer:
         self._scratch = threading.local()
         self._packets.clear()
 
-    def lease(self) -> bytearray:
-        """A buffer for a packet."""
+    def lease(self, body: Body) -> bytearray:
+        """A buffer for a packet with ``body``; one for a short message is made to measure."""
+        room = _OUTER.size + _INNER.size + len(body) + _LEAST_PADDING + aes.BLOCK
+        if not body.size or room > PACKET_ROOM:
+            return bytearray(room)
         return self._packets.pop() if self._packets else bytearray(PACKET_ROOM)
 
     def give_back(self, buffer: bytearray) -> None:
@@ -112,37 +119,30 @@ class Packer:
 
     def pack(self, envelope: Envelope, body: Body, packet: bytearray) -> memoryview:
         """Write the encrypted message into ``packet``; returns what is to be sent of it. May run in any thread."""
-        plain, scratch = self._work(len(body))
-        text = _written(plain, envelope, body)
+        view = memoryview(packet)
+        text = _written(view[_OUTER.size :], envelope, body)
         digest = sha256(envelope.auth_key[88:120])
         digest.update(text)
         msg_key = digest.digest()[8:24]
         key, iv = MTProtoState._calc_key(envelope.auth_key, msg_key, True)  # noqa: SLF001 (MTProto 2.0's key derivation)
         end = _OUTER.size + len(text)
         _OUTER.pack_into(packet, 0, end - 4, envelope.key_id.to_bytes(8, "little"), msg_key)
-        view = memoryview(packet)
-        aes.fastest()(text, key, iv, view[_OUTER.size : end + aes.ROOM], scratch)
+        aes.fastest()(text, key, iv, self._work())
         return view[:end]
 
-    def _work(self, size: int) -> tuple[memoryview, memoryview]:
-        """This thread's two working buffers, for a body of ``size`` bytes."""
-        room = _packet_room(size)
-        if room > PACKET_ROOM:
-            return memoryview(bytearray(room)), memoryview(bytearray(room))
-        if not hasattr(self._scratch, "plain"):
-            self._scratch.plain = memoryview(bytearray(PACKET_ROOM))
-            self._scratch.mixed = memoryview(bytearray(PACKET_ROOM))
-        return self._scratch.plain, self._scratch.mixed
+    def _work(self) -> memoryview:
+        """This thread's working memory."""
+        if not hasattr(self._scratch, "view"):
+            self._scratch.view = memoryview(bytearray(aes.SCRATCH))
+        view: memoryview = self._scratch.view
+        return view
 
 
-def _packet_room(size: int) -> int:
-    """Bytes of the packet buffer that a body of ``size`` bytes needs."""
-    return _OUTER.size + _INNER.size + size + _LEAST_PADDING + 2 * aes.BLOCK + aes.ROOM
-
-
-def small_packet(body: Body) -> bytearray:
-    """A buffer of its own for a short message."""
-    return bytearray(_packet_room(len(body)))
+def _give_way() -> None:
+    """Let the event loop's thread go first where the two share a processor."""
+    # Only on Linux is this the calling thread's affair alone (setpriority(2)).
+    if sys.platform == "linux":
+        os.nice(_NICE)
 
 
 def _written(plain: memoryview, envelope: Envelope, body: Body) -> memoryview:

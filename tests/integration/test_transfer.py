@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 
 import pytest
+from telethon.tl.alltlobjects import LAYER
 
 from medusa.errors import StreamBroken, Transient, UserError
 from medusa.loopback import Loopback
@@ -118,6 +119,22 @@ async def test_it_arrives_whole_through_floods_drops_and_errors(world: World, tm
             else:
                 break
         assert file.sha256 == digest
+
+
+async def test_the_first_parts_introduce_their_connection(world: World, tmp_path: Path) -> None:
+    """None waits for a greeting, and one that is sent anew introduces itself again."""
+    loopback, account = world
+    path = tmp_path / "file.bin"
+    digest = written(path, 30 * PART_SIZE)
+    loopback.faults.change_salts()
+    greetings = loopback.calls["help.getNearestDc"]
+    async with lanes_to(account) as lanes:
+        uploaded = await Uploader(lanes).upload(path, "file.bin", new_ledger(path), silent)
+        carriers = [session for session in loopback._world.sessions if session.muted]
+        assert len(carriers) == loopback.connections() - 1 == 3
+        assert {session.layer for session in carriers} == {LAYER}
+    assert loopback.calls["help.getNearestDc"] == greetings
+    assert (await stored(account, loopback, uploaded)).sha256 == digest
 
 
 async def test_a_part_without_an_answer_goes_over_another_lane(world: World, tmp_path: Path) -> None:

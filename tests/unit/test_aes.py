@@ -6,16 +6,17 @@ from Crypto.Cipher import AES
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medusa.telegram.aes import ROOM, Encrypt, by_cbc, by_cryptg, fastest
+from medusa.telegram.aes import SCRATCH, Encrypt, by_cbc, by_cryptg, fastest
 
 WAYS = [pytest.param(by_cbc, id="cbc"), pytest.param(by_cryptg, id="cryptg")]
 
 
 def encrypted(way: Encrypt, plain: bytes, key: bytes, iv: bytes) -> bytes:
-    """What ``way`` makes of ``plain``, in buffers that are dirty and too long, as reused ones are."""
-    out, scratch = bytearray(b"\xa5" * (len(plain) + ROOM + 40)), bytearray(b"\x5a" * (len(plain) + 40))
-    way(memoryview(plain), key, iv, memoryview(out), memoryview(scratch))
-    return bytes(out[: len(plain)])
+    """What ``way`` makes of ``plain`` amid other bytes, which stay, with working memory that is dirty."""
+    buffer, scratch = bytearray(b"\xa5" * 24 + plain + b"\xa5" * 40), bytearray(b"\x5a" * SCRATCH)
+    way(memoryview(buffer)[24:-40], key, iv, memoryview(scratch))
+    assert bytes(buffer[:24] + buffer[-40:]) == b"\xa5" * 64
+    return bytes(buffer[24:-40])
 
 
 def reference(plain: bytes, key: bytes, iv: bytes) -> bytes:

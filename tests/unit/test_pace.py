@@ -15,7 +15,7 @@ BIG = Ceiling(lanes=8, each=4, start=8)
         (GIB // 2, False, Ceiling(4, 2, 2)),
         (GIB, True, Ceiling(4, 2, 2)),
         (2 * GIB, False, Ceiling(6, 3, 4)),
-        (8 * GIB, False, Ceiling(8, 4, 8)),
+        (8 * GIB, False, Ceiling(8, 4, 12)),
         (8 * GIB, True, Ceiling(8, 4, 16)),
     ],
 )
