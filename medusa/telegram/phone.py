@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from telethon.errors import SessionPasswordNeededError
 from telethon.sessions import StringSession
 from telethon.tl import functions, types
 
+from medusa.telegram.client import Account, Limits, Received
+from medusa.telegram.download import Downloader, Stored
 from medusa.telegram.errors import translated
 from medusa.telegram.messages import split
 
@@ -109,10 +111,11 @@ class Phone:
     Chats are marked peer ids, 0 stands for Saved Messages. Raises Medusa's errors for what Telegram refuses.
     """
 
-    def __init__(self, client: Any, user_id: int, name: str) -> None:
-        self.user_id = user_id
-        self.name = name
-        self._client = client
+    def __init__(self, account: Account, downloader: Downloader) -> None:
+        self.user_id = account.user_id
+        self.name = account.name
+        self._client = client = account.client
+        self._downloader = downloader
         self._readers: set[asyncio.Queue[Change | None]] = set()
         client.add_event_handler(self._on_message, events.NewMessage())
         client.add_event_handler(self._on_message, events.MessageEdited())
@@ -189,17 +192,10 @@ class Phone:
         raw = await self._raw(chat_id, message_id)
         if raw is None or not raw.file:
             return
-        left = raw.file.size - offset if limit is None else min(limit, raw.file.size - offset)
-        chunks = self._client.iter_download(raw.media, offset=offset, request_size=_CHUNK)
-        try:
-            with translated():
-                async for chunk in chunks:
-                    yield bytes(chunk[:left])
-                    left -= len(chunk)
-                    if left <= 0:
-                        return
-        finally:
-            await chunks.close()
+        stored = Stored.of(raw.document or raw.photo)
+        async with aclosing(self._downloader.stream(stored, lambda _: None, offset=offset, size=limit)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     @contextmanager
     def changes(self) -> Iterator[AsyncIterator[Change]]:
@@ -252,7 +248,6 @@ class Phone:
         )
 
 
-_CHUNK = 512 * 1024
 _SAVED = "Saved Messages"
 
 
@@ -336,7 +331,9 @@ async def open_phone(server: Server, number: str, code: str, password: str | Non
     async with _logged_in(server, number, code, password) as client:
         with translated():
             me = await client.get_me()
-        yield Phone(client, me.id, utils.get_display_name(me))
+        account = Account(client, Received(), me.id, utils.get_display_name(me), bool(me.premium), Limits())
+        async with Downloader(account) as downloader:
+            yield Phone(account, downloader)
 
 
 async def session_string(server: Server, number: str, code: str, password: str | None = None) -> str:
