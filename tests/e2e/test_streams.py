@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from aiohttp import web
 from medusa.config import Config
 from medusa.demo.samples import Samples
 from medusa.demo.stage import Stage, open_stage
-from medusa.model import JobState
+from medusa.model import Job, JobState
 from medusa.telegram.parts import BIG_FILE, PART_SIZE
 from tests.e2e.kit import post, send, stored
 from tests.integration.source_kit import ffmpeg, serving
@@ -91,6 +92,13 @@ class World:
         """Order the file; returns the owner's line about it."""
         messages = await send(self.stage, f"/dl {self.url}/{name} {options}")
         return messages[0].text
+
+    async def reaches(self, state: JobState) -> Job:
+        """The first job, once it is in this state."""
+        async with asyncio.timeout(30):
+            while not (job := await self.stage.app.jobs.get(1)) or job.state is not state:
+                await asyncio.sleep(0.05)
+        return job
 
     @property
     def whole(self) -> bool:
@@ -213,14 +221,26 @@ async def test_of_too_few_bytes_the_owner_hears_in_words(
     origin = Origin(data(2 * PART_SIZE), ranges=ranges, announced=2 * PART_SIZE + 1000, stalls=stalls)
     here = await opened(origin)
     going = asyncio.create_task(here.fetch())
-    jobs = here.stage.app.jobs
-    async with asyncio.timeout(30):
-        while not (job := await jobs.get(1)) or job.state is not JobState.WAITING:
-            await asyncio.sleep(0.05)
+    job = await here.reaches(JobState.WAITING)
     assert any(words in job.reason for words in ("too early", "broke off", "does not answer"))
     await here.stage.owner.send(0, "/cancel 1")
     assert (await going).startswith("–")
     assert not here.stage.telegram.files()
+
+
+async def test_a_flood_of_a_day_puts_the_job_off_and_lets_the_server_go(opened: Begin) -> None:
+    here = await opened(Origin(data(80 * PART_SIZE)))
+    flood = here.stage.telegram.faults.fail("upload.save*Part", "FLOOD_WAIT_86400", times=None)
+    going = asyncio.create_task(here.fetch())
+    job = await here.reaches(JobState.WAITING)
+    assert "86400" in job.reason
+    assert 86000 < job.not_before - time.time() < 200_000
+    read = here.origin.sent
+    flood.stop()
+    await asyncio.sleep(0.5)
+    assert here.origin.sent == read < 80 * PART_SIZE
+    await here.stage.owner.send(0, "/cancel 1")
+    assert (await going).startswith("–")
 
 
 async def test_parts_that_telegram_lost_are_asked_for_again(opened: Begin) -> None:
