@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-MEASURES = ("upload", "faults", "memory", "stream", "resume", "repost", "rest")
+MEASURES = ("upload", "download", "faults", "memory", "stream", "footprint", "resume", "repost", "rest")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""Starts the bench's child processes: the server's side, clients that upload once, and Medusa as a whole."""
+"""Starts the bench's child processes: the server's side, clients that transfer once, and Medusa as a whole."""
 
 import asyncio
 import json
@@ -73,8 +73,8 @@ async def open_side(plan: Plan, python: str, folder: Path) -> AsyncIterator[Side
         yield Side(plan, Server(**json.loads(line)), folder)
 
 
-async def upload_once(side: Side, peer: Peer, scenario: Scenario, path: Path, folder: Path) -> dict[str, Any]:
-    """Let a fresh process of this peer upload the file; returns what it measured. Raises Failed."""
+async def transfer_once(side: Side, peer: Peer, scenario: Scenario, path: Path, folder: Path) -> dict[str, Any]:
+    """Let a fresh process of this peer move the file; returns what it measured. Raises Failed."""
     python = interpreter(peer)
     if python is None:
         raise Failed("not installed")
@@ -84,6 +84,7 @@ async def upload_once(side: Side, peer: Peer, scenario: Scenario, path: Path, fo
         "folder": str(folder),
         "path": str(path),
         "post": scenario.post,
+        "work": scenario.work,
         "cores": side.plan.client_cores,
     }
     module = peer.connect.__module__

@@ -13,11 +13,15 @@ HEAD = "RTT 60 ms"
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A way to upload one file; ``post`` says that posting it belongs to what is timed."""
+    """A way to move one file; ``post`` says that posting it belongs to what is timed.
+
+    ``work`` is upload, or download: of what was posted last.
+    """
 
     name: str
     conditions: Conditions
     post: bool = False
+    work: str = "upload"
 
 
 UPLOADS = (
@@ -26,6 +30,12 @@ UPLOADS = (
     Scenario(HEAD, Conditions(rtt=60)),
     Scenario("RTT 120 ms", Conditions(rtt=120)),
     Scenario("60 ms, 8 MB/s per connection", Conditions(rtt=60, cap=8 * MB)),
+)
+POSTED = Scenario("upload of what is downloaded", Conditions(), post=True)
+DOWNLOAD_HEAD = f"download, {HEAD}"
+DOWNLOADS = (
+    Scenario("download, RTT 0 ms", Conditions(), work="download"),
+    Scenario(DOWNLOAD_HEAD, Conditions(rtt=60), work="download"),
 )
 CLEAN = Scenario("no faults", Conditions(rtt=20), post=True)
 FAULTS = (

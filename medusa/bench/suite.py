@@ -14,6 +14,7 @@ from medusa.bench import MEASURES
 from medusa.bench.application import Application
 from medusa.bench.chart import draw
 from medusa.bench.children import Failed, Side, open_side
+from medusa.bench.downloads import measure_downloads
 from medusa.bench.environment import install, ready
 from medusa.bench.peers import Peer
 from medusa.bench.plan import MIB, Plan, make_plan
@@ -33,7 +34,7 @@ async def main(options: argparse.Namespace) -> int:
     size = options.size * MIB if options.size else None
     plan = make_plan(quick=options.quick, rounds=options.rounds, size=size, only=only)
     peers = choose(options.peers)
-    others = plan.wants("upload") or plan.wants("faults")
+    others = any(plan.wants(name) for name in ("upload", "download", "faults"))
     if others and not options.no_install and not ready():
         say("Installing the other clients into .venv-bench …")
         if trouble := await install():
@@ -95,9 +96,11 @@ def _measures(side: Side, peers: Sequence[Peer], results: Results) -> dict[str, 
 
     work = {
         "upload": lambda: measure_uploads(side, peers, data(plan.size), say, results),
+        "download": lambda: measure_downloads(side, peers, data(plan.size), say, results),
         "faults": lambda: measure_faults(side, peers, data(plan.size), say, results),
         "memory": lambda: measure_memory(side, own, [data(size) for size in plan.memory], say, results),
         "stream": lambda: app.stream(data(plan.stream)),
+        "footprint": lambda: app.footprint([data(size) for size in plan.memory]),
         "resume": lambda: app.resume(data(plan.size)),
         "repost": lambda: app.repost(data(plan.size)),
         "rest": app.rest,

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from medusa.bench.children import Failed, Side, upload_once
+from medusa.bench.children import Failed, Side, transfer_once
 from medusa.bench.peers import Peer
 from medusa.bench.plan import CLEAN, FAULTS, HEAD, MB, Scenario
 from medusa.bench.results import Results, Sample
@@ -19,7 +19,7 @@ TARGETS = {"Kurigram": (3.5, 1 / 2), "Telethon": (40.0, 1 / 6)}
 
 async def measure_uploads(side: Side, peers: Sequence[Peer], path: Path, say: Say, results: Results) -> None:
     """Upload under each scenario with each client, round by round, and compare."""
-    await _rounds(side, peers, side.plan.uploads, path, say, results)
+    await rounds_of(side, peers, side.plan.uploads, path, say, results)
     for peer in peers:
         if not peer.own:
             _compare(peer.label, results)
@@ -28,7 +28,7 @@ async def measure_uploads(side: Side, peers: Sequence[Peer], path: Path, say: Sa
 
 async def measure_faults(side: Side, peers: Sequence[Peer], path: Path, say: Say, results: Results) -> None:
     """Upload under faults: all have to complete, and the time is compared with the ideal plus the injected waits."""
-    await _rounds(side, peers, (CLEAN, *FAULTS), path, say, results)
+    await rounds_of(side, peers, (CLEAN, *FAULTS), path, say, results)
     for scenario in FAULTS:
         clean = {sample.round: sample.values["seconds"] for sample in results.good(OWN, CLEAN.name)}
         good = [sample for sample in results.good(OWN, scenario.name) if sample.round in clean]
@@ -42,14 +42,14 @@ async def measure_memory(side: Side, own: Peer, paths: Sequence[Path], say: Say,
     peaks: list[float] = []
     for path in paths:
         scenario = Scenario(f"{path.stat().st_size // MB} MB at RTT 20 ms", CLEAN.conditions)
-        await _rounds(side, [own], [scenario], path, say, results, rounds=1)
+        await rounds_of(side, [own], [scenario], path, say, results, rounds=1)
         peaks += [sample.values["memory"] / MB for sample in results.good(OWN, scenario.name)]
     grown = [max(0.0, peaks[-1] - peaks[0])] if len(peaks) == len(paths) else []
     name = "memory of a large upload above that of a small one, MB"
     results.record(name, grown, ".1f", "≤ 10", lambda figure: figure <= 10)
 
 
-async def _rounds(
+async def rounds_of(
     side: Side,
     peers: Sequence[Peer],
     scenarios: Sequence[Scenario],
@@ -58,6 +58,7 @@ async def _rounds(
     results: Results,
     rounds: int | None = None,
 ) -> None:
+    """Move the file under each scenario with each client, the clients taking turns."""
     digest = await _digest(path)
     for number in range(1, (rounds or side.plan.rounds) + 1):
         for scenario in scenarios:
@@ -74,9 +75,9 @@ async def _sample(side: Side, peer: Peer, scenario: Scenario, number: int, path:
     size = _size(path)
     with tempfile.TemporaryDirectory(dir=side.folder) as folder:
         try:
-            values = await upload_once(side, peer, scenario, path, Path(folder))
-            last = await side.ask("last")
-            if (last["size"], last["sha256"]) != (size, digest):
+            values = await transfer_once(side, peer, scenario, path, Path(folder))
+            arrived = values if scenario.work == "download" else await side.ask("last")
+            if arrived["sha256"] != digest:
                 raise Failed("what arrived is not what was sent")
         except Failed as error:
             return Sample(peer.label, scenario.name, number, size, error=str(error))

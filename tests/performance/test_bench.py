@@ -11,7 +11,7 @@ import pytest
 from medusa.bench.chart import draw
 from medusa.bench.children import last_error
 from medusa.bench.peers import Peer
-from medusa.bench.plan import HEAD, MB, Plan, make_plan
+from medusa.bench.plan import DOWNLOADS, HEAD, MB, POSTED, Plan, make_plan
 from medusa.bench.report import as_json, as_text
 from medusa.bench.results import Results, Sample, spread
 from medusa.bench.suite import choose
@@ -31,17 +31,20 @@ def _texts(drawing: str) -> str:
 def test_it_measures_uploads_and_the_whole_program(tmp_path: Path) -> None:
     figures, chart = tmp_path / "bench.json", tmp_path / "bench.svg"
     done = _bench(
-        *("--quick", "--no-install", "--rounds", "1", "--size", "1", "--only", "upload", "repost"),
+        *("--quick", "--no-install", "--rounds", "1", "--size", "1", "--only", "upload", "download", "repost"),
         *("--peers", "telethon", "--json", str(figures), "--chart", str(chart)),
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(figures.read_text(encoding="utf-8"))
-    assert {(one["peer"], one["scenario"]) for one in found["uploads"]} == {
-        (peer, scenario) for peer in ("Medusa", "Telethon") for scenario in ("RTT 0 ms", HEAD)
+    moved = found["uploads"]
+    scenarios = ("RTT 0 ms", HEAD, *(scenario.name for scenario in DOWNLOADS))
+    assert {(one["peer"], one["scenario"]) for one in moved if one["scenario"] != POSTED.name} == {
+        (peer, scenario) for peer in ("Medusa", "Telethon") for scenario in scenarios
     }
-    for upload in found["uploads"]:
-        assert upload["error"] == ""
-        assert upload["values"]["payload"] == upload["size"] == 1024 * 1024
+    downloads = {scenario.name for scenario in DOWNLOADS}
+    for one in moved:
+        assert one["error"] == ""
+        assert one["values"]["payload"] == (0 if one["scenario"] in downloads else one["size"])
     assert found["machine"]["cores"] > 0
     assert set(found["figures"]) >= {"bytes of payload of a known file"}
     assert "Telethon" in done.stdout

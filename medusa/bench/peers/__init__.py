@@ -34,6 +34,12 @@ class Client(Protocol):
     async def post(self, uploaded: Any) -> None:
         """Post what was uploaded to Saved Messages, as a document."""
 
+    async def find(self) -> Any:
+        """The message in Saved Messages that was posted last."""
+
+    async def download(self, message: Any, path: Path) -> None:
+        """Fetch a message's file into a new file at ``path``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Peer:

@@ -1,4 +1,4 @@
-"""fasttelethonhelper's ``fast_upload``: many connections with one part each."""
+"""fasttelethonhelper's ``fast_upload`` and ``fast_download``: many connections with one part each."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +15,12 @@ class _Fast(TelethonClient):
         from FastTelethonhelper import fast_upload
 
         return await fast_upload(self.client, str(path))
+
+    async def download(self, message: Any, path: Path) -> None:
+        from FastTelethonhelper import fast_download
+
+        await fast_download(self.client, message, download_folder=f"{path.parent}/")
+        (path.parent / message.file.name).rename(path)
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import hashlib
 import json
 import os
 import re
@@ -15,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from medusa.bench.peers import Peer, Server
+from medusa.bench.peers import Client, Peer, Server
 
 TICK = 0.005
 """Seconds between two looks at whether the event loop still runs."""
@@ -23,7 +24,7 @@ TICK = 0.005
 
 @dataclass(slots=True)
 class Cost:
-    """What the upload cost this process: seconds, seconds of CPU, bytes of memory above before, seconds of stall."""
+    """What the transfer cost this process: seconds, seconds of CPU, bytes of memory above before, seconds of stall."""
 
     seconds: float = 0.0
     cpu: float = 0.0
@@ -48,17 +49,33 @@ def pin(cores: list[int]) -> None:
 
 
 async def _measure(peer: Peer, order: dict[str, Any]) -> dict[str, Any]:
-    server, folder, path = Server(**order["server"]), Path(order["folder"]), Path(order["path"])
+    server, folder = Server(**order["server"]), Path(order["folder"])
     async with peer.connect(server, folder) as client:
-        ask(server.control, op="begin")
-        async with measured() as cost:
-            uploaded = await client.upload(path)
-            if order["post"]:
-                await client.post(uploaded)
-        end = ask(server.control, op="end")
-        if not order["post"]:
+        if order["work"] == "download":
+            return await _download(client, server, folder / "data.bin")
+        return await _upload(client, server, Path(order["path"]), post=order["post"])
+
+
+async def _upload(client: Client, server: Server, path: Path, *, post: bool) -> dict[str, Any]:
+    ask(server.control, op="begin")
+    async with measured() as cost:
+        uploaded = await client.upload(path)
+        if post:
             await client.post(uploaded)
+    end = ask(server.control, op="end")
+    if not post:
+        await client.post(uploaded)
     return asdict(cost) | end
+
+
+async def _download(client: Client, server: Server, path: Path) -> dict[str, Any]:
+    message = await client.find()
+    ask(server.control, op="begin")
+    async with measured() as cost:
+        await client.download(message, path)
+    end = ask(server.control, op="end")
+    with path.open("rb") as file:
+        return asdict(cost) | end | {"sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
 def ask(port: int, **question: Any) -> dict[str, Any]:

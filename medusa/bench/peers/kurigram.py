@@ -1,4 +1,4 @@
-"""Kurigram's ``save_file``."""
+"""Kurigram's ``save_file`` and ``download_media``."""
 
 import warnings
 from collections.abc import AsyncIterator
@@ -28,6 +28,12 @@ class _Kurigram:
         await self._client.invoke(
             functions.messages.SendMedia(peer=me, media=media, message="", random_id=self._client.rnd_id())
         )
+
+    async def find(self) -> Any:
+        return await anext(self._client.get_chat_history("me", limit=1))
+
+    async def download(self, message: Any, path: Path) -> None:
+        await self._client.download_media(message, file_name=str(path))
 
 
 @asynccontextmanager

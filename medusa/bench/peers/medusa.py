@@ -1,4 +1,4 @@
-"""Medusa's own uploader, over the same classes as the running program."""
+"""Medusa's own uploader and downloader, over the same classes as the running program."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -10,11 +10,13 @@ from medusa.bench.peers.kit import drive
 
 
 class _Medusa:
-    def __init__(self, account: Any, lanes: Any) -> None:
+    def __init__(self, account: Any, lanes: Any, downloader: Any) -> None:
         from medusa.telegram.messages import Messenger
         from medusa.telegram.transfer import Uploader
 
         self._me = account.user_id
+        self._client = account.client
+        self._downloader = downloader
         self._uploader = Uploader(lanes)
         self._messenger = Messenger(account)
 
@@ -49,6 +51,16 @@ class _Medusa:
                 )
                 return
 
+    async def find(self) -> Any:
+        """Where the latest message's file lies."""
+        from medusa.telegram.download import Stored
+
+        return Stored.of((await self._client.get_messages("me", limit=1))[0].document)
+
+    async def download(self, message: Any, path: Path) -> None:
+        """Fetch a file."""
+        await self._downloader.to_file(message, path, lambda _: None)
+
 
 @asynccontextmanager
 async def _connect(server: Server, folder: Path) -> AsyncIterator[Client]:
@@ -56,6 +68,7 @@ async def _connect(server: Server, folder: Path) -> AsyncIterator[Client]:
     from medusa.storage import open_store
     from medusa.storage.telegram import TelegramState
     from medusa.telegram.client import open_account
+    from medusa.telegram.download import Downloader
     from medusa.telegram.lanes import Lanes
     from medusa.telegram.session import StoreSession
 
@@ -65,7 +78,8 @@ async def _connect(server: Server, folder: Path) -> AsyncIterator[Client]:
         session = await StoreSession.load(TelegramState(store))
         await session.import_string(config.session_string or "")
         account = await stack.enter_async_context(open_account(config, session))
-        yield _Medusa(account, await stack.enter_async_context(Lanes(account)))
+        lanes = await stack.enter_async_context(Lanes(account))
+        yield _Medusa(account, lanes, await stack.enter_async_context(Downloader(account)))
 
 
 PEER = Peer("Medusa", "medusa", ("telethon", "cryptg"), _connect, own=True)

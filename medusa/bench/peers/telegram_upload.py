@@ -1,4 +1,4 @@
-"""telegram-upload's upload path: several parts at a time over Telethon's one connection."""
+"""telegram-upload's ways up and down: several parts at a time over Telethon's one connection."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,9 +11,13 @@ from medusa.bench.peers.telethon import TelethonClient, logged_in
 
 @asynccontextmanager
 async def _connect(server: Server, _folder: Path) -> AsyncIterator[Client]:
+    from telegram_upload.client.telegram_download_client import TelegramDownloadClient
     from telegram_upload.client.telegram_upload_client import TelegramUploadClient
 
-    async with logged_in(server, TelegramUploadClient) as client:
+    class Both(TelegramUploadClient, TelegramDownloadClient):  # type: ignore[misc]
+        """As its own command line puts them together."""
+
+    async with logged_in(server, Both) as client:
         yield TelethonClient(client)
 
 

@@ -1,4 +1,4 @@
-"""Telethon's own ``upload_file``."""
+"""Telethon's own ``upload_file`` and ``download_media``."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +10,7 @@ from medusa.bench.peers.kit import drive
 
 
 class TelethonClient:
-    """A Telethon client, or one of its subclasses, that uploads as it does out of the box."""
+    """A Telethon client, or one of its subclasses, that transfers as it does out of the box."""
 
     def __init__(self, client: Any) -> None:
         self.client = client
@@ -22,6 +22,14 @@ class TelethonClient:
     async def post(self, uploaded: Any) -> None:
         """Post what was uploaded to Saved Messages."""
         await self.client.send_file("me", uploaded, force_document=True)
+
+    async def find(self) -> Any:
+        """The latest message."""
+        return (await self.client.get_messages("me", limit=1))[0]
+
+    async def download(self, message: Any, path: Path) -> None:
+        """Fetch a message's file."""
+        await self.client.download_media(message, str(path))
 
 
 @asynccontextmanager
