@@ -31,7 +31,19 @@ def _texts(drawing: str) -> str:
 def test_it_measures_uploads_and_the_whole_program(tmp_path: Path) -> None:
     figures, chart = tmp_path / "bench.json", tmp_path / "bench.svg"
     done = _bench(
-        *("--quick", "--no-install", "--rounds", "1", "--size", "1", "--only", "upload", "download", "repost"),
+        *(
+            "--quick",
+            "--no-install",
+            "--rounds",
+            "1",
+            "--size",
+            "1",
+            "--only",
+            "upload",
+            "download",
+            "footprint",
+            "repost",
+        ),
         *("--peers", "telethon", "--json", str(figures), "--chart", str(chart)),
     )
     assert done.returncode == 0, done.stderr
