@@ -114,6 +114,8 @@ async def _next(stream: ByteStream, offset: int, tools: Tools) -> AsyncIterator[
         async with opened(stream.url, offset, stream.version, tools, stream.headers, stream.most) as body:
             if body.start != offset:
                 raise StreamBroken("The server cannot go on where the connection broke.")
+            if not offset and (body.size, body.version) != (stream.size, stream.version) and stream.version:
+                raise StreamBroken("The server has another file now.")
             yield body
     except UserError as error:
         if not offset:

@@ -26,7 +26,7 @@ _HEAD = 1024 * 1024
 """As much as ffmpeg looks at to tell a format."""
 _MEDIA = 4 * 1024 * 1024
 """Enough to hold a song's cover, or a few seconds of pictures."""
-_MOST = 16 * 1024 * 1024
+_MOST = 8 * 1024 * 1024
 """An index that ends further behind means that the file is not streamed: the head is kept in memory."""
 _TAIL = 1024 * 1024
 """Where Ogg and MPEG-TS tell their duration, and MP4 keeps an index that does not come first."""

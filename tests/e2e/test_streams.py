@@ -38,6 +38,8 @@ class Origin:
     """Whether it keeps silent, in place of hanging up, when it has less than it claims."""
     cuts: list[int] = field(default_factory=list)
     """Positions at which the connection breaks, once each."""
+    turns: list[tuple[str, bytes]] = field(default_factory=list)
+    """What each request behind the first look is answered from: ETag and bytes."""
     asked: list[str] = field(default_factory=list)
     """The ranges of all requests behind the first look; "" where none was asked for."""
     sent: int = 0
@@ -48,6 +50,8 @@ class Origin:
         wanted = request.headers.get("Range", "")
         if wanted != "bytes=0-2047":
             self.asked.append(wanted.removeprefix("bytes="))
+            if self.turns:
+                self.etag, self.data = self.turns.pop(0)
         fresh = request.headers.get("If-Range", self.etag) == self.etag
         start, stop = 0, len(self.data)
         response = web.StreamResponse(headers={"ETag": self.etag, "Content-Type": self.kind})
@@ -204,6 +208,15 @@ async def test_a_source_that_cannot_go_on_is_fetched_into_a_file(opened: Begin, 
     assert (await here.fetch()).startswith("✓")
     assert here.whole
     assert len(here.stage.telegram.files()) == 1
+
+
+async def test_servers_of_one_name_that_hold_different_files_are_not_mixed(opened: Begin) -> None:
+    """The first look and the second half come from one of two servers, the first half from the other."""
+    one, two = data(), data()[::-1]
+    origin = Origin(one, cuts=[6_000_000], turns=[('"two"', two), ('"one"', one)])
+    here = await opened(origin)
+    assert (await here.fetch()).startswith("✓")
+    assert stored(here.stage).sha256 == hashlib.sha256(one).hexdigest()
 
 
 async def test_more_bytes_than_announced_are_left_out(opened: Begin) -> None:
