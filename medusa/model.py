@@ -24,10 +24,11 @@ class JobState(StrEnum):
 
 
 class Stage(StrEnum):
-    """What a running job is doing, in the order in which it is done."""
+    """What a running job is doing, in the order in which it is done; ``STREAM`` stands for all from fetch to upload."""
 
     RESOLVE = "resolve"
     FETCH = "fetch"
+    STREAM = "stream"
     PROCESS = "process"
     UPLOAD = "upload"
     POST = "post"

@@ -80,26 +80,37 @@ class Pipeline:
         job = run.job
         if job.files and job.files[0].path.is_file():
             return await self._upload(run, await self._processed(run, job.files[0]))
-        fetching = job.stage is Stage.FETCH
-        source, plan = await self._resolve(run)
-        if plan.stream is not None and not fetching:
-            try:
-                document = await self._stream(run, source, plan.stream)
-            except StreamBroken as broken:
-                log.info("stream.broken", reason=broken.user_text)
-                await self.uploads.forget(job.id)
-            else:
-                if document is not None:
-                    return document
-        return await self._upload(run, await self._processed(run, await self._fetch(run, source, plan)))
+        source, plan, document = await self._resolve(run)
+        if document is None:
+            document = await self._upload(run, await self._processed(run, await self._fetch(run, source, plan)))
+        return document
 
-    async def _resolve(self, run: Run) -> tuple[Source, Plan]:
-        """Find the source and its plan; a job that has begun to fetch stays in that stage, so that it goes on so."""
-        order, stage = run.job.order, run.job.stage
-        async with run.stage(stage if stage is Stage.FETCH else Stage.RESOLVE):
+    async def _resolve(self, run: Run) -> tuple[Source, Plan, Document | None]:
+        """Find the source and its plan, and stream what can be streamed at once.
+
+        A job that has begun to fetch stays in that stage, so that it goes on so.
+        """
+        order, fetching = run.job.order, run.job.stage is Stage.FETCH
+        async with run.stage(Stage.FETCH if fetching else Stage.RESOLVE):
             source, plan = await sources.resolve(order, run.workdir, self.tools, run.report)
-        log.info("job.resolved", source=source.name, title=plan.title, size=plan.size, stream=plan.stream is not None)
-        return source, plan
+            log.info("job.resolved", source=source.name, title=plan.title, size=plan.size, stream=bool(plan.stream))
+            if plan.stream is None or fetching:
+                return source, plan, None
+            return source, plan, await self._unless_broken(run, source, plan.stream)
+
+    async def _unless_broken(self, run: Run, source: Source, stream: ByteStream) -> Document | None:
+        """Stream the file; None when it has to be fetched after all."""
+        try:
+            return await self._stream(run, source, stream)
+        except StreamBroken as broken:
+            log.info("stream.broken", reason=broken.user_text)
+        except Transient as trouble:
+            if stream.version:
+                raise
+            # Nothing proves that the bytes are the same later, so another try would begin at the beginning.
+            log.info("stream.not_resumable", reason=trouble.user_text)
+        await self.uploads.forget(run.job.id)
+        return None
 
     async def _fetch(self, run: Run, source: Source, plan: Plan) -> LocalFile:
         async with run.stage(Stage.FETCH, title=display_name(plan.title)):
@@ -118,9 +129,8 @@ class Pipeline:
             if file is None:
                 return None
             self._check_size(stream.size or 0)
-            # That the stream begins is no success yet: the tries count on.
-            facts = {"files": (file,), "title": _title(file), "size": stream.size or 0, "attempts": run.job.attempts}
-            async with run.stage(Stage.UPLOAD, **facts), self._ledger(run, stream.size, stream.version) as ledger:
+            await run.enter(Stage.STREAM, files=(file,), title=_title(file), size=stream.size or 0)
+            async with self._ledger(run, stream.size, stream.version) as ledger:
                 send = functools.partial(self.uploader.upload_stream, ahead.at, file.name, ledger, run.report)
                 document = await self._stored(run, file, ledger, send)
                 await run.note(size=ledger.size)

@@ -24,12 +24,14 @@ log = structlog.get_logger()
 _SLOT_OF = {
     Stage.RESOLVE: "fetch",
     Stage.FETCH: "fetch",
+    # Its source is what a stream waits for, and that must keep no finished file from being uploaded.
+    Stage.STREAM: "fetch",
     Stage.PROCESS: "process",
     Stage.UPLOAD: "upload",
     Stage.POST: "upload",
 }
 _ORDER = list(Stage)
-_FETCHED = _ORDER.index(Stage.FETCH)
+_FETCHED = _ORDER.index(Stage.STREAM)
 CANCEL_WITHIN = 30.0
 """Seconds that a job gets to unwind before ``cancel`` stops waiting for it; it is ended all the same."""
 LONGEST_WAIT = 600.0
@@ -72,15 +74,18 @@ class Run:
     async def stage(self, stage: Stage, **facts: Any) -> AsyncIterator[None]:
         """Wait for a slot of this stage's kind and commit the stage, with ``facts``, further columns of the job.
 
-        Having a whole file is a success that no later failure takes back: the tries start anew, unless ``facts`` say
-        how many there were.
+        Having a whole file is a success that no later failure takes back: the tries start anew.
         """
         async with self._scheduler.slot(stage):
             further = _ORDER.index(stage) > max(_ORDER.index(self.job.stage), _FETCHED)
             attempts = 0 if further else self.job.attempts
-            self.progress, self.since = Progress(), time.monotonic()
-            await self.note(stage=stage, **{"attempts": attempts, **facts})
+            await self.enter(stage, attempts=attempts, **facts)
             yield
+
+    async def enter(self, stage: Stage, **facts: Any) -> None:
+        """Commit a stage that needs no other slot than the one that is held."""
+        self.progress, self.since = Progress(), time.monotonic()
+        await self.note(stage=stage, **facts)
 
     async def note(self, **facts: Any) -> None:
         """Commit columns of the job, when they differ, before anyone is told."""

@@ -7,6 +7,7 @@ from medusa.model import Job, JobState, Progress, Stage
 VERBS = {
     Stage.RESOLVE: "looking at the link",
     Stage.FETCH: "fetching",
+    Stage.STREAM: "streaming",
     Stage.PROCESS: "processing",
     Stage.UPLOAD: "uploading",
     Stage.POST: "posting",

@@ -46,7 +46,8 @@ _EXTENSIONS = {
 _TYPES = {ending: kind for kind, ending in reversed(_EXTENSIONS.items())}
 _ENDING = re.compile(r"\.[A-Za-z0-9]{1,10}\Z")
 _PARAMETER = re.compile(r';\s*(filename\*?)\s*=\s*("(?:\\.|[^"\\])*"?|[^;]*)', re.IGNORECASE)
-_RANGE = re.compile(r"bytes\s+(?:(\d+)-\d+|\*)/(\d+|\*)", re.IGNORECASE)
+_RANGE = re.compile(r"bytes\s+(?:([0-9]{1,18})-[0-9]{1,18}|\*)/([0-9]{1,18}|\*)", re.IGNORECASE)
+_LONGEST = 256
 
 
 def kind_of(headers: Mapping[str, str]) -> str:
@@ -79,7 +80,9 @@ def version_of(headers: Mapping[str, str]) -> str:
     13.1.5).
     """
     tag = headers.get("ETag", "").strip()
-    return tag if tag.startswith('"') else headers.get("Last-Modified", "").strip()
+    version = tag if tag.startswith('"') else headers.get("Last-Modified", "").strip()
+    # Whatever else a server says there is nothing to keep or to send back.
+    return version if version.isascii() and version.isprintable() and len(version) <= _LONGEST else ""
 
 
 def range_of(headers: Mapping[str, str]) -> tuple[int | None, int | None]:
@@ -98,7 +101,7 @@ def size_of(status: int, headers: Mapping[str, str]) -> int | None:
     if status in (206, 416):
         return range_of(headers)[1]
     length = headers.get("Content-Length", "").strip()
-    return int(length) if length.isascii() and length.isdigit() else None
+    return int(length) if re.fullmatch("[0-9]{1,18}", length) else None
 
 
 def file_name(url: str, headers: Mapping[str, str]) -> str:

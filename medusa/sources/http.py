@@ -86,11 +86,13 @@ async def _complete(plan: Plan, workdir: Path, tools: Tools, report: Report) -> 
 
 async def _pull(link: str, workdir: Path, tools: Tools, report: Report) -> None:
     """Ask once for what is still missing and append it."""
-    have, version = _size(workdir), _read_version(workdir)
+    have, (version, size) = _size(workdir), _noted(workdir)
     try:
         async with ranged.opened(link, have if version else 0, version, tools) as body:
             if not body.start:
-                _begin(workdir, body.version)
+                _begin(workdir, body.version, body.size)
+            elif body.size != size:
+                raise StreamBroken("The server has another file now.")
             await _append(body, workdir, tools, report)
     except StreamBroken:
         _forget(workdir)
@@ -149,7 +151,7 @@ def _size(workdir: Path) -> int:
     return part.stat().st_size if part.exists() else 0
 
 
-def _begin(workdir: Path, version: str) -> None:
+def _begin(workdir: Path, version: str, size: int | None) -> None:
     """Empty the part file and note which version of the file it is going to hold, in an order that a crash cannot
     spoil.
     """
@@ -157,7 +159,7 @@ def _begin(workdir: Path, version: str) -> None:
     (workdir / _PART).write_bytes(b"")
     if version:
         note = workdir / f"{_VERSION}.new"
-        note.write_text(json.dumps({"version": version}), encoding="utf-8")
+        note.write_text(json.dumps({"version": version, "size": size}), encoding="utf-8")
         note.replace(workdir / _VERSION)
 
 
@@ -166,12 +168,13 @@ def _forget(workdir: Path) -> None:
     (workdir / _PART).unlink(missing_ok=True)
 
 
-def _read_version(workdir: Path) -> str:
-    note = workdir / _VERSION
+def _noted(workdir: Path) -> tuple[str, int | None]:
+    """Version and size of the file whose beginning is there; no version means that the download starts over."""
     try:
-        return str(json.loads(note.read_text(encoding="utf-8"))["version"])
+        note = json.loads((workdir / _VERSION).read_text(encoding="utf-8"))
+        return str(note["version"]), note["size"]
     except (OSError, ValueError, KeyError):
-        return ""  # none yet, or cut short by a power failure: the download starts over
+        return "", None  # none yet, or cut short by a power failure
 
 
 SOURCE = Source(

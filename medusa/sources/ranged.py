@@ -1,7 +1,7 @@
 """Reads a file's bytes over HTTP from any offset on, and proves that they still belong to the same file."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 
 from medusa.errors import Broken, MedusaError, StreamBroken, Transient, UserError
@@ -63,7 +63,7 @@ async def opened(
         if offset and answer.status == 416 and size == offset:
             yield Body(offset, size, version, None)
             return
-        start = _start(answer, offset)
+        start = _start(answer, offset, version)
         if content.is_page(answer.headers, b""):
             raise UserError("The server now answers with a web page in place of the file.")
         check_size(size, tools)
@@ -82,7 +82,8 @@ async def measured(stream: ByteStream, tools: Tools) -> ByteStream | None:
 async def read(stream: ByteStream, offset: int, tools: Tools) -> AsyncGenerator[bytes, None]:
     """The bytes of a stream from ``offset`` on; after a break it goes on by range, as long as that gains ground.
 
-    Raises StreamBroken when it cannot go on where it broke, Transient when nothing is gained any more.
+    Raises StreamBroken when the server refuses or cannot go on, Transient when nothing is gained any more, UserError
+    for too many bytes.
     """
     done, size = offset, stream.size
     gain = min(GAIN, stream.most or GAIN)
@@ -109,27 +110,38 @@ async def read(stream: ByteStream, offset: int, tools: Tools) -> AsyncGenerator[
 
 @asynccontextmanager
 async def _next(stream: ByteStream, offset: int, tools: Tools) -> AsyncIterator[Body]:
-    """What follows at ``offset``; a server that refuses to go on breaks the stream."""
-    try:
-        async with opened(stream.url, offset, stream.version, tools, stream.headers, stream.most) as body:
-            if body.start != offset:
-                raise StreamBroken("The server cannot go on where the connection broke.")
-            if not offset and (body.size, body.version) != (stream.size, stream.version) and stream.version:
-                raise StreamBroken("The server has another file now.")
-            yield body
-    except UserError as error:
-        if not offset:
-            raise
-        raise StreamBroken(error.user_text) from error
+    """What follows at ``offset``; a server that refuses it, or has something else, breaks the stream."""
+    if offset and not stream.version:
+        raise StreamBroken("Nothing proves that the server would go on with the same file.")
+    async with AsyncExitStack() as stack:
+        answer = opened(stream.url, offset, stream.version, tools, stream.headers, stream.most)
+        try:
+            body = await stack.enter_async_context(answer)
+        except UserError as error:
+            raise StreamBroken(error.user_text) from error
+        other = body.size != stream.size or (not offset and body.version != stream.version)
+        if body.start != offset or (stream.version and other):
+            raise StreamBroken("The server cannot go on with the same file.")
+        yield body
 
 
-def _start(answer: Answer, offset: int) -> int:
+def _start(answer: Answer, offset: int, version: str) -> int:
     """Tell from which byte on the answer delivers: the one that was asked for, or the beginning."""
     partial = answer.status == 206
     if answer.status == 416 or (partial and content.range_of(answer.headers)[0] != offset):
         raise StreamBroken("The server lost its place in the file.")
     expect(answer, 200, 206)
+    if partial and offset and _differ(version, content.version_of(answer.headers)):
+        raise StreamBroken("The server has another file now.")
     return offset if partial else 0
+
+
+def _differ(one: str, other: str) -> bool:
+    """Whether two versions contradict each other, for servers that overlook If-Range; an ETag says nothing of a date.
+
+    A partial answer may leave out the date (RFC 9110, 15.3.7).
+    """
+    return bool(one and other) and one.startswith('"') == other.startswith('"') and one != other
 
 
 def check_size(size: int | None, tools: Tools) -> None:

@@ -39,6 +39,7 @@ class Ahead:
         self._open_at = open_at
         self._rest: AsyncGenerator[bytes, None] | None = None
         self._kept: deque[bytes] = deque()
+        self._held = 0
 
     async def __aenter__(self) -> Self:
         return self
@@ -57,11 +58,9 @@ class Ahead:
         """The beginning: ``least`` bytes or a little more, or all if it is less."""
         if self._rest is None:
             self._rest = self._open_at(0)
-        while sum(map(len, self._kept)) < least:
-            chunk = await anext(self._rest, None)
-            if chunk is None:
-                break
+        while self._held < least and (chunk := await anext(self._rest, None)) is not None:
             self._kept.append(chunk)
+            self._held += len(chunk)
         return b"".join(self._kept)
 
     async def tail(self, size: int) -> bytes:
@@ -71,7 +70,7 @@ class Ahead:
             async with aclosing(self._open_at(max(0, size - _TAIL))) as chunks:
                 async for chunk in chunks:
                     tail += chunk
-                    if len(tail) > _TAIL:
+                    if len(tail) > min(size, _TAIL):
                         return b""
         except MedusaError:
             return b""
@@ -104,7 +103,8 @@ async def foresee(
         tail = await ahead.tail(size)
     with _in_memory(head, tail, size) as path:
         seen = await peek(replace(file, path=path, visible=_share(head, size)), order, workdir, tools, report)
-    if seen is None or (seen.media is None and promised and tools.ffmpeg) or (seen.media and size is None):
+    unclear = seen is not None and seen.media is None and tools.ffmpeg and (promised or is_mp4(head))
+    if seen is None or unclear or (seen.media and size is None):
         return None
     return replace(seen, path=file.path, visible=1.0)
 

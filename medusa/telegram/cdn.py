@@ -67,7 +67,7 @@ class Cdn:
         async with self.lanes.in_use():
             await self.lanes.place(CHUNK)
             try:
-                return await self.lanes.ask(over, told, whole=True, tries=_TRIES)
+                return await self.lanes.ask(over, told, size=CHUNK, tries=_TRIES)
             except Transient as error:
                 self._met = None
                 raise CdnFailed("no answer") from error

@@ -210,8 +210,8 @@ class _Download:
                 at += some[at].limit
         return found
 
-    async def ask(self, request: Any, *, whole: bool = False) -> Any:
-        """The answer of the data centre that the file lies in. Raises Telegram's errors as they are."""
+    async def ask(self, request: Any, *, size: int = 0) -> Any:
+        """The answer, of ``size`` bytes, of the data centre of the file. Raises Telegram's errors as they are."""
 
         async def over(lane: Lane) -> Any:
             return await lane.send(request)
@@ -220,7 +220,7 @@ class _Download:
             lanes = self.lanes
             try:
                 async with lanes.in_use():
-                    return await lanes.ask(over, self._told, whole=whole)
+                    return await lanes.ask(over, self._told, size=size)
             except rpc.FileMigrateError as moved:
                 log.debug("download.moved", dc=moved.new_dc)
                 self.lanes = await self._downloader.lanes(moved.new_dc)
@@ -233,7 +233,7 @@ class _Download:
         lanes = self.lanes
         await lanes.place(size)
         try:
-            return await self._translated(self.ask(request, whole=size == CHUNK))
+            return await self._translated(self.ask(request, size=size))
         finally:
             lanes.leave()
 

@@ -85,8 +85,8 @@ class Lanes:
     async def in_use(self) -> AsyncIterator[None]:
         """While the block runs, the lanes stay open."""
         self._users += 1
-        await self._stop_closing()
         try:
+            await self._stop_closing()
             yield
         finally:
             self._users -= 1
@@ -117,18 +117,21 @@ class Lanes:
         self._busy -= 1
         self._admit()
 
-    async def ask(self, ask: Ask[Answer], told: Told, *, whole: bool, tries: int = PART_TRIES) -> Answer:
+    async def ask(self, ask: Ask[Answer], told: Told, *, size: int, tries: int = PART_TRIES) -> Answer:
         """Have ``ask`` done over some lane until it is answered; it may be called several times.
 
-        Flood waits hold all lanes back and are no failures. ``whole`` says that the request moves a part of full size,
-        so that its time counts for the pace. Raises Transient after ``tries`` failures or for a long flood wait,
-        and whatever else Telegram answers.
+        Flood waits hold all lanes back and are no failures. ``size`` is how many bytes the request moves, each time
+        anew; ``place`` has let the first of them pass. Raises Transient after ``tries`` failures or for a long flood
+        wait, and whatever else Telegram answers.
         """
-        failures = 0
+        failures, again = 0, False
         while True:
             await self._gate()
+            if again:
+                await self._throttle.take(size)
+            again = True
             try:
-                return await self._ask_once(ask, whole=whole)
+                return await self._ask_once(ask, whole=size == PART_SIZE)
             except (rpc.FloodWaitError, rpc.FloodPremiumWaitError) as flood:
                 self._hold(flood.seconds or 1)
                 told(flood.seconds or 1)

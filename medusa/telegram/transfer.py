@@ -80,7 +80,7 @@ class _Sending:
         def over(lane: Lane) -> Any:
             return lane.send_part(part, fill)
 
-        await self._lanes.ask(over, self._wait, whole=part.size == PART_SIZE)
+        await self._lanes.ask(over, self._wait, size=part.size)
         confirmed()
 
     def _wait(self, seconds: int) -> None:

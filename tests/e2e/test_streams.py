@@ -17,6 +17,7 @@ from medusa.config import Config
 from medusa.demo.samples import Samples
 from medusa.demo.stage import Stage, open_stage
 from medusa.model import Job, JobState
+from medusa.model import Stage as Phase
 from medusa.telegram.parts import BIG_FILE, PART_SIZE
 from tests.e2e.kit import post, send, stored
 from tests.integration.source_kit import ffmpeg, serving
@@ -31,6 +32,8 @@ class Origin:
     data: bytes
     kind: str = "application/octet-stream"
     ranges: bool = True
+    deaf: bool = False
+    """Whether it overlooks If-Range."""
     etag: str = '"one"'
     announced: int | None = None
     """The size that it claims; None is the true one, -1 none at all."""
@@ -38,6 +41,10 @@ class Origin:
     """Whether it keeps silent, in place of hanging up, when it has less than it claims."""
     cuts: list[int] = field(default_factory=list)
     """Positions at which the connection breaks, once each."""
+    drips: bool = False
+    """Whether it sends a little of each file, and then hardly anything."""
+    odd: dict[str, str] = field(default_factory=dict)
+    """Headers in place of its own."""
     turns: list[tuple[str, bytes]] = field(default_factory=list)
     """What each request behind the first look is answered from: ETag and bytes."""
     asked: list[str] = field(default_factory=list)
@@ -52,9 +59,11 @@ class Origin:
             self.asked.append(wanted.removeprefix("bytes="))
             if self.turns:
                 self.etag, self.data = self.turns.pop(0)
-        fresh = request.headers.get("If-Range", self.etag) == self.etag
+        fresh = self.deaf or request.headers.get("If-Range", self.etag) == self.etag
         start, stop = 0, len(self.data)
-        response = web.StreamResponse(headers={"ETag": self.etag, "Content-Type": self.kind})
+        response = web.StreamResponse(headers={"Content-Type": self.kind})
+        if self.etag:
+            response.headers["ETag"] = self.etag
         if self.ranges and wanted and fresh:
             first, _, last = wanted.removeprefix("bytes=").partition("-")
             start, stop = int(first), min(int(last or stop) + 1, stop)
@@ -66,6 +75,9 @@ class Origin:
             response.content_length = self.announced - start
         else:
             response.enable_chunked_encoding()
+        for name, value in self.odd.items():
+            if name in response.headers:
+                response.headers[name] = value
         await response.prepare(request)
         await self._pour(request, response, start, stop)
         return response
@@ -74,6 +86,8 @@ class Origin:
         for begin in range(start, stop, 64 * 1024):
             await response.write(self.data[begin : min(begin + 64 * 1024, stop)])
             self.sent += 64 * 1024
+            if self.drips and begin > 1_500_000:
+                await asyncio.sleep(1)
             for position in [one for one in self.at if self.sent >= one]:
                 self.at.pop(position)()
             if self.cuts and begin >= self.cuts[0]:
@@ -217,6 +231,74 @@ async def test_servers_of_one_name_that_hold_different_files_are_not_mixed(opene
     here = await opened(origin)
     assert (await here.fetch()).startswith("✓")
     assert stored(here.stage).sha256 == hashlib.sha256(one).hexdigest()
+
+
+async def test_a_server_that_overlooks_if_range_mixes_nothing(opened: Begin) -> None:
+    origin = Origin(data(), cuts=[5_000_000], deaf=True)
+    here = await opened(origin)
+
+    def change() -> None:
+        origin.data, origin.etag = origin.data[::-1], '"two"'
+
+    origin.at[5_000_000] = change
+    assert (await here.fetch()).startswith("✓")
+    assert here.whole
+
+
+async def test_a_lost_part_is_not_taken_from_what_may_be_another_file(opened: Begin) -> None:
+    origin = Origin(data(), etag="")
+    here = await opened(origin)
+    faults = here.stage.telegram.faults
+
+    def lose(request: object) -> bool:
+        faults.forget_parts(request.media.file.id, [3, 4])  # type: ignore[attr-defined]
+        origin.data = origin.data[::-1]
+        losing.stop()
+        return False
+
+    losing = faults.fail("messages.uploadMedia", "NEVER", when=lose)
+    assert (await here.fetch()).startswith("✓")
+    assert here.whole
+
+
+async def test_what_cannot_be_proven_later_is_fetched_before_a_long_wait(opened: Begin) -> None:
+    """Else each wait would have it begin at the beginning."""
+    here = await opened(Origin(data(), etag=""))
+    flood = here.stage.telegram.faults.fail(
+        "upload.saveBigFilePart", "FLOOD_WAIT_61", times=None, when=lambda request: request.file_part >= 15
+    )
+    going = asyncio.create_task(here.fetch())
+    job = await here.reaches(JobState.WAITING)
+    assert job.stage is Phase.UPLOAD
+    assert job.files[0].path.read_bytes() == here.origin.data
+    flood.stop()
+    await here.stage.owner.send(0, "/cancel 1")
+    await going
+
+
+async def test_a_slow_server_does_not_keep_others_from_uploading(opened: Begin) -> None:
+    """All slots for uploads stay free for files that are ready, here one that has to be made right first."""
+    here = await opened(Origin(data(), drips=True))
+    slots = here.stage.app.config.slots
+    for number in range(min(slots.fetch - 1, slots.upload)):
+        await here.stage.owner.send(0, f"/dl {here.url}/{number}.bin")
+    async with asyncio.timeout(30):
+        while here.stage.telegram.payload == 0 and here.origin.sent < 2_000_000:
+            await asyncio.sleep(0.05)
+    clip = await here.stage.owner.send(0, f"/dl {here.stage.media.link('clip.mp4')}")
+    async with asyncio.timeout(60):
+        while not any(m.id == clip and m.message.startswith("✓") for m in here.stage.telegram.messages()):
+            await asyncio.sleep(0.1)
+    await here.stage.owner.send(0, "/cancel all")
+    await here.stage.app.idle()
+
+
+@pytest.mark.parametrize("headers", [{"ETag": '"\udce9t"'}, {"Content-Range": f"bytes 0-1/{'9' * 5000}"}])
+async def test_odd_headers_end_in_a_post_or_in_words(opened: Begin, headers: dict[str, str]) -> None:
+    here = await opened(Origin(data(3 * PART_SIZE), odd=headers))
+    told = await here.fetch()
+    assert told[0] in "✓✗"
+    assert "inside Medusa" not in told
 
 
 async def test_more_bytes_than_announced_are_left_out(opened: Begin) -> None:

@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from medusa import sources
-from medusa.errors import MedusaError, Transient, UserError
+from medusa.errors import MedusaError, StreamBroken, Transient, UserError
 from medusa.model import LocalFile, Order
 from medusa.net import Guard, open_web
-from medusa.sources import Plan, http
+from medusa.sources import ByteStream, Plan, http, ranged
 from medusa.tools import Tools
 from tests.integration.source_kit import Reports, Server, folder_handler, serving, sha256, tool_box
 
@@ -167,7 +167,7 @@ async def test_a_download_that_was_complete_but_not_renamed_is_taken(tmp_path: P
         plan = await plan_of(server, tools, work)
         version = (await _etag(server, tools)) or ""
         (work / "download.part").write_bytes(BODY)
-        (work / "download.json").write_text(json.dumps({"version": version}))
+        (work / "download.json").write_text(json.dumps({"version": version, "size": len(BODY)}))
         file = await fetch(plan, tools, work)
     assert file.path.read_bytes() == BODY
 
@@ -402,3 +402,41 @@ def _self_signed(folder: Path) -> Path:
         + builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
     )
     return file
+
+
+async def test_a_stream_whose_server_refuses_the_whole_is_left_to_the_source(tmp_path: Path) -> None:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if "Range" not in request.headers:
+            return web.Response(status=403)
+        headers = {"Content-Range": "bytes 0-2047/9000000", "ETag": '"a"'}
+        return web.Response(status=206, body=bytes(2048), headers=headers)
+
+    async with serving(handle) as server, tool_box(server) as tools:
+        stream = await ranged.measured(ByteStream(server.url("/v.mp4"), "v.mp4", "video/mp4", None), tools)
+        assert stream is not None
+        assert (stream.size, stream.version) == (9_000_000, '"a"')
+        with pytest.raises(StreamBroken, match="private"):
+            await anext(ranged.read(stream, 0, tools))
+
+
+async def test_a_file_that_changed_behind_a_server_deaf_to_if_range_starts_over(tmp_path: Path) -> None:
+    """Its partial answers name no version; only the size gives it away."""
+    flaky = Flaky(BODY, cuts=1, after=300_000)
+    async with serving(flaky) as server, tool_box(server) as tools:
+        plan = await plan_of(server, tools, tmp_path)
+        with pytest.raises(Transient):
+            await fetch(plan, tools, tmp_path)
+
+        async def deaf(request: web.Request) -> web.StreamResponse:
+            whole = BODY[::-1] + b"more"
+            if "Range" not in request.headers:
+                return web.Response(body=whole)
+            start = int(request.headers["Range"].removeprefix("bytes=").partition("-")[0])
+            headers = {"Content-Range": f"bytes {start}-{len(whole) - 1}/{len(whole)}"}
+            return web.Response(status=206, body=whole[start:], headers=headers)
+
+        server._handler = deaf
+        with pytest.raises(Transient, match="starting again"):
+            await fetch(plan, tools, tmp_path)
+        file = await fetch(plan, tools, tmp_path)
+    assert file.path.read_bytes() == BODY[::-1] + b"more"

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import random
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 
@@ -14,10 +15,12 @@ from medusa.loopback import Loopback
 from medusa.model import Progress
 from medusa.telegram.client import Account
 from medusa.telegram.errors import MissingPart, translated
+from medusa.telegram.lanes import Lanes
 from medusa.telegram.parts import BIG_FILE, PART_SIZE
 from medusa.telegram.transfer import Uploader, new_ledger
+from medusa.throttle import Throttle
 from tests.integration.loopback_clients import until
-from tests.integration.transfer_kit import BOUNDARIES, fresh, lanes_to, served, silent, stored, telegram
+from tests.integration.transfer_kit import BOUNDARIES, MOST, fresh, lanes_to, served, silent, stored, telegram
 
 
 @pytest.fixture
@@ -259,3 +262,41 @@ async def test_a_file_that_shrinks_meanwhile_is_refused(world: World, tmp_path: 
     async with lanes_to(world[1]) as lanes:
         with pytest.raises(UserError, match="changed"):
             await Uploader(lanes).upload(path, "file.bin", ledger, silent)
+
+
+async def test_who_is_cancelled_while_lanes_close_does_not_keep_them_open(world: World) -> None:
+    async with Lanes(world[1], most=MOST) as lanes:
+        closing = asyncio.Event()
+        lanes._closing = asyncio.create_task(closing.wait())  # type: ignore[arg-type]
+
+        async def use() -> None:
+            async with lanes.in_use():
+                pytest.fail("closing was still under way")
+
+        waiting = asyncio.create_task(use())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        closing.set()
+        assert lanes._users == 0
+
+
+async def test_what_is_sent_again_counts_against_the_limit(world: World, tmp_path: Path) -> None:
+    rate, tries = 4_000_000, Counter[int]()
+    throttle = Throttle()
+    throttle.limit(rate)
+    path = tmp_path / "file.bin"
+    written(path, 4 * PART_SIZE)
+
+    def failing(request: object) -> bool:
+        tries[request.file_part] += 1  # type: ignore[attr-defined]
+        return tries[request.file_part] <= 3  # type: ignore[attr-defined]
+
+    world[0].faults.fail("upload.save*Part", "INTERNAL", code=500, times=None, when=failing)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    async with lanes_to(world[1], throttle=throttle) as lanes:
+        await Uploader(lanes).upload(path, "file.bin", new_ledger(path), silent)
+    sent = tries.total() * PART_SIZE
+    assert sent == 16 * PART_SIZE
+    assert sent <= rate * (loop.time() - began) + PART_SIZE + rate
