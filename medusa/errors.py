@@ -12,6 +12,7 @@ Inside, code asks ``error.user_text`` and ``error.retry_after`` and never looks 
 
 FOREVER = 1_000_000
 """Tries for what only waiting can mend: Telegram out of reach, a flood wait, a full disk."""
+DISK_FULL = "The disk is full; the job goes on when there is room."
 
 
 def first_of(error: Exception) -> Exception:

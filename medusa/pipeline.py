@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,10 +80,28 @@ class Pipeline:
         job = run.job
         if job.files and job.files[0].path.is_file():
             return await self._upload(run, await self._processed(run, job.files[0]))
+        if document := await self._all_sent(run):
+            return document
         source, plan, document = await self._resolve(run)
         if document is None:
             document = await self._upload(run, await self._processed(run, await self._fetch(run, source, plan)))
         return document
+
+    async def _all_sent(self, run: Run) -> Document | None:
+        """Make the document of a stream of which every part is confirmed; its source is not needed any more."""
+        known = await self.uploads.get(run.job.id, 0)
+        if known is None or not run.job.files or known.version == _ON_DISK:
+            return None
+        with kept_ledger(run.workdir / _MARKS, known.file_id, known.size) as ledger:
+            if next(ledger.gaps(), None):
+                return None
+            async with run.stage(Stage.STREAM):
+                file = run.job.files[0]
+                send = functools.partial(self.uploader.upload_stream, _gone, file.name, ledger, run.report)
+                try:
+                    return await self._stored(run, file, ledger, send)
+                except StreamBroken:
+                    return None
 
     async def _resolve(self, run: Run) -> tuple[Source, Plan, Document | None]:
         """Find the source and its plan, and stream what can be streamed at once.
@@ -251,6 +269,13 @@ class Pipeline:
             spoiler=job.order.spoiler,
             silent=job.order.silent,
         )
+
+
+async def _gone(_: int) -> AsyncGenerator[bytes, None]:
+    """A source that is not asked any more: the stream breaks when it would have to be."""
+    chunks: tuple[bytes, ...] = ()
+    for chunk in chunks:
+        yield chunk
 
 
 def _media_entry(job: Job, document: Document, random_id: int) -> Entry:

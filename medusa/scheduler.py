@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from medusa.config import Slots
-from medusa.errors import FOREVER, Broken, MedusaError, Transient, UserError
+from medusa.errors import DISK_FULL, FOREVER, Broken, MedusaError, Transient, UserError
 from medusa.model import Job, JobState, LocalFile, Order, Progress, Stage
 from medusa.patience import to_the_end, until_it_works
 from medusa.storage.jobs import Jobs
@@ -308,7 +308,10 @@ def backoff(attempts: int, asked: float) -> float:
 def _of_the_disk(error: OSError) -> MedusaError:
     """What an error of the work folder's disk means for a job."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return Transient("The disk is full; the job goes on when there is room.", after=60, tries=FOREVER)
+        return Transient(DISK_FULL, after=60, tries=FOREVER)
+    if error.errno == errno.EROFS:
+        words = "The work folder can only be read; the job goes on when it can be written."
+        return Transient(words, after=60, tries=FOREVER)
     log.error("job.broken", exc_info=error)
     return Broken(_BROKEN)
 

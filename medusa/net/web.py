@@ -1,5 +1,6 @@
 """The web client of our own process: one guarded session, and the translation of its errors."""
 
+import asyncio
 import errno
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
@@ -17,6 +18,8 @@ from medusa.throttle import Throttle
 _MAX_REDIRECTS = 10
 _CHUNK = 256 * 1024
 _HEADERS = {"User-Agent": "Mozilla/5.0 (compatible; Medusa)", "Accept": "*/*", "Accept-Encoding": "identity"}
+_HEAD_SECONDS = 120.0
+"""Within which all headers have to be there, after all redirects."""
 _TIMEOUT = aiohttp.ClientTimeout(total=None, connect=60, sock_connect=20, sock_read=60)
 
 
@@ -45,9 +48,17 @@ class Answer:
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Yield the body in pieces of at most 256 KB. Raises Transient when it breaks off before its announced end."""
         with _translated(self.url):
-            while chunk := await self._response.content.read(self._throttle.portion(_CHUNK)):
+            while chunk := await self._read():
                 await self._throttle.take(len(chunk))
                 yield chunk
+
+    async def _read(self) -> bytes:
+        """What comes next. aiohttp forgets its own time limit, or says so oddly, when the body is malformed."""
+        try:
+            async with asyncio.timeout(_TIMEOUT.sock_read):
+                return await self._response.content.read(self._throttle.portion(_CHUNK))
+        except RuntimeError as error:
+            raise aiohttp.ClientPayloadError(str(error)) from error
 
 
 class Web:
@@ -65,7 +76,8 @@ class Web:
         Transient for what may pass (refused, timed out, broken off).
         """
         with _translated(url):
-            response = await self._session.get(url, headers=headers, max_redirects=_MAX_REDIRECTS)
+            async with asyncio.timeout(_HEAD_SECONDS):
+                response = await self._session.get(url, headers=headers, max_redirects=_MAX_REDIRECTS)
         try:
             yield Answer(response, self._throttle)
         finally:

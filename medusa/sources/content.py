@@ -47,12 +47,14 @@ _TYPES = {ending: kind for kind, ending in reversed(_EXTENSIONS.items())}
 _ENDING = re.compile(r"\.[A-Za-z0-9]{1,10}\Z")
 _PARAMETER = re.compile(r';\s*(filename\*?)\s*=\s*("(?:\\.|[^"\\])*"?|[^;]*)', re.IGNORECASE)
 _RANGE = re.compile(r"bytes\s+(?:([0-9]{1,18})-[0-9]{1,18}|\*)/([0-9]{1,18}|\*)", re.IGNORECASE)
+_KIND = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")
 _LONGEST = 256
 
 
 def kind_of(headers: Mapping[str, str]) -> str:
     """Return the media type in lower case without parameters, or an empty string."""
-    return headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return kind if _KIND.fullmatch(kind) else ""
 
 
 def is_page(headers: Mapping[str, str], head: bytes) -> bool:

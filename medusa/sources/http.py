@@ -13,7 +13,7 @@ from medusa.model import LocalFile, Order, Progress, Report
 from medusa.names import display_name, safe_file_name
 from medusa.net import Answer
 from medusa.sources import ByteStream, Plan, Source, content, ranged
-from medusa.sources.ranged import Body
+from medusa.sources.ranged import Body, Ground
 from medusa.tools import Tools
 
 _PART = "download.part"
@@ -75,21 +75,22 @@ def _name(order: Order, name: str) -> str:
 
 
 async def _complete(plan: Plan, workdir: Path, tools: Tools, report: Report) -> None:
+    ground = Ground()
     while True:
         before = _size(workdir)
         try:
-            return await _pull(plan.link, workdir, tools, report)
-        except Transient:
-            if _size(workdir) < before + ranged.GAIN:
-                raise
+            return await _pull(plan, workdir, tools, report)
+        except Transient as error:
+            await ground.gained(max(0, _size(workdir) - before), error)
 
 
-async def _pull(link: str, workdir: Path, tools: Tools, report: Report) -> None:
+async def _pull(plan: Plan, workdir: Path, tools: Tools, report: Report) -> None:
     """Ask once for what is still missing and append it."""
     have, (version, size) = _size(workdir), _noted(workdir)
     try:
-        async with ranged.opened(link, have if version else 0, version, tools) as body:
+        async with ranged.opened(plan.link, have if version else 0, version, tools) as body:
             if not body.start:
+                _expect(plan, body.size)
                 _begin(workdir, body.version, body.size)
             elif body.size != size:
                 raise StreamBroken("The server has another file now.")
@@ -144,6 +145,14 @@ async def _head(answer: Answer) -> bytes:
             if len(head) >= content.HEAD_BYTES:
                 break
     return bytes(head[: content.HEAD_BYTES])
+
+
+def _expect(plan: Plan, size: int | None) -> None:
+    """Refuse what came in place of the file since the look at it, such as the note that the link has expired."""
+    if size is not None and plan.size is not None and size != plan.size:
+        raise UserError(
+            f"The server now sends something else: {size:,} bytes in place of {plan.size:,}. Send the link again."
+        )
 
 
 def _size(workdir: Path) -> int:

@@ -1,5 +1,6 @@
 """Reads a file's bytes over HTTP from any offset on, and proves that they still belong to the same file."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -9,8 +10,28 @@ from medusa.net import Answer
 from medusa.sources import ByteStream, content
 from medusa.tools import Tools
 
-GAIN = 1024 * 1024
+_GAIN = 64 * 1024
 """Bytes that a try must gain before another follows at once."""
+_WEAK_TRIES = 20
+_PAUSE = 1.0
+
+
+class Ground:
+    """Judges by what each try has gained whether the next one follows."""
+
+    def __init__(self) -> None:
+        self._weak = 0
+
+    async def gained(self, size: int, error: Transient) -> None:
+        """Return when a try that gained ``size`` bytes and ended with ``error`` is worth another; else raise that.
+
+        Tries that gain little are made after a pause, and some of them in a row are enough.
+        """
+        self._weak = 0 if size >= _GAIN else self._weak + 1
+        if size == 0 or self._weak == _WEAK_TRIES:
+            raise error
+        if self._weak:
+            await asyncio.sleep(_PAUSE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,27 +106,23 @@ async def read(stream: ByteStream, offset: int, tools: Tools) -> AsyncGenerator[
     Raises StreamBroken when the server refuses or cannot go on, Transient when nothing is gained any more, UserError
     for too many bytes.
     """
-    done, size = offset, stream.size
-    gain = min(GAIN, stream.most or GAIN)
+    done, ground = offset, Ground()
     while True:
         before = done
         try:
-            async with _next(stream, done, tools) as body:
-                size = body.size
-                async with aclosing(body.chunks()) as chunks:
-                    async for chunk in chunks:
-                        done += len(chunk)
-                        check_size(done, tools)
-                        yield chunk
-            if size is None or done >= size:
+            async with _next(stream, done, tools) as body, aclosing(body.chunks()) as chunks:
+                async for chunk in chunks:
+                    done += len(chunk)
+                    check_size(done, tools)
+                    yield chunk
+            if body.size is None or done >= body.size:
                 return
-            if done < before + gain:
+            if not stream.most or done == before:
                 raise Transient("The server ended the file too early.")
         except Transient as error:
             if done and not stream.version:
                 raise StreamBroken("The connection broke, and the server cannot go on where it did.") from error
-            if done < before + gain:
-                raise
+            await ground.gained(done - before, error)
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from medusa import process
-from medusa.errors import Transient
+from medusa.errors import DISK_FULL, FOREVER, Transient
 from medusa.model import LocalFile, Media, Order, Progress, Report
 from medusa.names import safe_file_name
 from medusa.steps import Step
@@ -81,7 +81,7 @@ async def _remux(argv: list[str], size: int, workdir: Path, report: Report) -> b
         except TimeoutError:
             return False
     if "No space left on device" in running.err_tail:
-        raise Transient("The disk is full.", after=120)
+        raise Transient(DISK_FULL, after=60, tries=FOREVER)
     return code == 0
 
 

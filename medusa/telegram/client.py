@@ -73,14 +73,31 @@ class Account:
 
 
 class _Client(TelegramClient):  # type: ignore[misc]
-    """Telethon's client, which after a broken connection also asks for what was missed meanwhile.
+    """Telethon's client, which minds two things about broken connections that it does not by itself.
 
-    By itself it would notice only with the next update, or after a quarter of an hour of silence.
+    After one, it asks for what was missed meanwhile: else it would notice only with the next update, or after a quarter
+    of an hour of silence. And a call that was cancelled is not sent again: a post would appear after all.
     """
 
     async def _handle_auto_reconnect(self) -> None:
         await super()._handle_auto_reconnect()
         await self.catch_up()
+
+    async def _call(self, sender: Any, *call: Any, **options: Any) -> Any:
+        try:
+            return await super()._call(sender, *call, **options)
+        except asyncio.CancelledError:
+            _withdraw(sender)
+            raise
+
+
+def _withdraw(sender: Any) -> None:
+    """Take the requests that nobody waits for any more out of what Telethon sends again when it reconnects."""
+    pending, queued = sender._pending_state, sender._send_queue._deque  # noqa: SLF001
+    for msg_id in [msg_id for msg_id, state in pending.items() if state.future.cancelled()]:
+        del pending[msg_id]
+    for state in [state for state in queued if state.future.cancelled()]:
+        queued.remove(state)
 
 
 def make_client(config: Config, session: Session, *, tries: int = -1, **options: Any) -> Any:

@@ -274,3 +274,18 @@ async def test_a_chat_that_may_not_be_written_to(stage: Stage) -> None:
         await play(stage, [Line(text="/dl sample:notes.pdf", chat="Films")])
     texts = [message.text for message in await stage.owner.history(channel)]
     assert any("may not write" in text for text in texts)
+
+
+async def test_a_post_that_was_cancelled_does_not_appear_when_the_connection_comes_back(stage: Stage) -> None:
+    hang = stage.telegram.faults.hang("messages.sendMedia")
+    going = asyncio.create_task(send(stage, "/dl sample:notes.pdf"))
+    async with asyncio.timeout(30):
+        while not hang.hits:
+            await asyncio.sleep(0.02)
+    await stage.owner.send(0, "/cancel 1")
+    assert "cancelled" in (await going)[0].text
+    stage.telegram.faults.drop_connections()
+    assert "Telethon" in (await send(stage, "/version"))[-1].text
+    await asyncio.sleep(1)
+    assert not stage.telegram.files() or stage.telegram.calls["messages.sendMedia"] == 1
+    assert not [message for message in stage.telegram.messages() if getattr(message, "media", None)]

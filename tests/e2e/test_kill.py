@@ -169,6 +169,23 @@ async def test_during_upload_the_parts_go_up_again(world: World) -> None:
     assert posted_hash(world) == hash_of(world, "archive.bin")
 
 
+async def test_with_all_parts_sent_the_source_is_not_needed_any_more(world: World) -> None:
+    hang = world.telegram.faults.hang("messages.uploadMedia")
+    process = await world.start()
+    command = await world.phone.send(0, f"/dl {world.media.link('archive.bin')}")
+    await world.until(lambda: hang.hits > 0)
+    await kill(process)
+    hang.stop()
+    digest = hash_of(world, "archive.bin")
+    source = world.samples.path("archive.bin")
+    away = source.rename(world.folder / "away.bin")
+    try:
+        await finish(world, command)
+    finally:
+        away.rename(source)
+    assert posted_hash(world) == digest
+
+
 @pytest.mark.parametrize("method", ["messages.uploadMedia", "messages.sendMedia"])
 @pytest.mark.parametrize("executed", [False, True], ids=["before", "after"])
 async def test_between_upload_and_post(world: World, method: str, executed: bool) -> None:

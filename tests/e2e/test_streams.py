@@ -68,7 +68,8 @@ class Origin:
             first, _, last = wanted.removeprefix("bytes=").partition("-")
             start, stop = int(first), min(int(last or stop) + 1, stop)
             response.set_status(206)
-            response.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(self.data)}"
+            total = len(self.data) if self.announced in (None, -1) else self.announced
+            response.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{total}"
         if self.announced is None:
             response.content_length = stop - start
         elif self.announced >= 0:

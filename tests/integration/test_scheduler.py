@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -203,15 +204,16 @@ async def test_a_fetch_that_fails_for_ever_gives_up(
     assert fetches == [0, 1, 2, 3]
 
 
-async def test_a_full_disk_lets_jobs_wait_and_loses_none(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("trouble", [errno.ENOSPC, errno.EROFS])
+async def test_a_disk_that_takes_nothing_lets_jobs_wait_and_loses_none(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: int
 ) -> None:
     monkeypatch.setattr("medusa.scheduler.backoff", lambda *_: 0.01)
     full = [True]
 
     async def work(_: Run) -> None:
         if full.pop() if full else False:
-            raise OSError(errno.ENOSPC, "No space left on device")
+            raise OSError(trouble, os.strerror(trouble))
 
     async with scheduling(store, tmp_path, work) as (scheduler, told):
         await scheduler.submit([Order("https://a.b")], *HERE)

@@ -3,9 +3,11 @@
 import asyncio
 import json
 import ssl
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import aiohttp
 import pytest
 from aiohttp import web
 from cryptography import x509
@@ -13,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from medusa import sources
-from medusa.errors import MedusaError, StreamBroken, Transient, UserError
+from medusa.errors import Broken, MedusaError, StreamBroken, Transient, UserError
 from medusa.model import LocalFile, Order
 from medusa.net import Guard, open_web
 from medusa.sources import ByteStream, Plan, http, ranged
@@ -35,12 +37,11 @@ async def fetch(plan: Plan, tools: Tools, workdir: Path) -> LocalFile:
 
 
 class Flaky:
-    """Serves one body with ranges and a version, and breaks off after a number of bytes as often as it is told."""
+    """Serves one body with ranges and a version; the first answers break off after the bytes that ``cuts`` name."""
 
-    def __init__(self, body: bytes, *, cuts: int = 0, after: int = 0, etag: str = '"v1"', ranges: bool = True) -> None:
+    def __init__(self, body: bytes, *, cuts: Sequence[int] = (), etag: str = '"v1"', ranges: bool = True) -> None:
         self.body = body
-        self.cuts = cuts
-        self.after = after
+        self.cuts = list(cuts)
         self.etag = etag
         self.ranges = ranges
 
@@ -58,8 +59,7 @@ class Flaky:
         await response.prepare(request)
         data = self.body[first : last + 1]
         if self.cuts and len(data) > 4096:
-            self.cuts -= 1
-            await response.write(data[: self.after])
+            await response.write(data[: self.cuts.pop(0)])
             await asyncio.sleep(0.05)
             assert request.transport is not None
             request.transport.abort()
@@ -98,7 +98,7 @@ async def test_a_second_call_finds_the_finished_file(tmp_path: Path) -> None:
 
 
 async def test_a_broken_download_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    async with serving(Flaky(BODY, cuts=1, after=300_000)) as server, tool_box(server) as tools:
+    async with serving(Flaky(BODY, cuts=(300_000, 0))) as server, tool_box(server) as tools:
         plan = await plan_of(server, tools, tmp_path)
         with pytest.raises(Transient, match="broke off"):
             await fetch(plan, tools, tmp_path)
@@ -111,14 +111,14 @@ async def test_a_broken_download_goes_on_where_it_stopped(tmp_path: Path) -> Non
 
 
 async def test_tries_that_gain_ground_follow_at_once(tmp_path: Path) -> None:
-    async with serving(Flaky(BIG, cuts=2, after=1_500_000)) as server, tool_box(server) as tools:
+    async with serving(Flaky(BIG, cuts=(1_500_000, 70_000))) as server, tool_box(server) as tools:
         file = await fetch(await plan_of(server, tools, tmp_path), tools, tmp_path)
         assert len(server.requests) == 4
     assert sha256(file.path.read_bytes()) == sha256(BIG)
 
 
 async def test_a_file_that_changed_meanwhile_starts_over(tmp_path: Path) -> None:
-    flaky = Flaky(BODY, cuts=1, after=300_000)
+    flaky = Flaky(BODY, cuts=(300_000, 0))
     async with serving(flaky) as server, tool_box(server) as tools:
         plan = await plan_of(server, tools, tmp_path)
         with pytest.raises(Transient):
@@ -130,7 +130,7 @@ async def test_a_file_that_changed_meanwhile_starts_over(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(("etag", "ranges"), [('"v1"', False), ("", True)])
 async def test_without_ranges_or_a_version_it_starts_over(tmp_path: Path, etag: str, ranges: bool) -> None:
-    flaky = Flaky(BODY, cuts=1, after=300_000, etag=etag, ranges=ranges)
+    flaky = Flaky(BODY, cuts=(300_000, 0), etag=etag, ranges=ranges)
     async with serving(flaky) as server, tool_box(server) as tools:
         plan = Plan(server.url("/file.bin"), "file", "file.bin", None, {"mime": "application/x-thing"})
         with pytest.raises(Transient):
@@ -140,7 +140,7 @@ async def test_without_ranges_or_a_version_it_starts_over(tmp_path: Path, etag: 
 
 
 async def test_a_server_that_lost_its_place_is_started_over(tmp_path: Path) -> None:
-    flaky = Flaky(BODY, cuts=1, after=300_000)
+    flaky = Flaky(BODY, cuts=(300_000, 0))
     async with serving(flaky) as server, tool_box(server) as tools:
         plan = await plan_of(server, tools, tmp_path)
         with pytest.raises(Transient):
@@ -421,7 +421,7 @@ async def test_a_stream_whose_server_refuses_the_whole_is_left_to_the_source(tmp
 
 async def test_a_file_that_changed_behind_a_server_deaf_to_if_range_starts_over(tmp_path: Path) -> None:
     """Its partial answers name no version; only the size gives it away."""
-    flaky = Flaky(BODY, cuts=1, after=300_000)
+    flaky = Flaky(BODY, cuts=(300_000, 0))
     async with serving(flaky) as server, tool_box(server) as tools:
         plan = await plan_of(server, tools, tmp_path)
         with pytest.raises(Transient):
@@ -438,5 +438,45 @@ async def test_a_file_that_changed_behind_a_server_deaf_to_if_range_starts_over(
         server._handler = deaf
         with pytest.raises(Transient, match="starting again"):
             await fetch(plan, tools, tmp_path)
-        file = await fetch(plan, tools, tmp_path)
+        file = await fetch(await plan_of(server, tools, tmp_path), tools, tmp_path)
     assert file.path.read_bytes() == BODY[::-1] + b"more"
+
+
+async def test_what_comes_in_place_of_the_file_is_not_taken_for_it(tmp_path: Path) -> None:
+    async def expired(request: web.Request) -> web.StreamResponse:
+        return web.json_response({"error": "link expired"})
+
+    async with serving(Flaky(BODY)) as server, tool_box(server) as tools:
+        plan = await plan_of(server, tools, tmp_path)
+        server._handler = expired
+        with pytest.raises(UserError, match="something else"):
+            await fetch(plan, tools, tmp_path)
+
+
+async def test_a_malformed_body_breaks_off_and_never_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """aiohttp alone would wait for ever, or raise RuntimeError to a slow reader."""
+    monkeypatch.setattr("medusa.net.web._TIMEOUT", aiohttp.ClientTimeout(sock_read=1))
+
+    async def malformed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        writer.write(b"400000\r\n" + bytes(0x400000) + b"\r\n")
+        await writer.drain()
+        writer.write(b"ZZZ\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(malformed, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with open_web(Guard([f"127.0.0.1:{port}"])) as client:
+            with pytest.raises((Transient, Broken)):
+                async with client.get(f"http://127.0.0.1:{port}/") as answer, asyncio.timeout(10):
+                    async for _ in answer.chunks():
+                        await asyncio.sleep(0.01)
+
+
+async def test_a_connection_that_breaks_all_the_time_still_delivers(tmp_path: Path) -> None:
+    async with serving(Flaky(BODY, cuts=[100_000] * 8)) as server, tool_box(server) as tools:
+        plan = await plan_of(server, tools, tmp_path)
+        assert plan.stream is not None
+        assert b"".join([chunk async for chunk in ranged.read(plan.stream, 0, tools)]) == BODY
