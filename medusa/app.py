@@ -17,7 +17,7 @@ from medusa.discover import plugins
 from medusa.errors import first_of
 from medusa.net import Guard, open_egress, open_web
 from medusa.pipeline import Pipeline
-from medusa.scheduler import Run, Scheduler, Work
+from medusa.scheduler import Scheduler
 from medusa.settings import LIMIT_DOWN, LIMIT_UP, Settings
 from medusa.status import Status
 from medusa.storage import Store, open_store
@@ -34,7 +34,7 @@ from medusa.telegram.messages import Messenger
 from medusa.telegram.session import StoreSession
 from medusa.telegram.transfer import Uploader
 from medusa.telegram.watch import stay_connected
-from medusa.throttle import Throttle, own_flow
+from medusa.throttle import Throttle
 from medusa.tools import Tools, find_ffmpeg, find_javascript
 
 log = structlog.get_logger()
@@ -119,7 +119,7 @@ async def _assemble(
         uploads=Uploads(store),
         outbox=Outbox(store),
     )
-    scheduler = Scheduler(jobs, _one_flow_each(pipeline.run), config.slots, config.work)
+    scheduler = Scheduler(jobs, pipeline.run, config.slots, config.work)
     status = Status(scheduler, jobs, Boards(store), messenger, account.user_id)
     scheduler.listeners.append(status.changed)
     desk = Desk(
@@ -133,16 +133,6 @@ async def _assemble(
     )
     router = Router(account, desk, Handled(store), messenger)
     return App(config, account, store, jobs, settings, pipeline, scheduler, status, router)
-
-
-def _one_flow_each(work: Work) -> Work:
-    """Have each job count as one where bandwidth is shared out."""
-
-    async def flowing(run: Run) -> None:
-        with own_flow():
-            await work(run)
-
-    return flowing
 
 
 def versions(tools: Tools) -> Mapping[str, str]:

@@ -23,6 +23,14 @@ class JobState(StrEnum):
         return self in (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 
 
+class Priority(StrEnum):
+    """How soon a job gets its turn, and how large its share of the bandwidth is."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
 class Stage(StrEnum):
     """What a running job is doing, in the order in which it is done; ``STREAM`` stands for all from fetch to upload."""
 
@@ -120,5 +128,6 @@ class Job:
     post_id: int | None = None
     ended: float | None = None
     told: bool = False
+    priority: Priority = Priority.NORMAL
     files: tuple[LocalFile, ...] = field(default=())
     """What fetching (or processing) left in the work folder, so that a restart goes on from there."""

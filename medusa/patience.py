@@ -1,6 +1,7 @@
 """Waiting rightly: until an action has really ended, and until it succeeds."""
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -11,6 +12,15 @@ from medusa.errors import Transient
 log = structlog.get_logger()
 
 T = TypeVar("T")
+
+LONGEST_WAIT = 600.0
+"""Seconds; the ceiling of the growing pauses between tries (Telegram's own numbers are obeyed whatever they are)."""
+
+
+def backoff(attempts: int, asked: float) -> float:
+    """Seconds to wait after ``attempts`` failures: at least those ``asked`` for, growing, and a little uneven."""
+    grown = min(LONGEST_WAIT, 2.0**attempts)
+    return max(asked, grown) * random.uniform(1.0, 1.2)  # noqa: S311 (spreads load, guards nothing)
 
 
 async def to_the_end(work: Coroutine[Any, Any, T]) -> T:

@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import random
 import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -15,9 +14,10 @@ import structlog
 
 from medusa.config import Slots
 from medusa.errors import DISK_FULL, FOREVER, Broken, MedusaError, Transient, UserError
-from medusa.model import Job, JobState, LocalFile, Order, Progress, Stage
-from medusa.patience import to_the_end, until_it_works
+from medusa.model import Job, JobState, LocalFile, Order, Priority, Progress, Stage
+from medusa.patience import backoff, to_the_end, until_it_works
 from medusa.storage.jobs import Jobs
+from medusa.throttle import Flow, own_flow
 
 log = structlog.get_logger()
 
@@ -32,12 +32,10 @@ _SLOT_OF = {
 }
 _ORDER = list(Stage)
 _FETCHED = _ORDER.index(Stage.STREAM)
-CANCEL_WITHIN = 30.0
-"""Seconds that a job gets to unwind before ``cancel`` stops waiting for it; it is ended all the same."""
-LONGEST_WAIT = 600.0
-"""Seconds; the ceiling of the growing pauses between tries (Telegram's own numbers are obeyed whatever they are)."""
-
-
+_WEIGHTS = {Priority.HIGH: 4, Priority.NORMAL: 2, Priority.LOW: 1}
+"""The shares of the bandwidth that jobs get."""
+STOP_WITHIN = 30.0
+"""Seconds that a job gets to unwind before ``cancel`` and ``pause`` stop waiting for it; it is stopped all the same."""
 _BROKEN = "Something went wrong inside Medusa; see its log."
 LOOK_AGAIN = 30.0
 """Seconds after which waiting jobs are looked at even when none is known to be due."""
@@ -63,6 +61,7 @@ class Run:
         self.job = job
         self.workdir = workdir
         self.progress = Progress()
+        self.flow = Flow()
         self.started = self.since = time.monotonic()
         self._scheduler = scheduler
 
@@ -126,15 +125,30 @@ class Scheduler:
         self._room = slots.fetch + slots.process + slots.upload
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._runs: dict[int, Run] = {}
-        self._cancelled: set[int] = set()
+        self._stopping: dict[int, JobState] = {}
+        """The reason for which a task is being cancelled, as the state that its job is to have then."""
         self._picking = asyncio.Lock()
-        """Held while it is decided which jobs start, so that none is started and cancelled at once."""
+        """Held while it is decided which jobs start, so that none is started and stopped at once."""
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
 
-    async def submit(self, orders: Sequence[Order], chat_id: int, message_id: int) -> list[Job]:
-        """Commit one job for each order; asked again for the same message, return the jobs it already made."""
-        jobs = await self._jobs.add(orders, chat_id, message_id, self._now())
+    async def submit(
+        self,
+        orders: Sequence[Order],
+        chat_id: int,
+        message_id: int,
+        *,
+        priority: Priority = Priority.NORMAL,
+        not_before: float = 0.0,
+        reason: str = "",
+    ) -> list[Job]:
+        """Commit one job for each order; asked again for the same message, return the jobs it already made.
+
+        With a ``not_before`` (Unix time) to come they wait for it, and ``reason`` says so.
+        """
+        jobs = await self._jobs.add(
+            orders, chat_id, message_id, self._now(), priority=priority, not_before=not_before, reason=reason
+        )
         for job in jobs:
             log.info("job.queued", job=job.id)
         self._wake.set()
@@ -145,24 +159,92 @@ class Scheduler:
 
         A job that was just being posted may end as done all the same.
         """
+        return await self._stop(number, JobState.CANCELLED)
+
+    async def pause(self, number: int) -> Job:
+        """Stop a job and keep what it has done. Raises UserError when there is no such job or it has ended.
+
+        A job that was just being posted may end as done all the same.
+        """
+        return await self._stop(number, JobState.PAUSED)
+
+    async def resume(self, number: int) -> Job:
+        """Queue a paused job where it stood; it goes on waiting if its time has not come. Raises UserError."""
         async with self._picking:
-            job = await self._jobs.get(number)
-            if job is None:
-                raise UserError(f"There is no job #{number}.")
-            if job.state.ended:
-                raise UserError(f"Job #{number} has already ended: {job.state}.")
+            job = await self._known(number, ended=False)
+            if job.state is not JobState.PAUSED:
+                raise UserError(f"Job #{number} is not paused: it is {job.state}.")
+            waits = job.not_before > self._now()
+            job = await self.commit(replace(job, state=JobState.WAITING if waits else JobState.QUEUED))
+        self._wake.set()
+        return job
+
+    async def retry(self, number: int) -> Job:
+        """Queue a job anew that has failed or was cancelled. Raises UserError for any other.
+
+        Its work folder is gone; its outbox is not, so that what was posted after all is not posted again.
+        """
+        async with self._picking:
+            job = await self._known(number, ended=True)
+            if job.state is JobState.DONE:
+                raise UserError(f"Job #{number} is done: there is nothing to try again.")
+            job = replace(
+                job, state=JobState.QUEUED, stage=Stage.RESOLVE, attempts=0, reason="", ended=None, told=False
+            )
+            await self._jobs.requeue(job, self._now())
+        log.info("job.queued", job=number)
+        self._wake.set()
+        return job
+
+    async def prioritise(self, number: int, priority: Priority) -> Job:
+        """Give a job another priority, and its share of the bandwidth with it. Raises UserError when it has ended."""
+        job = await self._known(number, ended=False)
+        await self._jobs.prioritise(number, priority)
+        if run := self._runs.get(number):
+            run.flow.weight = _WEIGHTS[priority]
+        return replace(job, priority=priority)
+
+    async def _known(self, number: int, *, ended: bool) -> Job:
+        """The job of this number, which must have ended, or must not have. Raises UserError."""
+        job = await self._jobs.get(number)
+        if job is None:
+            raise UserError(f"There is no job #{number}.")
+        if job.state.ended is not ended:
+            stands = f"not ended: it is {job.state}" if ended else f"already ended: {job.state}"
+            raise UserError(f"Job #{number} has {stands}.")
+        return job
+
+    async def _stop(self, number: int, state: JobState) -> Job:
+        """Have a job stopped, and then in ``state`` unless it has ended."""
+        async with self._picking:
+            job = await self._known(number, ended=False)
             task = self._tasks.get(number)
             if task is None:
-                return await self._end(job, JobState.CANCELLED, "cancelled")
-            self._cancelled.add(number)
+                return await self._stopped(job, state)
+            self._stopping[number] = state
             task.cancel()
-        await asyncio.wait({task}, timeout=CANCEL_WITHIN)
-        self._cancelled.discard(number)
-        job = await self._jobs.get(number) or job
-        if job.state.ended or not task.done():
-            return job
-        # It was stopped before its first step, or just after it had begun to wait.
-        return await self._end(job, JobState.CANCELLED, "cancelled")
+        await asyncio.wait({task}, timeout=STOP_WITHIN)
+        async with self._picking:
+            if not task.done():
+                task.add_done_callback(lambda _: self._stopping.pop(number, None))
+                return job
+            self._stopping.pop(number, None)
+            job = await self._jobs.get(number) or job
+            if job.state is state or job.state.ended:
+                return job
+            # It was stopped before its first step, or just after it had begun to wait.
+            return await self._stopped(job, state)
+
+    async def _stopped(self, job: Job, state: JobState) -> Job:
+        """Commit what a job is that was stopped in order to be in ``state``."""
+        if state is JobState.CANCELLED:
+            return await self._end(job, state, "cancelled")
+        # What the cut-off task knew may be older than what it had committed.
+        kept = await until_it_works(lambda: self._jobs.get(job.id)) or job
+        paused = await self.commit(replace(kept, state=JobState.PAUSED))
+        log.info("job.paused", job=job.id, stage=str(job.stage))
+        self._settled.set()
+        return paused
 
     def live(self) -> list[Live]:
         """A sample of the jobs that are running now, by number."""
@@ -170,10 +252,11 @@ class Scheduler:
         return [Live(run.job, run.progress, run.since, now - run.started) for _, run in sorted(self._runs.items())]
 
     async def idle(self) -> None:
-        """Wait until no job is queued, waiting or running."""
+        """Wait until every job has ended or is paused."""
         while True:
             self._settled.clear()
-            if not self._tasks and not await self._jobs.live():
+            counts = await self._jobs.counts()
+            if not self._tasks and sum(counts.values()) == counts[JobState.PAUSED]:
                 return
             await self._settled.wait()
 
@@ -202,8 +285,14 @@ class Scheduler:
     async def _pick(self, group: asyncio.TaskGroup) -> None:
         """Start what may start now."""
         async with self._picking:
-            for job in await self._jobs.queued(self._now(), self._room):
-                if job.id not in self._tasks and len(self._tasks) < self._room:
+            if len(self._tasks) >= self._room:
+                return
+            due = await self._jobs.next_due()
+            if due is not None and due <= self._now():
+                await self._jobs.wake(self._now())
+            # Those that are starting, or are being stopped, may still be among the queued.
+            for job in await self._jobs.queued(self._room + len(self._stopping)):
+                if len(self._tasks) < self._room and job.id not in self._tasks and job.id not in self._stopping:
                     self._start(group, job)
 
     async def _sleep(self) -> None:
@@ -237,11 +326,12 @@ class Scheduler:
         try:
             run.workdir.mkdir(parents=True, exist_ok=True, mode=0o700)
             await run.note(state=JobState.RUNNING, reason="", not_before=0.0)
-            await self._work(run)
+            with own_flow(_WEIGHTS[job.priority]) as run.flow:
+                await self._work(run)
         except asyncio.CancelledError:
-            if job.id not in self._cancelled:
+            if job.id not in self._stopping:
                 raise
-            await to_the_end(self._end(run.job, JobState.CANCELLED, "cancelled"))
+            await to_the_end(self._stopped(run.job, self._stopping[job.id]))
         except MedusaError as error:
             if error.fatal:
                 raise
@@ -297,12 +387,6 @@ class Scheduler:
             raise UserError(
                 f"The work folder {self._workroot} can't be used ({error.strerror}). Set MEDUSA_WORK to one that can."
             ) from error
-
-
-def backoff(attempts: int, asked: float) -> float:
-    """Seconds to wait after ``attempts`` failures: at least those ``asked`` for, growing, and a little uneven."""
-    grown = min(LONGEST_WAIT, 2.0**attempts)
-    return max(asked, grown) * random.uniform(1.0, 1.2)  # noqa: S311 (spreads load, guards nothing)
 
 
 def _of_the_disk(error: OSError) -> MedusaError:

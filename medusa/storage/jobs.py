@@ -3,27 +3,61 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from medusa.model import Job, JobState, LocalFile, Media, Order, Stage
-from medusa.storage.store import Row, Store
+from medusa.model import Job, JobState, LocalFile, Media, Order, Priority, Stage
+from medusa.storage.store import Row, Store, Transaction
 
 # The conditions are spelled as in the schema, so that SQLite uses the partial indexes.
 _LIVE = "state IN ('queued', 'running', 'waiting', 'paused')"
-_QUEUED = "state IN ('queued', 'waiting')"
+_LINE = {
+    JobState.RUNNING: "state = 'running' ORDER BY id",
+    JobState.QUEUED: "state = 'queued' ORDER BY turn, id",
+    JobState.WAITING: "state = 'waiting' ORDER BY not_before, id",
+    JobState.PAUSED: "state = 'paused' ORDER BY id",
+}
+"""How the queue reads from its head to its end, each part of it by an index of its own."""
 _UNTOLD = "told = 0 AND state IN ('done', 'failed', 'cancelled')"
 
 _CHANGING = (
     "state", "stage", '"order"', "attempts", "not_before", "reason", "title", "size", "post_id", "ended", "told",
     "files",
 )  # fmt: skip
-_SELECT = f"SELECT id, chat_id, message_id, created, {', '.join(_CHANGING)} FROM jobs"  # noqa: S608 (constants only)
+_SELECT = f"SELECT id, chat_id, message_id, created, priority, {', '.join(_CHANGING)} FROM jobs"  # noqa: S608 (constants)
 _INSERT = (
-    f"INSERT INTO jobs (chat_id, message_id, ordinal, created, {', '.join(_CHANGING)}) "  # noqa: S608
-    f"VALUES (?, ?, ?, ?{', ?' * len(_CHANGING)})"
+    "INSERT INTO jobs (chat_id, message_id, ordinal, created, priority, arrival, turn, "  # noqa: S608
+    f"{', '.join(_CHANGING)}) "
+    f"VALUES (?, ?, ?, ?, ?, ?, ?{', ?' * len(_CHANGING)})"
 )
 _UPDATE = f"UPDATE jobs SET {', '.join(f'{name} = ?' for name in _CHANGING)} WHERE id = ? RETURNING id"  # noqa: S608
+
+_DAY = 86_400_000
+_AHEAD = {Priority.HIGH: _DAY, Priority.NORMAL: 0, Priority.LOW: -_DAY}
+"""Milliseconds by which a job's turn comes before that of a normal one of the same time."""
+_COUNTS = """SELECT
+    (SELECT count(*) FROM jobs WHERE state = 'running'), (SELECT count(*) FROM jobs WHERE state = 'queued'),
+    (SELECT count(*) FROM jobs WHERE state = 'waiting'), (SELECT count(*) FROM jobs WHERE state = 'paused')"""
+"""In the order of _LINE."""
+
+
+class Place(StrEnum):
+    """Where in the queue to move a job."""
+
+    TOP = "top"
+    UP = "up"
+    DOWN = "down"
+    BOTTOM = "bottom"
+
+
+_NEXT_TO = {
+    Place.TOP: "state = 'queued' ORDER BY turn, id LIMIT 1",
+    Place.UP: "state = 'queued' AND (turn, id) < (?, ?) ORDER BY turn DESC, id DESC LIMIT 1",
+    Place.DOWN: "state = 'queued' AND (turn, id) > (?, ?) ORDER BY turn, id LIMIT 1",
+    Place.BOTTOM: "state = 'queued' ORDER BY turn DESC, id DESC LIMIT 1",
+}
+"""Which job decides about the new turn of the one that moves, given its old turn and number."""
 
 
 class Jobs:
@@ -32,17 +66,46 @@ class Jobs:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def add(self, orders: Sequence[Order], chat_id: int, message_id: int, now: float) -> list[Job]:
+    async def add(
+        self,
+        orders: Sequence[Order],
+        chat_id: int,
+        message_id: int,
+        now: float,
+        *,
+        priority: Priority = Priority.NORMAL,
+        not_before: float = 0.0,
+        reason: str = "",
+    ) -> list[Job]:
         """Queue the orders of one message, all or none, and return their jobs in the same order.
 
-        When the message has given jobs before, those are returned and nothing is added.
+        With a ``not_before`` to come they wait, for the ``reason``. When the message has given jobs before, those are
+        returned and nothing is added.
         """
+        state = JobState.WAITING if not_before > now else JobState.QUEUED
         sql = f"{_SELECT} WHERE chat_id = ? AND message_id = ? ORDER BY ordinal"
         async with self._store.write() as db:
             rows = await db.run(sql, (chat_id, message_id))
             if not rows:
-                fresh = [Job(0, JobState.QUEUED, order, chat_id, message_id, now) for order in orders]
-                keys = [(chat_id, message_id, ordinal, now) for ordinal in range(len(fresh))]
+                first = await _arrival(db, now)
+                fresh = [
+                    Job(
+                        0,
+                        state,
+                        order,
+                        chat_id,
+                        message_id,
+                        now,
+                        not_before=not_before,
+                        reason=reason,
+                        priority=priority,
+                    )
+                    for order in orders
+                ]
+                keys = [
+                    (chat_id, message_id, ordinal, now, priority, first + ordinal, first + ordinal - _AHEAD[priority])
+                    for ordinal in range(len(fresh))
+                ]
                 await db.many(_INSERT, [key + _encode(job) for key, job in zip(keys, fresh, strict=True)])
                 rows = await db.run(sql, (chat_id, message_id))
         return [_decode(row) for row in rows]
@@ -53,18 +116,92 @@ class Jobs:
         return _decode(row) if row else None
 
     async def save(self, job: Job) -> None:
-        """Commit the job as it is now. Raises LookupError when it was never added."""
+        """Commit the job as it is now, but for its priority. Raises LookupError when it was never added."""
         async with self._store.write() as db:
-            if not await db.run(_UPDATE, (*_encode(job), job.id)):
-                raise LookupError(f"there is no job {job.id}")
+            await _save(db, job)
+
+    async def requeue(self, job: Job, now: float) -> None:
+        """Commit the job as it is now, and put it where it would stand had it just been asked for."""
+        async with self._store.write() as db:
+            await _save(db, job)
+            arrival = await _arrival(db, now)
+            turn = arrival - _AHEAD[job.priority]
+            await db.run("UPDATE jobs SET arrival = ?, turn = ? WHERE id = ?", (arrival, turn, job.id))
+
+    async def prioritise(self, job_id: int, priority: Priority) -> None:
+        """Commit a priority; the job's turn follows from it, wherever the job was moved to before."""
+        async with self._store.write() as db:
+            await db.run(
+                "UPDATE jobs SET priority = ?, turn = arrival - ? WHERE id = ?", (priority, _AHEAD[priority], job_id)
+            )
+
+    async def move(self, job_id: int, place: Place) -> bool:
+        """Commit another turn for a queued job; False when it is not queued."""
+        async with self._store.write() as db:
+            mine = await db.run("SELECT turn, id FROM jobs WHERE id = ? AND state = 'queued'", (job_id,))
+            if not mine:
+                return False
+            around = place in (Place.UP, Place.DOWN)
+            sql = f"SELECT turn, id FROM jobs WHERE {_NEXT_TO[place]}"  # noqa: S608
+            other = await db.run(sql, mine[0] if around else ())
+            if other and other != mine:
+                await _trade(db, mine[0], other[0], place)
+            return True
 
     async def live(self) -> list[Job]:
         """The jobs that have not ended, the oldest first."""
         return await self._find(f"WHERE {_LIVE} ORDER BY id")
 
-    async def queued(self, now: float, limit: int) -> list[Job]:
-        """Up to ``limit`` jobs that may start at the time ``now``, the oldest first: queued, or done waiting."""
-        return await self._find(f"WHERE {_QUEUED} AND not_before <= ? ORDER BY id LIMIT ?", now, limit)
+    async def queued(self, limit: int) -> list[Job]:
+        """Up to ``limit`` jobs that may start, those whose turn it is first."""
+        return await self._find(f"WHERE {_LINE[JobState.QUEUED]} LIMIT ?", limit)
+
+    async def wake(self, now: float) -> None:
+        """Queue the jobs that have waited until the time ``now`` or an earlier one."""
+        due = "state = 'waiting' AND not_before <= ?"
+        async with self._store.write() as db:
+            await db.run(f"UPDATE jobs SET state = 'queued', not_before = 0, reason = '' WHERE {due}", (now,))  # noqa: S608
+
+    async def counts(self) -> dict[JobState, int]:
+        """How many jobs are in each of the states that are not final, in the order of the queue."""
+        row = await self._store.read_one(_COUNTS)
+        return dict(zip(_LINE, row or (), strict=True))
+
+    async def line(self, offset: int, limit: int) -> list[Job]:
+        """Up to ``limit`` jobs of the queue from place ``offset`` on: running, queued, waiting, paused.
+
+        SQLite passes over the places before them within the index alone.
+        """
+        found: list[Job] = []
+        for state, count in (await self.counts()).items():
+            skipped = min(offset, count)
+            offset -= skipped
+            if len(found) < limit and skipped < count:
+                found += await self._find(f"WHERE {_LINE[state]} LIMIT ? OFFSET ?", limit - len(found), skipped)
+        return found
+
+    async def numbers(self, *states: JobState) -> list[int]:
+        """The numbers of the jobs in some of the states that are not final, in the order of the queue."""
+        found: list[int] = []
+        for state in states:
+            rows = await self._store.read(f"SELECT id FROM jobs WHERE {_LINE[state]}")  # noqa: S608
+            found += [row[0] for row in rows]
+        return found
+
+    async def unsuccessful(self, numbers: Sequence[int]) -> list[int]:
+        """Those of the numbers whose jobs have failed or were cancelled."""
+        rows = await self._store.read(
+            "SELECT id FROM jobs WHERE id IN (SELECT value FROM json_each(?)) AND state IN ('failed', 'cancelled')",
+            (json.dumps(numbers),),
+        )
+        return [row[0] for row in rows]
+
+    async def failed(self, since: float) -> list[int]:
+        """The numbers of the jobs that have failed since then, in the order in which they did."""
+        rows = await self._store.read(
+            "SELECT id FROM jobs WHERE state = 'failed' AND ended >= ? ORDER BY ended, id", (since,)
+        )
+        return [row[0] for row in rows]
 
     async def recent(self, limit: int, before_id: int | None = None) -> list[Job]:
         """The newest jobs, the newest first; with ``before_id`` those that are older than it."""
@@ -94,6 +231,26 @@ class Jobs:
         return [_decode(row) for row in await self._store.read(f"{_SELECT} {condition}", params)]
 
 
+async def _save(db: Transaction, job: Job) -> None:
+    if not await db.run(_UPDATE, (*_encode(job), job.id)):
+        raise LookupError(f"there is no job {job.id}")
+
+
+async def _arrival(db: Transaction, now: float) -> int:
+    """The arrival of whatever comes next: later than all before it, even when the clock was set back."""
+    newest = await db.run("SELECT arrival FROM jobs ORDER BY id DESC LIMIT 1")
+    return max(int(now * 1000), newest[0][0] + 1 if newest else 0)
+
+
+async def _trade(db: Transaction, mine: Row, other: Row, place: Place) -> None:
+    """Trade turns with a neighbour, or take one beyond the first or last job, or beyond a neighbour of equal turn."""
+    step = -1 if place in (Place.TOP, Place.UP) else 1
+    turns = [(other[0], mine[1]), (mine[0], other[1])]
+    if place in (Place.TOP, Place.BOTTOM) or mine[0] == other[0]:
+        turns = [(other[0] + step, mine[1])]
+    await db.many("UPDATE jobs SET turn = ? WHERE id = ?", turns)
+
+
 def _encode(job: Job) -> Row:
     """The values of the columns in _CHANGING."""
     return (
@@ -118,8 +275,8 @@ def _text(text: str) -> str:
 
 
 def _decode(row: Row) -> Job:
-    (number, chat_id, message_id, created, state, stage, order, attempts, not_before, reason, title, size, post_id,
-     ended, told, files) = row  # fmt: skip
+    (number, chat_id, message_id, created, priority, state, stage, order, attempts, not_before, reason, title, size,
+     post_id, ended, told, files) = row  # fmt: skip
     return Job(
         id=number,
         state=JobState(state),
@@ -127,6 +284,7 @@ def _decode(row: Row) -> Job:
         chat_id=chat_id,
         message_id=message_id,
         created=created,
+        priority=Priority(priority),
         stage=Stage(stage),
         attempts=attempts,
         not_before=not_before,

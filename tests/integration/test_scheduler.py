@@ -13,7 +13,8 @@ import pytest
 from medusa.config import Slots
 from medusa.errors import Broken, Transient, UserError
 from medusa.model import Job, JobState, Order, Progress, Stage
-from medusa.scheduler import Run, Scheduler, backoff
+from medusa.patience import backoff
+from medusa.scheduler import Run, Scheduler
 from medusa.storage import Store, open_store
 from medusa.storage.jobs import Jobs
 

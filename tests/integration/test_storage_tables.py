@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from medusa.errors import Broken
-from medusa.model import Job, JobState, LocalFile, Media, Order, Stage
+from medusa.model import Job, JobState, LocalFile, Media, Order, Priority, Stage
 from medusa.storage import Store, open_store
 from medusa.storage.boards import Boards
 from medusa.storage.handled import Handled
-from medusa.storage.jobs import Jobs
+from medusa.storage.jobs import Jobs, Place
 from medusa.storage.outbox import Entry, Outbox
 from medusa.storage.settings import StoredSettings
 from medusa.storage.telegram import Entity, Login, TelegramState, UpdateState
@@ -111,9 +111,14 @@ async def test_each_list_has_the_jobs_that_it_is_for(store: Store) -> None:
     await jobs.save(replace(told, state=JobState.DONE, told=True))
     states = [job.state for job in await jobs.live()]
     assert states == [JobState.QUEUED, JobState.RUNNING, JobState.WAITING, JobState.PAUSED]
-    assert [job.state for job in await jobs.queued(499.0, 10)] == [JobState.QUEUED]
-    assert [job.state for job in await jobs.queued(500.0, 10)] == [JobState.QUEUED, JobState.WAITING]
-    assert [job.state for job in await jobs.queued(500.0, 1)] == [JobState.QUEUED]
+    assert list((await jobs.counts()).values()) == [1, 1, 1, 1]
+    assert await jobs.numbers(JobState.PAUSED, JobState.QUEUED) == [4, 1]
+    assert await jobs.failed(0.0) == []
+    await jobs.wake(499.0)
+    assert [job.state for job in await jobs.queued(10)] == [JobState.QUEUED]
+    await jobs.wake(500.0)
+    assert [(job.state, job.reason) for job in await jobs.queued(10)] == [(JobState.QUEUED, "")] * 2
+    assert [job.id for job in await jobs.queued(1)] == [1]
     assert [job.state for job in await jobs.untold()] == [JobState.DONE, JobState.FAILED, JobState.CANCELLED]
     assert [job.id for job in await jobs.recent(3)] == [8, 7, 6]
     assert [job.id for job in await jobs.recent(3, before_id=6)] == [5, 4, 3]
@@ -282,7 +287,7 @@ async def test_every_statement_finds_its_rows_by_an_index(store: Store) -> None:
     assert {sql for sql, plan in plans.items() if "TEMP B-TREE" in plan} == set()
     by_state = {sql: plan for sql, plan in plans.items() if "WHERE state " in sql or "WHERE told = 0" in sql}
     assert {sql for sql, plan in by_state.items() if "INDEX jobs_" not in plan} == set()
-    assert len(by_state) == 4
+    assert len(by_state) == 19
     assert len(plans) > 18
 
 
@@ -293,7 +298,20 @@ async def use_everything(store: Store) -> None:
     await jobs.save(job)
     await jobs.get(job.id)
     await jobs.live()
-    await jobs.queued(5.0, 3)
+    await jobs.queued(3)
+    await jobs.wake(5.0)
+    await jobs.requeue(job, 5.0)
+    await jobs.prioritise(job.id, Priority.LOW)
+    for place in Place:
+        await jobs.move(job.id, place)
+    await jobs.counts()
+    await jobs.numbers(JobState.RUNNING, JobState.QUEUED, JobState.WAITING, JobState.PAUSED)
+    await jobs.failed(5.0)
+    await jobs.unsuccessful([1, 2])
+    for number, one in enumerate((JobState.RUNNING, JobState.QUEUED, JobState.WAITING, JobState.PAUSED), start=30):
+        [other] = await add(store, number)
+        await jobs.save(replace(other, state=one))
+    await jobs.line(0, 10)
     await jobs.recent(3)
     await jobs.recent(3, 9)
     await jobs.untold()
