@@ -1,8 +1,10 @@
 """How sizes, times, progress and jobs read."""
 
+import time
+
 from markupsafe import Markup
 
-from medusa.model import Job, JobState, Progress, Stage
+from medusa.model import Job, JobState, Priority, Progress, Stage
 
 VERBS = {
     Stage.RESOLVE: "looking at the link",
@@ -85,12 +87,43 @@ def job_line(job: Job, now: float) -> Markup:
         case JobState.CANCELLED:
             return Markup("– {} cancelled · {}").format(number, job_name(job))
         case JobState.WAITING:
+            goes_on = "Next try" if job.attempts else "Starts"
             again = span(job.not_before - now)
-            return Markup("… {} {}\n{} Next try in {}.").format(number, job_name(job), job.reason, again)
+            return Markup("… {} {}\n{} {} in {}.").format(number, job_name(job), job.reason, goes_on, again)
         case JobState.RUNNING:
             return Markup("› {} {} · {}").format(number, VERBS[job.stage], job_name(job))
         case _:
             return Markup("… {} {} · {}").format(number, job.state, job_name(job))
+
+
+def queue_line(job: Job, progress: Progress, now: float) -> Markup:
+    """Exactly one line on where a job of the queue stands at Unix time ``now``."""
+    name = _one_line(job_name(job), _LONGEST_LINK)
+    marks = [] if job.priority is Priority.NORMAL else [str(job.priority)]
+    match job.state:
+        case JobState.RUNNING:
+            sign, marks = "›", [VERBS[job.stage], *_percent(progress), *marks]
+        case JobState.WAITING:
+            sign, marks = "…", [_one_line(job.reason, _LONGEST_LINK), f"in {span(job.not_before - now)}", *marks]
+        case JobState.PAUSED:
+            sign, marks = "=", ["paused", *marks]
+        case _:
+            sign = "·"
+    return Markup("{} <b>#{}</b> {}").format(sign, job.id, " · ".join([name, *marks]))
+
+
+def _percent(progress: Progress) -> list[str]:
+    return [f"{min(1.0, progress.done / progress.total):.0%}"] if progress.total else []
+
+
+def _one_line(text: str, most: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def clock(at: float, now: float) -> str:
+    """A Unix time as this machine's clock says it, with the date unless it is within a day."""
+    return time.strftime("%H:%M" if 0 <= at - now < 86400 else "%Y-%m-%d %H:%M", time.localtime(at))
 
 
 def job_lines(jobs: list[Job], now: float) -> Markup:

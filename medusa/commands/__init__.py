@@ -44,6 +44,8 @@ class Call:
 
     message: Incoming
     desk: Desk
+    command: str
+    """The command's name."""
     words: tuple[str, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
     """Values by option name; a switch that was given has the value ``on``."""

@@ -1,25 +1,49 @@
 """/dl: fetch links and post them here."""
 
 import re
+import time
 
 from medusa.commands import Call, Command, Option
+from medusa.commands.parsing import moment, priority
 from medusa.errors import UserError
 from medusa.model import Order
 from medusa.settings import DOCUMENTS, QUALITY, SILENT
+from medusa.words import clock
 
 MOST_LINKS = 100
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
+_DATE = re.compile(r"\d{4}-\d\d?-\d\d?")
+_CLOCK = re.compile(r"\d\d?:\d\d")
 _QUALITIES = re.compile(r"best|audio|[1-9][0-9]{2,3}p?")
 
 
 async def _run(call: Call) -> None:
-    if not call.words:
+    words, at = _time_apart(call)
+    if not words:
         raise UserError(f"Which link? For instance: {call.prefix}dl https://example.com/video.mp4")
-    if len(call.words) > MOST_LINKS:
-        raise UserError(f"That is {len(call.words)} links; send at most {MOST_LINKS} at once.")
-    orders = [_order(_link(word), call) for word in call.words]
-    await call.desk.scheduler.submit(orders, call.message.chat_id, call.message.message_id)
+    if len(words) > MOST_LINKS:
+        raise UserError(f"That is {len(words)} links; send at most {MOST_LINKS} at once.")
+    orders = [_order(_link(word), call) for word in words]
+    now = time.time()
+    not_before = moment(at, now) if at else 0.0
+    await call.desk.scheduler.submit(
+        orders,
+        call.message.chat_id,
+        call.message.message_id,
+        priority=priority(call.options.get("prio", "normal")),
+        not_before=not_before,
+        reason=f"Scheduled for {clock(not_before, now)}." if at else "",
+    )
     call.desk.announce(call.message.chat_id, call.message.message_id)
+
+
+def _time_apart(call: Call) -> tuple[list[str], str]:
+    """The links, and the time that --at gives; of a date and a time without quotes, the time stands among the links."""
+    words, at = list(call.words), call.options.get("at", "")
+    if _DATE.fullmatch(at) and (clocks := [word for word in words if _CLOCK.fullmatch(word)]):
+        words.remove(clocks[0])
+        at += " " + clocks[0]
+    return words, at
 
 
 def _link(word: str) -> str:
@@ -68,10 +92,13 @@ COMMAND = Command(
         Option(("--media",), "post as video or audio, even when the setting “documents” is on"),
         Option(("--spoiler",), "hide behind a spoiler"),
         Option(("--silent",), "post without a notification"),
+        Option(("--at",), "start then and not before", "a time such as 18:30, 2026-12-01 07:00, or +2h"),
+        Option(("--prio",), "how soon, and how large a share of the bandwidth", "high, normal or low"),
     ),
     examples=(
         "dl https://example.com/video.mp4",
         'dl https://example.com/watch -q 720 -n "My holiday"',
         "dl https://example.com/a.mp4 https://example.com/b.mp4 --silent",
+        "dl https://example.com/c.mp4 --prio low --at 02:00",
     ),
 )

@@ -10,16 +10,21 @@ from medusa.errors import UserError
 from medusa.model import Job
 from medusa.words import job_line, progress_line, span
 
+MOST_SHOWN = 20
+
 
 async def _run(call: Call) -> str:
     wanted = numbers(call.words)
     if not wanted:
         raise UserError(f"Which job? For instance: {call.prefix}job 3")
-    found = [await call.desk.jobs.get(number) for number in wanted[:20]]
+    found = [await call.desk.jobs.get(number) for number in wanted[:MOST_SHOWN]]
     known = [job for job in found if job is not None]
     if not known:
         raise UserError(f"There is no job #{wanted[0]}.")
-    return Markup("\n\n").join(_card(job, call) for job in known)
+    blocks = [_card(job, call) for job in known]
+    if len(wanted) > MOST_SHOWN:
+        blocks.append(Markup("That is as many as are shown at once: the first {}.").format(MOST_SHOWN))
+    return Markup("\n\n").join(blocks)
 
 
 def _card(job: Job, call: Call) -> Markup:
@@ -31,7 +36,8 @@ def _card(job: Job, call: Call) -> Markup:
         for live in call.desk.scheduler.live()
         if live.job.id == job.id and live.progress.done
     ]
-    lines.append(Markup("asked {} ago · tries {}").format(span(now - job.created), job.attempts + 1))
+    facts = f"asked {span(now - job.created)} ago · tries {job.attempts + 1}"
+    lines.append(Markup("{} · {} priority").format(facts, job.priority))
     return Markup("\n").join(lines)
 
 
@@ -39,7 +45,7 @@ COMMAND = Command(
     name="job",
     family="Queue",
     about="everything about a job",
-    usage="N",
+    usage="N…",
     run=_run,
     examples=("job 3", "job 1,4-6"),
 )

@@ -1,11 +1,13 @@
 """Takes a command's text apart into words and options."""
 
 import re
+import time
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 from medusa.commands import Option
 from medusa.errors import UserError
+from medusa.model import Priority
 
 _TOKEN = re.compile(
     r"""
@@ -20,6 +22,9 @@ _TYPED_FOR_US = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "�
 _DASHES = re.compile(r"^[—–](?=\w)")
 _RANGE = re.compile(r"#?(\d{1,9})(?:-#?(\d{1,9}))?")
 MOST_NUMBERS = 10_000
+_LATER = re.compile(r"\+(?=\d)(?:(\d{1,4})d)?(?:(\d{1,4})h)?(?:(\d{1,5})m(?:in)?)?", re.ASCII)
+FURTHEST = 366 * 86400.0
+"""Seconds; what is put off further than this is taken for a slip."""
 
 
 def tokens(text: str) -> list[tuple[str, bool]]:
@@ -70,7 +75,7 @@ def _unknown(flag: str, known: Iterable[str]) -> str:
 
 
 def numbers(words: Sequence[str]) -> list[int]:
-    """Job numbers from words such as ``3``, ``#3``, ``1,4-6``. Raises UserError for anything else."""
+    """Job numbers, each once, from words such as ``3``, ``#3``, ``1,4-6``. Raises UserError for anything else."""
     found: dict[int, None] = {}
     for part in (part for word in words for part in word.split(",") if part):
         match = _RANGE.fullmatch(part)
@@ -80,6 +85,42 @@ def numbers(words: Sequence[str]) -> list[int]:
         if last < first:
             raise UserError(f"“{part}” runs backwards; write {last}-{first}.")
         if last - first + len(found) >= MOST_NUMBERS:
-            raise UserError(f"“{part}” names too many jobs at once.")
+            raise UserError(f"“{part}” names too many jobs at once; name at most {MOST_NUMBERS}.")
         found.update(dict.fromkeys(range(first, last + 1)))
     return list(found)
+
+
+def priority(word: str) -> Priority:
+    """The priority that a word names, also by its beginning. Raises UserError."""
+    found = [one for one in Priority if word and one.startswith(word.lower())]
+    if not found:
+        raise UserError(f"“{word}” is no priority; it is high, normal or low.")
+    return found[0]
+
+
+def moment(text: str, now: float) -> float:
+    """The Unix time that is meant by ``18:30`` (the next one), ``2026-12-01 07:00`` or ``+2h``, as seen at ``now``.
+
+    Clock times are those of this machine. Raises UserError for anything else, for the past and for the far future.
+    """
+    at = _moment(text.strip(), now)
+    if at is None:
+        raise UserError(f"“{text}” is no time. Write 18:30, 2026-12-01 07:00, or +2h (d, h, m).")
+    if at <= now:
+        raise UserError(f"{text} has passed already.")
+    if at > now + FURTHEST:
+        raise UserError(f"{text} is more than a year away.")
+    return at
+
+
+def _moment(text: str, now: float) -> float | None:
+    if later := _LATER.fullmatch(text):
+        days, hours, minutes = (int(part or 0) for part in later.groups())
+        return now + days * 86400 + hours * 3600 + minutes * 60
+    day, _, clock = text.replace("T", " ").rpartition(" ")
+    try:
+        at = time.strptime(f"{day or time.strftime('%Y-%m-%d', time.localtime(now))} {clock}", "%Y-%m-%d %H:%M")
+        passed = not day and time.mktime(at) <= now
+        return time.mktime((*at[:2], at.tm_mday + passed, *at[3:]))
+    except (ValueError, OverflowError):
+        return None

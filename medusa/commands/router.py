@@ -71,7 +71,7 @@ class Router:
             if "--help" in rest.split():
                 return page(command, self._desk.settings[PREFIX][0])
             words, options = split_options(rest, command.options)
-            return await command.run(Call(message, self._desk, words, options))
+            return await command.run(Call(message, self._desk, command.name, words, options))
         except MedusaError as error:
             if error.fatal:
                 raise

@@ -1,0 +1,24 @@
+"""/pause: stop jobs and keep what they have done."""
+
+from medusa.commands import Call, Command
+from medusa.commands.several import each
+from medusa.model import JobState
+
+# What runs goes last, so that nothing starts in its place on the way.
+_MOVING = (JobState.WAITING, JobState.QUEUED, JobState.RUNNING)
+
+
+async def _run(call: Call) -> str:
+    able = await call.desk.jobs.numbers(*_MOVING)
+    return await each(call, call.desk.scheduler.pause, able, others="no job that could be paused")
+
+
+COMMAND = Command(
+    name="pause",
+    aliases=("hold",),
+    family="Queue",
+    about="stop jobs and keep what they have fetched and uploaded, until they are resumed",
+    usage="N… | all",
+    run=_run,
+    examples=("pause 3", "pause 1,4-6 9", "pause all"),
+)

@@ -1,0 +1,38 @@
+"""/prio: how soon jobs get their turn, and how large a share of the bandwidth."""
+
+from medusa.commands import Call, Command
+from medusa.commands.parsing import numbers, priority
+from medusa.commands.several import to_many
+from medusa.errors import UserError
+from medusa.model import Job, JobState
+
+_LIVE = (JobState.RUNNING, JobState.QUEUED, JobState.WAITING, JobState.PAUSED)
+
+
+async def _run(call: Call) -> str:
+    if len(call.words) < 2:
+        raise UserError(f"Which job, and how soon? For instance: {call.prefix}prio 3 high")
+    wanted, level = numbers(call.words[:-1]), priority(call.words[-1])
+
+    async def prioritise(number: int) -> Job:
+        return await call.desk.scheduler.prioritise(number, level)
+
+    if len(wanted) == 1:
+        return _said(await prioritise(wanted[0]))
+    able = await call.desk.jobs.numbers(*_LIVE)
+    return await to_many(wanted, prioritise, able, others="no job under way", say=_said)
+
+
+def _said(job: Job) -> str:
+    return f"Job #{job.id} has {job.priority} priority."
+
+
+COMMAND = Command(
+    name="prio",
+    aliases=("priority",),
+    family="Queue",
+    about="how soon jobs get their turn (each step makes up for a day of waiting), and their share of the bandwidth",
+    usage="N… high | normal | low",
+    run=_run,
+    examples=("prio 3 high", "prio 1,4-6 9 low"),
+)

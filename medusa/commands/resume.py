@@ -1,0 +1,21 @@
+"""/resume: have paused jobs go on where they stood."""
+
+from medusa.commands import Call, Command
+from medusa.commands.several import each
+from medusa.model import JobState
+
+
+async def _run(call: Call) -> str:
+    able = await call.desk.jobs.numbers(JobState.PAUSED)
+    return await each(call, call.desk.scheduler.resume, able, others="no paused job")
+
+
+COMMAND = Command(
+    name="resume",
+    aliases=("unpause",),
+    family="Queue",
+    about="have paused jobs go on where they stood",
+    usage="N… | all",
+    run=_run,
+    examples=("resume 3", "resume 1,4-6 9", "resume all"),
+)

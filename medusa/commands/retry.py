@@ -1,0 +1,37 @@
+"""/retry: queue jobs anew that have failed or were cancelled."""
+
+import time
+
+from medusa.commands import Call, Command
+from medusa.commands.parsing import numbers
+from medusa.commands.several import each
+from medusa.model import Job
+
+RECENT = 7 * 86400.0
+"""Seconds; what has failed before that is tried again by its number only."""
+
+
+async def _run(call: Call) -> str:
+    desk = call.desk
+
+    async def retry(number: int) -> Job:
+        job = await desk.scheduler.retry(number)
+        desk.announce(job.chat_id, job.message_id)
+        return job
+
+    if [word.lower() for word in call.words] == ["failed"]:
+        able = await desk.jobs.failed(time.time() - RECENT)
+    else:
+        able = await desk.jobs.unsuccessful(numbers(call.words))
+    return await each(call, retry, able, others="no job that failed or was cancelled", all_of_them="failed")
+
+
+COMMAND = Command(
+    name="retry",
+    aliases=("again",),
+    family="Queue",
+    about="try jobs again, from the start, that have failed (“failed”: all those of the last week) or were cancelled",
+    usage="N… | failed",
+    run=_run,
+    examples=("retry 3", "retry 1,4-6 9", "retry failed"),
+)

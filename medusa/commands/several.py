@@ -1,0 +1,71 @@
+"""Does one thing to each of the jobs that a command names, and says what came of it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from medusa.commands import Call
+from medusa.commands.parsing import numbers
+from medusa.errors import UserError
+from medusa.model import Job
+
+_AT_ONCE = 100
+_MOST_SAID = 40
+"""Lines of one answer; further jobs are only counted."""
+
+
+def said(job: Job) -> str:
+    """What a job is now, as a line."""
+    return f"Job #{job.id} is {job.state}."
+
+
+async def each(
+    call: Call, act: Callable[[int], Awaitable[Job]], able: Sequence[int], *, others: str, all_of_them: str = "all"
+) -> str:
+    """Do it to the jobs that the command's words name, by number or with the word ``all_of_them``.
+
+    ``able`` are the jobs that it can be done to, in the order in which it is best done; ``others`` says what the rest
+    of the numbers belong to. Raises UserError when there is no number, and what ``act`` raises when there is just one.
+    """
+    name, everything = call.command, [word.lower() for word in call.words] == [all_of_them]
+    wanted = list(able) if everything else numbers(call.words)
+    if everything and not wanted:
+        return f"There is nothing to {name}."
+    if not wanted:
+        raise UserError(f"Which job? For instance: {call.prefix}{name} 3, or {call.prefix}{name} {all_of_them}")
+    if len(wanted) == 1:
+        return said(await act(wanted[0]))
+    return await to_many(wanted, act, able, others=others)
+
+
+async def to_many(
+    wanted: Sequence[int],
+    act: Callable[[int], Awaitable[Job]],
+    able: Sequence[int],
+    *,
+    others: str,
+    say: Callable[[Job], str] = said,
+) -> str:
+    """Do it to those of the ``wanted`` jobs that are ``able``, in the order of these; returns the answer.
+
+    ``say`` makes the line about each.
+    """
+    chosen = set(wanted)
+    found = [number for number in able if number in chosen]
+    done: list[Job] = []
+    for start in range(0, len(found), _AT_ONCE):
+        batch = await asyncio.gather(*(_unless_refused(act(number)) for number in found[start : start + _AT_ONCE]))
+        done += [job for job in batch if job is not None]
+    done.sort(key=lambda job: job.id)
+    lines = [say(job) for job in done[:_MOST_SAID]]
+    if len(done) > _MOST_SAID:
+        lines.append(f"… and so on: {len(done)} jobs.")
+    if len(found) < len(chosen):
+        lines.append(f"{len(chosen) - len(found)} of these numbers belong to {others}.")
+    return "\n".join(lines)
+
+
+async def _unless_refused(acting: Awaitable[Job]) -> Job | None:
+    try:
+        return await acting
+    except UserError:
+        return None  # it has changed by itself in the meantime
