@@ -105,8 +105,7 @@ class Status:
 
     async def adopt(self, chat_id: int, message_id: int) -> None:
         """Make the owner's /status message the chat's live one; a former live message goes."""
-        mine = [job for job in await self._jobs.live() if job.chat_id == chat_id]
-        if not mine:
+        if not [job for job in await self._unpaused() if job.chat_id == chat_id]:
             await self._messenger.edit(chat_id, message_id, "Nothing is running here.")
             return
         async with self._showing:
@@ -195,10 +194,13 @@ class Status:
                 await self._put_off(error)
 
     async def _refresh_all(self, started: set[int]) -> None:
-        jobs = [job for job in await self._jobs.live() if job.state is not JobState.PAUSED]
+        jobs = await self._unpaused()
         for chat_id in started | set(self._boards):
             async with self._showing:
                 await self._refresh(chat_id, [job for job in jobs if job.chat_id == chat_id])
+
+    async def _unpaused(self) -> list[Job]:
+        return [job for job in await self._jobs.live() if job.state is not JobState.PAUSED]
 
     async def _put_off(self, error: MedusaError) -> None:
         """Progress may neither fail nor delay work: whatever stands in its way, wait and go on."""
@@ -228,7 +230,7 @@ class Status:
         """Write the chat's live message, if it would read otherwise than it does; what it says is as new as can be."""
         async with self._edits:
             board = self._boards[chat_id]
-            text = self._render([job for job in await self._jobs.live() if job.chat_id == chat_id])
+            text = self._render([job for job in await self._unpaused() if job.chat_id == chat_id])
             if not text or text == board.text:
                 return
             board.touched, board.text = time.monotonic(), text

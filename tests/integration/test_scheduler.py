@@ -12,11 +12,12 @@ import pytest
 
 from medusa.config import Slots
 from medusa.errors import Broken, Transient, UserError
-from medusa.model import Job, JobState, Order, Progress, Stage
+from medusa.model import Job, JobState, Order, Priority, Progress, Stage
 from medusa.patience import backoff
 from medusa.scheduler import Run, Scheduler
 from medusa.storage import Store, open_store
 from medusa.storage.jobs import Jobs
+from medusa.throttle import current_flow
 
 SLOTS = Slots(fetch=2, process=1, upload=1)
 HERE = (1, 10)
@@ -259,6 +260,189 @@ async def test_a_job_that_finishes_while_it_is_cancelled_is_done(store: Store, t
         [job] = await scheduler.submit([Order("https://a.b")], *HERE)
         await started.wait()
         assert (await scheduler.cancel(job.id)).state is JobState.DONE
+
+
+def hanging() -> tuple[Callable[[Run], object], asyncio.Event, list[tuple[Stage, bool]]]:
+    """Work that hangs in its upload the first time, leaves a file, and notes what it finds when it comes again."""
+    started, found = asyncio.Event(), list[tuple[Stage, bool]]()
+
+    async def work(run: Run) -> None:
+        part = run.workdir / "part"
+        found.append((run.job.stage, part.exists()))
+        if len(found) == 1:
+            async with run.stage(Stage.UPLOAD):
+                part.write_text("x")
+                started.set()
+                await asyncio.Event().wait()
+
+    return work, started, found
+
+
+async def test_a_paused_job_keeps_its_folder_and_goes_on_when_resumed(store: Store, tmp_path: Path) -> None:
+    work, started, found = hanging()
+    async with scheduling(store, tmp_path, work) as (scheduler, told):
+        [job] = await scheduler.submit([Order("https://a.b")], *HERE)
+        await started.wait()
+        paused = await scheduler.pause(job.id)
+        assert (paused.state, paused.stage) == (JobState.PAUSED, Stage.UPLOAD)
+        assert told[-1] == paused == await Jobs(store).get(job.id)
+        await scheduler.idle()
+        assert (await scheduler.pause(job.id)).state is JobState.PAUSED
+        assert scheduler.live() == []
+        assert (await scheduler.resume(job.id)).state is JobState.QUEUED
+        await scheduler.idle()
+        with pytest.raises(UserError, match="already ended: done"):
+            await scheduler.pause(job.id)
+        with pytest.raises(UserError, match="already ended: done"):
+            await scheduler.resume(job.id)
+    assert found == [(Stage.RESOLVE, False), (Stage.UPLOAD, True)]
+
+
+async def test_a_paused_job_outlives_a_restart_and_can_be_cancelled(store: Store, tmp_path: Path) -> None:
+    work, started, found = hanging()
+    async with scheduling(store, tmp_path, work) as (scheduler, _):
+        [job] = await scheduler.submit([Order("https://a.b")], *HERE)
+        await started.wait()
+        await scheduler.pause(job.id)
+    async with scheduling(store, tmp_path, work) as (scheduler, _):
+        await scheduler.submit([Order("https://c.d")], 1, 11)
+        await scheduler.idle()
+        assert (tmp_path / "work" / "1" / "part").exists()
+        assert (await scheduler.cancel(job.id)).state is JobState.CANCELLED
+    assert not (tmp_path / "work" / "1").exists()
+    assert len(found) == 2
+
+
+async def test_what_waits_can_be_paused_and_goes_on_waiting_when_resumed(store: Store, tmp_path: Path) -> None:
+    async def work(_: Run) -> None:
+        raise Transient("Busy.", after=1000)
+
+    async with scheduling(store, tmp_path, work) as (scheduler, told):
+        [job] = await scheduler.submit([Order("https://a.b")], *HERE)
+        while not told or told[-1].state is not JobState.WAITING:
+            await asyncio.sleep(0.01)
+        waiting = told[-1]
+        with pytest.raises(UserError, match="not paused: it is waiting"):
+            await scheduler.resume(job.id)
+        await scheduler.pause(job.id)
+        assert await scheduler.resume(job.id) == waiting
+
+
+async def test_pausing_and_starting_at_once_never_runs_a_paused_job(store: Store, tmp_path: Path) -> None:
+    async def work(_: Run) -> None:
+        await asyncio.sleep(0.001)
+
+    async with scheduling(store, tmp_path, work) as (scheduler, _):
+        for number in range(60):
+            [job] = await scheduler.submit([Order("https://a.b")], 1, 100 + number)
+            for _ in range(number % 12):
+                await asyncio.sleep(0)
+            paused = await scheduler.pause(job.id)
+            assert paused.state in (JobState.DONE, JobState.PAUSED)
+            await asyncio.sleep(0.002)
+            assert await Jobs(store).get(job.id) == paused
+            assert not scheduler.live()
+
+
+async def test_a_cancel_beats_a_pause_that_is_under_way(store: Store, tmp_path: Path) -> None:
+    started, unwinding = asyncio.Event(), asyncio.Event()
+
+    async def work(_: Run) -> None:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            unwinding.set()
+            await asyncio.sleep(0.05)
+
+    async with scheduling(store, tmp_path, work) as (scheduler, _):
+        [job] = await scheduler.submit([Order("https://a.b")], *HERE)
+        await started.wait()
+        pausing = asyncio.create_task(scheduler.pause(job.id))
+        await unwinding.wait()
+        assert (await scheduler.cancel(job.id)).state is JobState.CANCELLED
+        assert (await pausing).state is JobState.CANCELLED
+        assert not (tmp_path / "work" / "1").exists()
+
+
+@pytest.mark.parametrize("state", [JobState.PAUSED, JobState.CANCELLED])
+async def test_a_job_that_unwinds_slowly_is_stopped_all_the_same(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: JobState
+) -> None:
+    monkeypatch.setattr("medusa.scheduler.STOP_WITHIN", 0.01)
+    started, go = asyncio.Event(), asyncio.Event()
+
+    async def work(_: Run) -> None:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await go.wait()
+
+    async with scheduling(store, tmp_path, work) as (scheduler, _):
+        [job] = await scheduler.submit([Order("https://a.b")], *HERE)
+        await started.wait()
+        stop = scheduler.pause if state is JobState.PAUSED else scheduler.cancel
+        assert (await stop(job.id)).state is JobState.RUNNING
+        go.set()
+        await scheduler.idle()
+        ended = await Jobs(store).get(job.id)
+        assert ended is not None
+        assert ended.state is state
+
+
+async def test_a_failed_or_cancelled_job_is_tried_again_from_the_start(store: Store, tmp_path: Path) -> None:
+    errors: list[Exception] = [UserError("Private.")]
+    seen: list[tuple[Stage, int, bool]] = []
+
+    async def work(run: Run) -> None:
+        seen.append((run.job.stage, run.job.attempts, run.job.told))
+        async with run.stage(Stage.UPLOAD):
+            if errors:
+                raise errors.pop()
+
+    async with scheduling(store, tmp_path, work) as (scheduler, told):
+        [job] = await scheduler.submit([Order("https://a.b")], *HERE)
+        with pytest.raises(UserError, match="no job #99"):
+            await scheduler.retry(99)
+        await scheduler.idle()
+        assert told[-1].state is JobState.FAILED
+        await Jobs(store).mark_told([job.id])
+        assert (await scheduler.retry(job.id)).state is JobState.QUEUED
+        await scheduler.idle()
+        with pytest.raises(UserError, match="is done"):
+            await scheduler.retry(job.id)
+        [later] = await scheduler.submit([Order("https://a.b")], 1, 11, not_before=9e9, reason="Later.")
+        with pytest.raises(UserError, match="not ended: it is waiting"):
+            await scheduler.retry(later.id)
+        await scheduler.cancel(later.id)
+        assert (await scheduler.retry(later.id)).state is JobState.QUEUED
+        await scheduler.idle()
+    assert seen == [(Stage.RESOLVE, 0, False)] * 3
+    assert told[-1].state is JobState.DONE
+
+
+async def test_jobs_run_by_priority_and_with_its_weight(store: Store, tmp_path: Path) -> None:
+    ran: list[tuple[int, int]] = []
+    blocked, go = asyncio.Event(), asyncio.Event()
+
+    async def work(run: Run) -> None:
+        if run.job.id <= 4:  # one for each slot, so that the others have to queue
+            blocked.set()
+            await go.wait()
+        ran.append((run.job.id, current_flow().weight))
+
+    async with scheduling(store, tmp_path, work) as (scheduler, _):
+        await scheduler.submit([Order("https://a.b")] * 4, 1, 10)
+        await blocked.wait()
+        for message, priority in enumerate((Priority.LOW, Priority.NORMAL, Priority.HIGH, Priority.NORMAL), start=11):
+            await scheduler.submit([Order("https://a.b")], 1, message, priority=priority)
+        await scheduler.prioritise(8, Priority.HIGH)
+        assert (await scheduler.prioritise(1, Priority.LOW)).priority is Priority.LOW
+        go.set()
+        await scheduler.idle()
+    assert dict(ran) == {1: 1, 2: 2, 3: 2, 4: 2, 5: 1, 6: 2, 7: 4, 8: 4}
+    assert [number for number, _ in ran if number > 4] == [7, 8, 6, 5]
 
 
 async def test_a_shutdown_leaves_the_job_for_the_next_start(store: Store, tmp_path: Path) -> None:

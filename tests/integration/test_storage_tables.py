@@ -143,6 +143,150 @@ async def test_the_next_due_time_is_that_of_the_waiting_jobs(store: Store) -> No
     assert await jobs.next_due() == 20.0
 
 
+async def order_of(store: Store) -> list[int]:
+    return [job.id for job in await Jobs(store).queued(1000)]
+
+
+async def test_turns_go_by_priority_then_by_arrival_and_age_by_a_day(store: Store) -> None:
+    jobs, day = Jobs(store), 86400.0
+    for message, (priority, now) in enumerate(
+        [
+            (Priority.LOW, 0.0),
+            (Priority.NORMAL, 10.0),
+            (Priority.HIGH, 20.0),
+            (Priority.NORMAL, 30.0),
+            (Priority.NORMAL, day + 1.0),
+            (Priority.HIGH, 2 * day + 2.0),
+        ],
+        start=1,
+    ):
+        await jobs.add([order(0), order(1)], CHAT, message, now, priority=priority)
+    assert await order_of(store) == [5, 6, 3, 4, 7, 8, 1, 2, 9, 10, 11, 12]
+    await jobs.prioritise(2, Priority.HIGH)
+    await jobs.prioritise(5, Priority.LOW)
+    assert await order_of(store) == [2, 6, 3, 4, 7, 8, 1, 9, 10, 11, 12, 5]
+    changed = await jobs.get(2)
+    assert changed is not None
+    assert changed.priority is Priority.HIGH
+
+
+async def test_a_clock_that_is_set_back_keeps_first_come_first_served(store: Store) -> None:
+    jobs = Jobs(store)
+    for message, now in enumerate([5e9, 1000.0, 999.0, 5e9], start=1):
+        await jobs.add([order(0), order(1)], CHAT, message, now)
+    assert await order_of(store) == list(range(1, 9))
+    await jobs.add([order(0)], CHAT, 9, 1000.0, priority=Priority.HIGH)
+    assert (await order_of(store))[0] == 9
+
+
+@pytest.mark.parametrize(
+    ("number", "place", "result"),
+    [
+        (3, Place.TOP, [3, 1, 2, 4]),
+        (3, Place.UP, [1, 3, 2, 4]),
+        (3, Place.DOWN, [1, 2, 4, 3]),
+        (2, Place.BOTTOM, [1, 3, 4, 2]),
+        (1, Place.TOP, [1, 2, 3, 4]),
+        (1, Place.UP, [1, 2, 3, 4]),
+        (4, Place.DOWN, [1, 2, 3, 4]),
+        (4, Place.BOTTOM, [1, 2, 3, 4]),
+    ],
+)
+async def test_a_queued_job_moves(store: Store, number: int, place: Place, result: list[int]) -> None:
+    await add(store, 7, 4)
+    assert await Jobs(store).move(number, place)
+    assert await order_of(store) == result
+    assert [job.id for job in await add(store, 8)] == [5]
+    assert await order_of(store) == [*result, 5]
+
+
+async def test_only_queued_jobs_move_and_equal_turns_part(store: Store) -> None:
+    jobs = Jobs(store)
+    first, *_ = await add(store, 7, 3)
+    await jobs.save(replace(first, state=JobState.PAUSED))
+    assert not await jobs.move(1, Place.DOWN)
+    assert not await jobs.move(99, Place.TOP)
+    async with store.write() as db:
+        await db.run("UPDATE jobs SET turn = 5")
+    assert await jobs.move(3, Place.UP)
+    assert await order_of(store) == [3, 2]
+    assert await jobs.move(3, Place.DOWN)
+    assert await order_of(store) == [2, 3]
+
+
+async def test_a_job_that_is_queued_anew_comes_after_those_that_are(store: Store) -> None:
+    jobs = Jobs(store)
+    first, *_ = await add(store, 7, 3)
+    await jobs.save(replace(first, state=JobState.FAILED, ended=50.0))
+    assert await jobs.failed(50.0) == [1]
+    assert await jobs.failed(51.0) == []
+    assert await jobs.unsuccessful([1, 2, 99]) == [1]
+    await jobs.requeue(replace(first, attempts=0), 100.0)
+    assert await order_of(store) == [2, 3, 1]
+
+
+async def test_saving_a_job_leaves_its_priority_and_turn_alone(store: Store) -> None:
+    jobs = Jobs(store)
+    first, *_ = await add(store, 7, 2)
+    await jobs.prioritise(2, Priority.HIGH)
+    await jobs.move(2, Place.BOTTOM)
+    await jobs.save(replace(first, id=2, title="T"))
+    assert await order_of(store) == [1, 2]
+    saved = await jobs.get(2)
+    assert saved is not None
+    assert (saved.title, saved.priority) == ("T", Priority.HIGH)
+
+
+async def test_a_job_that_is_put_off_waits_for_a_reason(store: Store) -> None:
+    jobs = Jobs(store)
+    [later] = await jobs.add([order(0)], CHAT, 1, 100.0, not_before=200.0, reason="Scheduled.")
+    [now] = await jobs.add([order(0)], CHAT, 2, 100.0, not_before=50.0, reason="Scheduled.")
+    assert (later.state, later.not_before, later.reason) == (JobState.WAITING, 200.0, "Scheduled.")
+    assert now.state is JobState.QUEUED
+    await jobs.wake(200.0)
+    assert await order_of(store) == [1, 2]
+
+
+async def test_the_queue_is_read_page_by_page_in_its_order(store: Store) -> None:
+    jobs = Jobs(store)
+    states = [JobState.PAUSED, JobState.WAITING, JobState.QUEUED, JobState.DONE, JobState.RUNNING] * 4
+    for job, state in zip(await add(store, 7, 20), states, strict=True):
+        await jobs.save(replace(job, state=state, not_before=100.0 - job.id if state is JobState.WAITING else 0.0))
+    whole = [5, 10, 15, 20, 3, 8, 13, 18, 17, 12, 7, 2, 1, 6, 11, 16]
+    assert [job.id for job in await jobs.line(0, 100)] == whole
+    for size in (1, 3, 5, 16):
+        pages = [await jobs.line(offset, size) for offset in range(0, 18, size)]
+        assert [job.id for page in pages for job in page] == whole
+    assert await jobs.line(16, 5) == []
+
+
+async def test_ten_thousand_jobs_cost_the_next_one_no_more(store: Store) -> None:
+    """SQLite counts the steps of its virtual machine: those of picking do not grow with the queue."""
+    jobs = Jobs(store)
+    steps = [0]
+
+    def step() -> int:
+        steps[0] += 1
+        return 0
+
+    async def counted(count: int) -> list[int]:
+        for start in range(0, count, 1000):
+            await jobs.add([order(0)] * min(1000, count), CHAT, -count - start, 0.0)
+            await jobs.add([order(0)] * min(1000, count), 5, -count - start, 0.0, not_before=9e9)
+        found = []
+        for ask in (lambda: jobs.queued(5), jobs.next_due, lambda: jobs.wake(5.0), lambda: jobs.move(1, Place.DOWN)):
+            await store._connection.set_progress_handler(step, 1)
+            steps[0] = 0
+            await ask()
+            await store._connection.set_progress_handler(lambda: 0, 1_000_000)
+            found.append(steps[0])
+        return found
+
+    few = await counted(10)
+    assert all(few)
+    assert all(many <= 2 * one for one, many in zip(few, await counted(5000), strict=True))
+
+
 async def test_saving_a_job_is_one_commit(store: Store) -> None:
     [job] = await add(store, 7)
     before = store.commits

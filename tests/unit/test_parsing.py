@@ -1,12 +1,15 @@
 """Commands as people type them, phones' typography included."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from medusa.commands import Option
-from medusa.commands.parsing import numbers, split_options, tokens
+from medusa.commands.parsing import moment, numbers, priority, split_options, tokens
 from medusa.errors import UserError
+from medusa.model import Priority
 
 OPTIONS = (
     Option(("-q", "--quality"), "", "a height"),
@@ -67,6 +70,8 @@ def test_no_text_breaks_the_parser(text: str) -> None:
         (["#3"], [3]),
         (["1,4-6"], [1, 4, 5, 6]),
         (["2", "2-3"], [2, 3]),
+        (["3", "5-9", "12"], [3, 5, 6, 7, 8, 9, 12]),
+        (["#3,", "#5-#6"], [3, 5, 6]),
         (["1,", ",2"], [1, 2]),
         ([], []),
     ],
@@ -75,7 +80,80 @@ def test_numbers(words: list[str], found: list[int]) -> None:
     assert numbers(words) == found
 
 
-@pytest.mark.parametrize("word", ["x", "1-", "9-3", "1-99999999", "-4", "1.5", "²"])
+@pytest.mark.parametrize("word", ["x", "1-", "9-3", "1-99999999", "1-1000000", "1234567890", "-4", "1.5", "²"])
 def test_what_is_no_number(word: str) -> None:
     with pytest.raises(UserError, match="“"):
         numbers([word])
+
+
+def test_a_range_of_a_million_is_answered_in_words() -> None:
+    with pytest.raises(UserError, match="“1-1000000” names too many jobs at once; name at most 10000"):
+        numbers(["1-1000000"])
+    with pytest.raises(UserError, match="too many"):
+        numbers(["1-6000", "7000-13000"])
+
+
+@pytest.mark.parametrize(("word", "found"), [("high", Priority.HIGH), ("LOW", Priority.LOW), ("n", Priority.NORMAL)])
+def test_priority(word: str, found: Priority) -> None:
+    assert priority(word) is found
+
+
+@pytest.mark.parametrize("word", ["", "urgent", "highest"])
+def test_what_is_no_priority(word: str) -> None:
+    with pytest.raises(UserError, match="high, normal or low"):
+        priority(word)
+
+
+NOON = time.mktime((2026, 6, 15, 12, 0, 0, 0, 0, -1))
+
+
+@pytest.mark.parametrize(
+    ("text", "day", "clock"),
+    [
+        ("18:30", 15, "18:30"),
+        ("7:05", 16, "07:05"),
+        ("12:00", 16, "12:00"),
+        ("2026-06-20 07:00", 20, "07:00"),
+        ("2026-6-20T7:00", 20, "07:00"),
+        ("+2h", 15, "14:00"),
+        ("+1d1h5m", 16, "13:05"),
+        ("+90min", 15, "13:30"),
+    ],
+)
+def test_moments(text: str, day: int, clock: str) -> None:
+    assert time.strftime("%d %H:%M", time.localtime(moment(text, NOON))) == f"{day} {clock}"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "is no time"),
+        ("soon", "is no time"),
+        ("25:00", "is no time"),
+        ("12:60", "is no time"),
+        ("18", "is no time"),
+        ("+", "is no time"),
+        ("+h", "is no time"),
+        ("+2", "is no time"),
+        ("+0h", "has passed"),
+        ("+2x", "is no time"),
+        ("2026-02-30 07:00", "is no time"),
+        ("2026-06-20", "is no time"),
+        ("0001-01-01 07:00", "has passed|is no time"),
+        ("2026-06-15 11:59", "has passed"),
+        ("2027-12-01 07:00", "more than a year"),
+        ("+9999d", "more than a year"),
+    ],
+)
+def test_what_is_no_moment(text: str, words: str) -> None:
+    with pytest.raises(UserError, match=words) as refused:
+        moment(text, NOON)
+    assert "\n" not in refused.value.user_text
+
+
+@given(st.text(alphabet="0123456789:-+ Tdhm٣²"))
+def test_no_text_breaks_the_clock(text: str) -> None:
+    try:
+        assert moment(text, NOON) > NOON
+    except UserError as error:
+        assert error.user_text

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from markupsafe import Markup
 
-from medusa.model import Job, JobState, Order, Progress, Stage
-from medusa.words import bar, job_line, job_lines, progress_line, size, span
+from medusa.model import Job, JobState, Order, Priority, Progress, Stage
+from medusa.words import bar, job_line, job_lines, progress_line, queue_line, size, span
 
 JOB = Job(7, JobState.QUEUED, Order("https://a.b/c"), 1, 2, created=100.0)
 
@@ -68,13 +68,40 @@ def test_progress_line(progress: Progress, speed: float | None, text: str) -> No
         (replace(JOB, state=JobState.FAILED, reason="Gone."), "✗ <b>#7</b> https://a.b/c\nGone."),
         (
             replace(JOB, state=JobState.WAITING, reason="Busy.", not_before=170.0),
+            "… <b>#7</b> https://a.b/c\nBusy. Starts in 1 min 0 s.",
+        ),
+        (
+            replace(JOB, state=JobState.WAITING, reason="Busy.", not_before=170.0, attempts=1),
             "… <b>#7</b> https://a.b/c\nBusy. Next try in 1 min 0 s.",
         ),
+        (replace(JOB, state=JobState.PAUSED), "… <b>#7</b> paused · https://a.b/c"),
         (replace(JOB, state=JobState.CANCELLED), "– <b>#7</b> cancelled · https://a.b/c"),
     ],
 )
 def test_job_line(job: Job, text: str) -> None:
     assert job_line(job, now=110.0) == text
+
+
+@pytest.mark.parametrize(
+    ("job", "text"),
+    [
+        (JOB, "· <b>#7</b> https://a.b/c"),
+        (replace(JOB, title="A\nB", priority=Priority.HIGH), "· <b>#7</b> A B · high"),
+        (replace(JOB, state=JobState.RUNNING, stage=Stage.FETCH), "› <b>#7</b> https://a.b/c · fetching · 50%"),
+        (
+            replace(JOB, state=JobState.WAITING, reason="Busy.\nVery.", not_before=170.0),
+            "… <b>#7</b> https://a.b/c · Busy. Very. · in 1 min 0 s",
+        ),
+        (replace(JOB, state=JobState.PAUSED, title="<b>"), "= <b>#7</b> &lt;b&gt; · paused"),
+    ],
+)
+def test_queue_line(job: Job, text: str) -> None:
+    assert queue_line(job, Progress(50, 100), now=110.0) == text
+
+
+def test_a_line_of_the_queue_is_never_long() -> None:
+    waiting = replace(JOB, title="T" * 500, reason="R" * 500, state=JobState.WAITING, priority=Priority.LOW)
+    assert len(queue_line(waiting, Progress(), now=110.0)) < 200
 
 
 def test_many_jobs_are_counted_where_they_do_not_fit() -> None:
