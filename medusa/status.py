@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -105,7 +105,7 @@ class Status:
 
     async def adopt(self, chat_id: int, message_id: int) -> None:
         """Make the owner's /status message the chat's live one; a former live message goes."""
-        if not [job for job in await self._unpaused() if job.chat_id == chat_id]:
+        if not await self._jobs.counts_in(chat_id):
             await self._messenger.edit(chat_id, message_id, "Nothing is running here.")
             return
         async with self._showing:
@@ -194,13 +194,9 @@ class Status:
                 await self._put_off(error)
 
     async def _refresh_all(self, started: set[int]) -> None:
-        jobs = await self._unpaused()
         for chat_id in started | set(self._boards):
             async with self._showing:
-                await self._refresh(chat_id, [job for job in jobs if job.chat_id == chat_id])
-
-    async def _unpaused(self) -> list[Job]:
-        return [job for job in await self._jobs.live() if job.state is not JobState.PAUSED]
+                await self._refresh(chat_id)
 
     async def _put_off(self, error: MedusaError) -> None:
         """Progress may neither fail nor delay work: whatever stands in its way, wait and go on."""
@@ -210,9 +206,9 @@ class Status:
         self._flooded_at = time.monotonic()
         await asyncio.sleep(error.retry_after or CHANNEL_PAUSE)
 
-    async def _refresh(self, chat_id: int, jobs: Sequence[Job]) -> None:
+    async def _refresh(self, chat_id: int) -> None:
         board = self._boards.get(chat_id)
-        if jobs:
+        if await self._jobs.counts_in(chat_id):
             board = self._boards.setdefault(chat_id, _Board())
             if not board.gone and time.monotonic() - board.touched >= self._pause(chat_id):
                 await self._show(chat_id)
@@ -230,7 +226,11 @@ class Status:
         """Write the chat's live message, if it would read otherwise than it does; what it says is as new as can be."""
         async with self._edits:
             board = self._boards[chat_id]
-            text = self._render([job for job in await self._unpaused() if job.chat_id == chat_id])
+            text = self._render(
+                [live for live in self._scheduler.live() if live.job.chat_id == chat_id],
+                await self._jobs.waiting_in(chat_id, MOST_SHOWN),
+                await self._jobs.counts_in(chat_id),
+            )
             if not text or text == board.text:
                 return
             board.touched, board.text = time.monotonic(), text
@@ -262,17 +262,14 @@ class Status:
             else:
                 speed.sample(time.monotonic(), live.progress.done)
 
-    def _render(self, jobs: Sequence[Job]) -> Markup:
-        lives = {live.job.id: live for live in self._scheduler.live()}
-        running = [job for job in jobs if job.id in lives]
-        others = [job for job in jobs if job.id not in lives]
-        blocks = [self._block(lives[job.id]) for job in running]
-        blocks += [job_line(job, time.time()) for job in others if job.state is JobState.WAITING]
-        queued = sum(job.state is JobState.QUEUED for job in others)
-        more = len(blocks) - MOST_SHOWN
+    def _render(self, lives: Sequence[Live], waiting: Sequence[Job], counts: Mapping[JobState, int]) -> Markup:
+        """What a live message says, given the first waiting jobs of its chat and how many there are in all."""
+        running = [live for live in lives if live.job.state is JobState.RUNNING]
+        blocks = [*map(self._block, running), *(job_line(job, time.time()) for job in waiting)][:MOST_SHOWN]
+        more = len(running) + counts.get(JobState.WAITING, 0) - len(blocks)
         if more > 0:
-            blocks = [*blocks[:MOST_SHOWN], Markup("and {} more under way").format(more)]
-        if queued:
+            blocks.append(Markup("and {} more under way").format(more))
+        if queued := counts.get(JobState.QUEUED):
             blocks.append(Markup("{} queued").format(queued))
         return Markup("\n\n").join(blocks)
 

@@ -19,6 +19,7 @@ _LINE = {
     JobState.PAUSED: "state = 'paused' ORDER BY id",
 }
 """How the queue reads from its head to its end, each part of it by an index of its own."""
+_MOVING = "state IN ('queued', 'running', 'waiting')"
 _UNTOLD = "told = 0 AND state IN ('done', 'failed', 'cancelled')"
 
 _CHANGING = (
@@ -179,6 +180,19 @@ class Jobs:
             if len(found) < limit and skipped < count:
                 found += await self._find(f"WHERE {_LINE[state]} LIMIT ? OFFSET ?", limit - len(found), skipped)
         return found
+
+    async def counts_in(self, chat_id: int) -> dict[JobState, int]:
+        """How many jobs of one chat are in each of the states queued, running and waiting, if any are."""
+        rows = await self._store.read(
+            f"SELECT state, count(*) FROM jobs WHERE chat_id = ? AND {_MOVING} GROUP BY state",  # noqa: S608
+            (chat_id,),
+        )
+        return {JobState(state): count for state, count in rows}
+
+    async def waiting_in(self, chat_id: int, limit: int) -> list[Job]:
+        """Up to ``limit`` waiting jobs of one chat, those that are due first at the head."""
+        condition = f"WHERE chat_id = ? AND state = 'waiting' AND {_MOVING} ORDER BY not_before, id LIMIT ?"
+        return await self._find(condition, chat_id, limit)
 
     async def numbers(self, *states: JobState) -> list[int]:
         """The numbers of the jobs in some of the states that are not final, in the order of the queue."""

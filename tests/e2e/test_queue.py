@@ -54,8 +54,9 @@ async def test_what_the_commands_answer(stage: Scene) -> None:
 async def paused(here: World) -> None:
     await here.stage.owner.send(0, "/pause 1")
     await reaches(here.stage, 1, JobState.PAUSED)
-    messages = await send(here.stage, "/queue")
-    assert messages[-1].text.endswith("· paused")
+    messages = await send(here.stage, "/queue", "/status")
+    assert messages[-2].text.endswith("· paused")
+    assert messages[-1].text == "Nothing is running here."
 
 
 async def test_a_pause_in_mid_upload_keeps_the_parts(
@@ -138,6 +139,29 @@ async def test_the_queue_runs_in_the_order_that_the_owner_gives_it(stage: Scene)
         ("=", high),
     ]
     assert all(job.state is JobState.CANCELLED for job in await stage.app.jobs.recent(100))
+
+
+async def test_the_live_message_counts_what_is_queued_and_names_what_waits(stage: Scene) -> None:
+    slots = stage.app.config.slots
+    room = slots.fetch + slots.process + slots.upload
+    slow = stage.media.link("slow/clip.mp4?rate=2000")
+    await stage.owner.send(0, f"/dl {slow} {slow} --at +3h")
+    await stage.owner.send(0, "/dl " + " ".join([slow] * (room + 3)))
+    await reaches(stage, room + 2, JobState.RUNNING)
+    await stage.owner.send(0, f"/pause {room + 3}")
+    await reaches(stage, room + 3, JobState.PAUSED)
+    place = await stage.owner.send(0, "/status")
+    async with asyncio.timeout(30):
+        while True:
+            [text] = [one.text for one in await stage.owner.history(0) if one.id == place]
+            if "queued" in text:
+                break
+            await asyncio.sleep(0.1)
+    assert text.count("fetching") + text.count("looking at the link") == room
+    assert text.count("Scheduled for") == 2
+    assert text.endswith("2 queued")
+    messages = await send(stage, "/cancel all")
+    assert "All done here." in [message.text for message in messages]
 
 
 async def test_what_is_scheduled_waits_and_says_so(stage: Scene) -> None:

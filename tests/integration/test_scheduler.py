@@ -419,7 +419,7 @@ async def test_a_failed_or_cancelled_job_is_tried_again_from_the_start(store: St
         assert (await scheduler.retry(later.id)).state is JobState.QUEUED
         await scheduler.idle()
     assert seen == [(Stage.RESOLVE, 0, False)] * 3
-    assert told[-1].state is JobState.DONE
+    assert [job.state for job in told][-1] is JobState.DONE
 
 
 async def test_jobs_run_by_priority_and_with_its_weight(store: Store, tmp_path: Path) -> None:

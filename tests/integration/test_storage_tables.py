@@ -260,6 +260,17 @@ async def test_the_queue_is_read_page_by_page_in_its_order(store: Store) -> None
     assert await jobs.line(16, 5) == []
 
 
+async def test_a_chat_knows_what_moves_in_it(store: Store) -> None:
+    jobs = Jobs(store)
+    for job, state in zip(await add(store, 7, 8), [*JobState, JobState.WAITING], strict=True):
+        await jobs.save(replace(job, state=state, not_before=100.0 - job.id))
+    await jobs.add([order(0)], 5, 1, 0.0)
+    assert await jobs.counts_in(CHAT) == {JobState.QUEUED: 1, JobState.RUNNING: 1, JobState.WAITING: 2}
+    assert [job.id for job in await jobs.waiting_in(CHAT, 5)] == [8, 3]
+    assert [job.id for job in await jobs.waiting_in(CHAT, 1)] == [8]
+    assert (await jobs.counts_in(5), await jobs.counts_in(9)) == ({JobState.QUEUED: 1}, {})
+
+
 async def test_ten_thousand_jobs_cost_the_next_one_no_more(store: Store) -> None:
     """SQLite counts the steps of its virtual machine: those of picking do not grow with the queue."""
     jobs = Jobs(store)
@@ -274,7 +285,13 @@ async def test_ten_thousand_jobs_cost_the_next_one_no_more(store: Store) -> None
             await jobs.add([order(0)] * min(1000, count), CHAT, -count - start, 0.0)
             await jobs.add([order(0)] * min(1000, count), 5, -count - start, 0.0, not_before=9e9)
         found = []
-        for ask in (lambda: jobs.queued(5), jobs.next_due, lambda: jobs.wake(5.0), lambda: jobs.move(1, Place.DOWN)):
+        for ask in (
+            lambda: jobs.queued(5),
+            jobs.next_due,
+            lambda: jobs.wake(5.0),
+            lambda: jobs.move(1, Place.DOWN),
+            lambda: jobs.waiting_in(5, 3),
+        ):
             await store._connection.set_progress_handler(step, 1)
             steps[0] = 0
             await ask()
@@ -456,6 +473,8 @@ async def use_everything(store: Store) -> None:
         [other] = await add(store, number)
         await jobs.save(replace(other, state=one))
     await jobs.line(0, 10)
+    await jobs.counts_in(CHAT)
+    await jobs.waiting_in(CHAT, 3)
     await jobs.recent(3)
     await jobs.recent(3, 9)
     await jobs.untold()

@@ -10,4 +10,5 @@ DROP INDEX jobs_queued;
 CREATE INDEX jobs_running ON jobs (id) WHERE state = 'running';
 CREATE INDEX jobs_turns ON jobs (turn, id) WHERE state = 'queued';
 CREATE INDEX jobs_paused ON jobs (id) WHERE state = 'paused';
+CREATE INDEX jobs_by_chat ON jobs (chat_id, state, not_before) WHERE state IN ('queued', 'running', 'waiting');
 CREATE INDEX jobs_failed ON jobs (ended) WHERE state = 'failed';
