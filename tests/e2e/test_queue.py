@@ -194,6 +194,18 @@ async def test_what_failed_is_tried_again(stage: Scene) -> None:
     assert any("is queued" in text or "has not ended" in text for text in texts[2:4])
 
 
+async def test_what_failed_while_it_was_posted_is_posted_once_and_uploaded_once(stage: Scene) -> None:
+    stage.telegram.faults.fail("messages.sendMedia", "CHAT_WRITE_FORBIDDEN", times=1)
+    await send(stage, f"/dl {stage.media.link('archive.bin')}")
+    [job] = await stage.app.jobs.recent(1)
+    assert (job.state, job.stage) == (JobState.FAILED, Stage.POST)
+    sent = stage.telegram.payload
+    messages = await send(stage, "/retry 1")
+    assert messages[0].text.startswith("✓ #1")
+    assert len([message for message in messages if message.file]) == 1
+    assert stage.telegram.payload == sent
+
+
 async def test_a_long_queue_has_pages(stage: Scene) -> None:
     orders = [Order(f"https://a.example/{number}") for number in range(1, 46)]
     await stage.app.jobs.add(orders, 5, 5, time.time(), not_before=time.time() + 9e6, reason="Later.")
