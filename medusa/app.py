@@ -15,6 +15,7 @@ from medusa.commands.router import Router
 from medusa.config import Config
 from medusa.discover import plugins
 from medusa.errors import first_of
+from medusa.library import Library
 from medusa.net import Guard, open_egress, open_web
 from medusa.pipeline import Pipeline
 from medusa.scheduler import Scheduler
@@ -24,6 +25,7 @@ from medusa.storage import Store, open_store
 from medusa.storage.boards import Boards
 from medusa.storage.handled import Handled
 from medusa.storage.jobs import Jobs
+from medusa.storage.library import Posts
 from medusa.storage.outbox import Outbox
 from medusa.storage.settings import StoredSettings
 from medusa.storage.telegram import TelegramState
@@ -111,6 +113,7 @@ async def _assemble(
 ) -> App:
     jobs = Jobs(store)
     messenger = Messenger(account)
+    library = Library(Posts(store), messenger)
     pipeline = Pipeline(
         tools=tools,
         account=account,
@@ -118,6 +121,7 @@ async def _assemble(
         uploader=Uploader(lanes),
         uploads=Uploads(store),
         outbox=Outbox(store),
+        library=library,
     )
     scheduler = Scheduler(jobs, pipeline.run, config.slots, config.work)
     status = Status(scheduler, jobs, Boards(store), messenger, account.user_id)
@@ -125,6 +129,7 @@ async def _assemble(
     desk = Desk(
         scheduler=scheduler,
         jobs=jobs,
+        library=library,
         settings=settings,
         announce=status.announce,
         show_live=status.adopt,

@@ -67,6 +67,8 @@ class Order:
     as_document: bool = False
     spoiler: bool = False
     silent: bool = False
+    force: bool = False
+    """Fetch and post it even when it was posted before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 import asyncio
 import functools
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,23 @@ import structlog
 
 from medusa import sources, steps
 from medusa.errors import StreamBroken, Transient, UserError
+from medusa.library import (
+    Known,
+    Library,
+    caption,
+    document_of,
+    file_of,
+    link_of,
+    make_post,
+    sha256_of,
+    where_it_stands,
+)
 from medusa.model import Job, LocalFile, Stage
 from medusa.names import display_name
 from medusa.scheduler import Run
 from medusa.sources import ByteStream, Plan, Source
 from medusa.steps.ahead import Ahead, foresee
+from medusa.storage.library import Post
 from medusa.storage.outbox import Entry, Outbox
 from medusa.storage.uploads import Upload, Uploads
 from medusa.telegram.client import Account
@@ -50,28 +63,50 @@ class Pipeline:
     uploader: Uploader
     uploads: Uploads
     outbox: Outbox
+    library: Library
 
     async def run(self, run: Run) -> None:
         """Do the job from wherever it stands; it returns once everything is posted. Raises MedusaError."""
-        entries = await self.outbox.entries(run.job.id) or await self._prepare(run)
+        async with self.library.alone(run.job, run.report):
+            entries = await self.outbox.entries(run.job.id)
+            known = None if entries else await self.library.known(run.job)
+            if known is not None and known.here:
+                await self._point(run, known.post)
+            else:
+                await self._deliver(run, entries or await self._prepare(run, known))
+
+    async def _point(self, run: Run, post: Post) -> None:
+        """Make no second post where one stands, but say where."""
+        await run.note(title=post.title, size=post.size, post_id=post.message_id, reason=where_it_stands(post))
+        if link_of(post) is None:
+            await self.library.point(post, f"{run.job.chat_id} {run.job.message_id} {run.job.id}")
+
+    async def _deliver(self, run: Run, entries: list[Entry]) -> None:
         try:
             await self._post(run, entries)
         except StaleReference:
             log.info("post.stale_reference")
             await self._post(run, await self._renewed(run, entries))
 
-    async def _prepare(self, run: Run) -> list[Entry]:
-        """Have the document made, and commit what is to be posted."""
-        document, job = await self._document(run), run.job
+    async def _prepare(self, run: Run, known: Known | None) -> list[Entry]:
+        """Have the document made, unless a post shows it already, and commit what is to be posted."""
+        document = await self._document(run) if known is None else await self._taken(run, known.post)
+        job = run.job
         entries = [_media_entry(job, document, new_random_id())]
         if units(_caption(job)) > self.account.limits.caption - 1:
             entries.append(Entry(job.id, 1, job.chat_id, new_random_id(), "text"))
         await self.outbox.put(entries)
         return await self.outbox.entries(job.id)
 
+    async def _taken(self, run: Run, post: Post) -> Document:
+        """The document of an earlier post, as if this job had made it."""
+        log.info("job.known", post=post.id)
+        await run.note(files=(file_of(post, run.workdir),), title=post.title, size=post.size)
+        return document_of(post)
+
     async def _renewed(self, run: Run, entries: list[Entry]) -> list[Entry]:
         """The entries with a new document; their random ids stay, so that each remains one post."""
-        document = await self._document(run)
+        document = await self.library.renewed(entries[0]) or await self._document(run)
         await self.outbox.put([_media_entry(run.job, document, entries[0].random_id)])
         return await self.outbox.entries(run.job.id)
 
@@ -166,15 +201,20 @@ class Pipeline:
         return await foresee(ahead, file, stream.size, run.job.order, run.workdir, self.tools, run.report)
 
     async def _upload(self, run: Run, file: LocalFile) -> Document:
-        """Upload a file of the work folder and make a document of it."""
+        """Upload a file of the work folder and make a document of it, unless a post shows the very same."""
         size = file.path.stat().st_size
         self._check_size(size)
+        content = await sha256_of(file.path)
+        if (same := await self.library.same(content, file, run.job.order)) is not None:
+            log.info("job.same_content", post=same.id)
+            await run.note(files=(replace(file, name=same.name),), title=_title(file), size=size)
+            return document_of(same)
         async with (
             run.stage(Stage.UPLOAD, files=(file,), title=_title(file), size=size),
             self._ledger(run, size, _ON_DISK) as ledger,
         ):
             send = functools.partial(self.uploader.upload, file.path, file.name, ledger, run.report)
-            return await self._stored(run, file, ledger, send)
+            return replace(await self._stored(run, file, ledger, send), content=content)
 
     def _check_size(self, size: int) -> None:
         limit = self.account.limits.upload_bytes
@@ -232,12 +272,13 @@ class Pipeline:
     async def _send(self, run: Run, entry: Entry, previous: int | None) -> int:
         """Send one entry and commit its message id; repeated after a kill, it makes no second message."""
         if entry.kind == "media":
-            return await self._on_record(entry, self._post_document(run.job, entry))
+            return await self._on_record(run.job, entry, self._post_document(run.job, entry))
         text = _caption(run.job)
-        return await self._on_record(entry, self.messenger.say_once(entry.chat_id, text, entry.random_id, previous))
+        said = self.messenger.say_once(entry.chat_id, text, entry.random_id, previous)
+        return await self._on_record(run.job, entry, said)
 
-    async def _on_record(self, entry: Entry, post: Coroutine[Any, Any, int]) -> int:
-        """Await ``post`` and commit its message id.
+    async def _on_record(self, job: Job, entry: Entry, post: Coroutine[Any, Any, int]) -> int:
+        """Await ``post`` and commit its message id, together with what the library remembers of it.
 
         A cancel that arrives meanwhile waits a little for them: when they succeed it came too late and is dropped, and
         the job ends as done.
@@ -245,7 +286,8 @@ class Pipeline:
 
         async def both() -> int:
             message_id = await post
-            await self.outbox.posted(entry.job_id, entry.seq, message_id)
+            kept = make_post(job, entry, message_id, time.time()) if entry.kind == "media" and job.files else None
+            await self.outbox.posted(entry.job_id, entry.seq, message_id, kept)
             return message_id
 
         task = asyncio.ensure_future(both())
@@ -288,6 +330,7 @@ def _media_entry(job: Job, document: Document, random_id: int) -> Entry:
         document.id,
         document.access_hash,
         document.file_reference,
+        content=document.content,
     )
 
 
@@ -300,7 +343,4 @@ def _title(file: LocalFile) -> str:
 
 
 def _caption(job: Job) -> str:
-    """What stands under the post: the owner's words, else a video's or song's title; a file shows its name itself."""
-    if job.order.caption is not None:
-        return job.order.caption
-    return job.title if job.files and job.files[0].media else ""
+    return caption(job.order, job.title, bool(job.files and job.files[0].media))

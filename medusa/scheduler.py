@@ -342,7 +342,7 @@ class Scheduler:
             log.exception("job.broken")
             await to_the_end(self._end(run.job, JobState.FAILED, _BROKEN))
         else:
-            await to_the_end(self._end(run.job, JobState.DONE, ""))
+            await to_the_end(self._end(run.job, JobState.DONE, run.job.reason))
         finally:
             del self._runs[job.id]
 

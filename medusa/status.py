@@ -168,7 +168,7 @@ class Status:
 
     async def _rewrite(self, chat_id: int, message_id: int, family: list[Job]) -> bool:
         """Bring a command message up to date; False when it is gone."""
-        if chat_id != self._home and all(job.state is JobState.DONE for job in family):
+        if chat_id != self._home and all(job.state is JobState.DONE and not job.reason for job in family):
             await self._messenger.delete(chat_id, [message_id])
             return True
         if self._written.get((chat_id, message_id)) == job_lines(family, time.time()):

@@ -42,6 +42,11 @@ def span(seconds: float) -> str:
     return f"{whole} s"
 
 
+def moment(at: float) -> str:
+    """Unix time as a date and a time of day where Medusa lives: ``2026-03-01 18:05``."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
+
+
 def bar(fraction: float) -> str:
     """A bar of text for a fraction from 0 to 1."""
     full = min(_BAR, max(0, int(fraction * _BAR)))
@@ -80,6 +85,8 @@ def job_line(job: Job, now: float) -> Markup:
     number = Markup("<b>#{}</b>").format(job.id)
     match job.state:
         case JobState.DONE:
+            if job.reason:
+                return Markup("✓ {} {} · {}\n{}").format(number, job_name(job), size(job.size), job.reason)
             took = span((job.ended or now) - job.created)
             return Markup("✓ {} {} · {} · {}").format(number, job_name(job), size(job.size), took)
         case JobState.FAILED:

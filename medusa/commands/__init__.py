@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from medusa.library import Library
 from medusa.scheduler import Scheduler
 from medusa.settings import PREFIX, Settings
 from medusa.storage.jobs import Jobs
@@ -29,6 +30,7 @@ class Desk:
 
     scheduler: Scheduler
     jobs: Jobs
+    library: Library
     settings: Settings
     announce: Callable[[int, int], None]
     """Has the command message (chat id, message id) rewritten to say where its jobs stand."""

@@ -72,6 +72,7 @@ def _order(link: str, call: Call) -> Order:
         as_document="doc" in given or ("media" not in given and settings[DOCUMENTS]),
         spoiler="spoiler" in given,
         silent="silent" in given or settings[SILENT],
+        force="force" in given,
     )
 
 
@@ -94,6 +95,7 @@ COMMAND = Command(
         Option(("--silent",), "post without a notification"),
         Option(("--at",), "start then and not before", "a time such as 18:30, 2026-12-01 07:00, or +2h"),
         Option(("--prio",), "how soon, and how large a share of the bandwidth", "high, normal or low"),
+        Option(("--force",), "fetch and post it even when it was posted before"),
     ),
     examples=(
         "dl https://example.com/video.mp4",

@@ -34,7 +34,7 @@ def _card(job: Job, call: Call) -> Markup:
     lines += [
         Markup("{}").format(progress_line(live.progress, None))
         for live in call.desk.scheduler.live()
-        if live.job.id == job.id and live.progress.done
+        if live.job.id == job.id and (live.progress.done or live.progress.note)
     ]
     facts = f"asked {span(now - job.created)} ago · tries {job.attempts + 1}"
     lines.append(Markup("{} · {} priority").format(facts, job.priority))

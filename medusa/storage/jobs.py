@@ -9,6 +9,7 @@ from typing import Any
 
 from medusa.model import Job, JobState, LocalFile, Media, Order, Priority, Stage
 from medusa.storage.store import Row, Store, Transaction
+from medusa.storage.text import storable
 
 # The conditions are spelled as in the schema, so that SQLite uses the partial indexes.
 _LIVE = "state IN ('queued', 'running', 'waiting', 'paused')"
@@ -273,19 +274,14 @@ def _encode(job: Job) -> Row:
         json.dumps(asdict(job.order)),
         job.attempts,
         job.not_before,
-        _text(job.reason),
-        _text(job.title),
+        storable(job.reason),
+        storable(job.title),
         job.size,
         job.post_id,
         job.ended,
         job.told,
         json.dumps([asdict(file) for file in job.files], default=str),
     )
-
-
-def _text(text: str) -> str:
-    """The text without lone surrogates, which hostile titles and old file names bring and SQLite refuses."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _decode(row: Row) -> Job:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from typing import Literal
 
+from medusa.storage.library import Post, keep
 from medusa.storage.store import Store
 
 
@@ -11,7 +12,8 @@ from medusa.storage.store import Store
 class Entry:
     """One message of a job. Telegram answers a repeated ``random_id`` (signed 64 bits) with the message made first.
 
-    Media entries carry the reference of the uploaded document; ``message_id`` is None until the post is made.
+    Media entries carry the reference of the uploaded document, and the SHA-256 of its file in ``content`` where it is
+    known; ``message_id`` is None until the post is made.
     See https://core.telegram.org/method/messages.sendMedia.
     """
 
@@ -24,6 +26,7 @@ class Entry:
     access_hash: int | None = None
     file_reference: bytes | None = None
     message_id: int | None = None
+    content: bytes | None = None
 
 
 class Outbox:
@@ -35,8 +38,8 @@ class Outbox:
     async def entries(self, job_id: int) -> list[Entry]:
         """All entries of the job, posted or not."""
         sql = (
-            "SELECT job_id, seq, chat_id, random_id, kind, document_id, access_hash, file_reference, message_id "
-            "FROM outbox WHERE job_id = ? ORDER BY seq"
+            "SELECT job_id, seq, chat_id, random_id, kind, document_id, access_hash, file_reference, message_id, "
+            "content FROM outbox WHERE job_id = ? ORDER BY seq"
         )
         return [Entry(*row) for row in await self._store.read(sql, (job_id,))]
 
@@ -47,14 +50,17 @@ class Outbox:
         """
         sql = (
             "INSERT INTO outbox (job_id, seq, chat_id, random_id, kind, document_id, access_hash, file_reference, "
-            "message_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (job_id, seq) DO UPDATE SET "
+            "message_id, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (job_id, seq) DO UPDATE SET "
             "document_id = excluded.document_id, access_hash = excluded.access_hash, "
-            "file_reference = excluded.file_reference WHERE excluded.document_id IS NOT NULL"
+            "file_reference = excluded.file_reference, content = excluded.content "
+            "WHERE excluded.document_id IS NOT NULL"
         )
         async with self._store.write() as db:
             await db.many(sql, [astuple(entry) for entry in entries])
 
-    async def posted(self, job_id: int, seq: int, message_id: int) -> None:
-        """Note that the entry was posted as message ``message_id`` of its chat."""
+    async def posted(self, job_id: int, seq: int, message_id: int, post: Post | None = None) -> None:
+        """Note that the entry was posted as message ``message_id`` of its chat, together with its library row."""
         async with self._store.write() as db:
             await db.run("UPDATE outbox SET message_id = ? WHERE job_id = ? AND seq = ?", (message_id, job_id, seq))
+            if post is not None:
+                await keep(db, post)

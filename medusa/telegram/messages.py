@@ -24,11 +24,15 @@ _LIKE_A_COMMAND = re.compile(r"\s*(?:[/.!,;:+~#-]|https?:)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A file that Telegram holds: id, access hash and the reference that makes it usable for a while."""
+    """A file that Telegram holds: id, access hash and the reference that makes it usable for a while.
+
+    ``content`` is the SHA-256 of its bytes, where it is known.
+    """
 
     id: int
     access_hash: int
     file_reference: bytes
+    content: bytes | None = None
 
 
 def units(text: str) -> int:
@@ -184,6 +188,23 @@ class Messenger:
             if found is None:
                 raise
             return found
+
+    async def document(self, chat_id: int, message_id: int) -> Document | None:
+        """The document that a message shows now; None when it shows none or is gone.
+
+        Its reference is a new one (https://core.telegram.org/api/file_reference).
+        """
+        peer, wanted = await self._peer(chat_id), [types.InputMessageID(message_id)]
+        request = functions.messages.GetMessagesRequest(wanted)
+        if isinstance(peer, types.InputPeerChannel):
+            request = functions.channels.GetMessagesRequest(peer, wanted)
+        with translated():
+            answer = await self._client(request)
+        for message in answer.messages:
+            document = getattr(getattr(message, "media", None), "document", None)
+            if isinstance(document, types.Document):
+                return Document(document.id, document.access_hash, document.file_reference)
+        return None
 
     async def _peer(self, chat_id: int) -> Any:
         if chat_id == self._account.user_id:

@@ -121,6 +121,6 @@ async def test_a_second_start_goes_on_where_the_first_ended(config: Config, tmp_
         await play(stage, [Line("/dl sample:notes.pdf", chat="News", wait="jobs")])
     async with open_stage(config, tmp_path, samples_folder) as stage:
         assert await stage.channel("News") == channel
-        await play(stage, [Line("/dl sample:notes.pdf", chat="News")])
+        await play(stage, [Line("/dl sample:notes.pdf --force", chat="News")])
         files = [one.file.name for one in await stage.owner.history(channel) if one.file]
     assert files == ["notes.pdf", "notes.pdf"]

@@ -158,7 +158,7 @@ async def test_a_file_of_any_size_is_streamed(opened: Begin, known: bool) -> Non
     for size in (1, PART_SIZE - 1, PART_SIZE, PART_SIZE + 1, BIG_FILE - 1, BIG_FILE, BIG_FILE + 1):
         origin.data = data(size)
         origin.asked.clear()
-        await here.fetch()
+        await here.fetch(f"{size}.bin")
         file = here.stage.telegram.files()[-1]
         assert (file.size, file.sha256) == (size, hashlib.sha256(origin.data).hexdigest())
         assert origin.asked == [""]

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from medusa.storage import Store, open_store
 from medusa.storage.boards import Boards
 from medusa.storage.handled import Handled
 from medusa.storage.jobs import Jobs, Place
+from medusa.storage.library import Post, Posts
 from medusa.storage.outbox import Entry, Outbox
 from medusa.storage.settings import StoredSettings
 from medusa.storage.telegram import Entity, Login, TelegramState, UpdateState
@@ -349,6 +351,89 @@ async def test_outbox_entries_are_put_together_or_not_at_all(store: Store) -> No
     assert await outbox.entries(job.id) == []
 
 
+def shown(job: Job, **changes: Any) -> Post:
+    """What the library keeps of a post of the job."""
+    media = Media("mov,mp4", 12.5, 640, 360, 0, "h264", "aac", streamable=True)
+    known = Post(
+        source=b"s" * 32,
+        link="https://example.org/watch?v=1",
+        as_document=False,
+        content=b"c" * 32,
+        size=2**40,
+        name="film.mp4",
+        title="Der Fluß \udc80",
+        mime="video/mp4",
+        media=media,
+        caption="Crème brûlée",
+        spoiler=True,
+        document_id=HIGHEST,
+        access_hash=LOWEST,
+        file_reference=b"ref",
+        chat_id=CHAT,
+        message_id=77,
+        at=123.5,
+        job_id=job.id,
+    )
+    return replace(known, **changes)
+
+
+async def posted(store: Store, message_id: int, **changes: Any) -> Post:
+    """A post as the library has it, committed together with its message id."""
+    [job] = await add(store, message_id)
+    await Outbox(store).put([Entry(job.id, 0, CHAT, message_id, "media", 1, 2, b"r", content=b"c" * 32)])
+    before = store.commits
+    await Outbox(store).posted(job.id, 0, message_id, shown(job, message_id=message_id, **changes))
+    assert store.commits == before + 1
+    [post] = await Posts(store).recent(1, HIGHEST)
+    return post
+
+
+async def test_a_post_is_remembered_with_its_message_id_or_not_at_all(store: Store) -> None:
+    post = await posted(store, 7)
+    assert post == replace(shown(Job(1, JobState.DONE, order(1), CHAT, 7, 0.0), message_id=7, id=1), title="Der Fluß ?")
+    [entry] = await Outbox(store).entries(1)
+    assert (entry.message_id, entry.content) == (7, b"c" * 32)
+    [job] = await add(store, 8)
+    await Outbox(store).put([Entry(job.id, 0, CHAT, 8, "media", 1, 2, b"r")])
+    with pytest.raises(OverflowError):
+        await Outbox(store).posted(job.id, 0, 8, shown(job, document_id=2**63))
+    assert [entry.message_id for entry in await Outbox(store).entries(job.id)] == [None]
+    assert await Posts(store).recent(9, HIGHEST) == [post]
+
+
+async def test_posts_are_found_by_source_content_and_document_the_newest_first(store: Store) -> None:
+    posts = Posts(store)
+    first = await posted(store, 1)
+    other = await posted(store, 2, chat_id=5, name="other.mp4", document_id=4)
+    plain = await posted(store, 3, source=b"t" * 32, as_document=True, media=None, content=None)
+    assert [await posts.of_source(b"s" * 32), await posts.of_source(b"s" * 32, CHAT)] == [other, first]
+    assert [await posts.of_source(b"t" * 32), await posts.of_source(b"t" * 32, 5)] == [plain, None]
+    found = [await posts.of_content(b"c" * 32, as_document=False, name=name) for name in (None, "film.mp4", "x")]
+    assert found == [other, first, None]
+    assert await posts.of_content(b"c" * 32, as_document=True, name=None) is None
+    assert [await posts.of_document(number) for number in (4, HIGHEST, 9)] == [other, plain, None]
+    assert await posts.get(2) == other
+    assert await posts.recent(2, 3) == [other, first]
+
+
+async def test_posts_are_found_by_the_words_that_they_show(store: Store) -> None:
+    posts = Posts(store)
+    first = await posted(store, 1)
+    other = await posted(store, 2, title='C++ & "quotes"', name="b.mp4", caption="", link="https://example.org/x")
+    for text in ("creme", "BRULEE crè", "fluß film", "watch", "film.mp4"):
+        assert await posts.find(text, 9, HIGHEST) == [first], text
+    assert await posts.find("example", 9, HIGHEST) == [other, first]
+    assert await posts.find("example", 1, HIGHEST) == [other]
+    assert await posts.find("example", 9, 2) == [first]
+    for text in ("c++ quotes", "QUOT*"):
+        assert await posts.find(text, 9, HIGHEST) == [other]
+    for text in ("", "***", '"film" OR nothing', "rulee", "\udc80"):
+        assert await posts.find(text, 9, HIGHEST) == []
+    await posts.forget(first.id)
+    assert await posts.find("film", 9, HIGHEST) == []
+    assert await posts.get(first.id) is None
+
+
 async def test_uploads_are_put_in_place_of_what_was_noted_before(store: Store) -> None:
     uploads = Uploads(store)
     jobs = await add(store, 7, 2)
@@ -449,7 +534,23 @@ async def test_every_statement_finds_its_rows_by_an_index(store: Store) -> None:
     by_state = {sql: plan for sql, plan in plans.items() if "WHERE state " in sql or "WHERE told = 0" in sql}
     assert {sql for sql, plan in by_state.items() if "INDEX jobs_" not in plan} == set()
     assert len(by_state) == 19
-    assert len(plans) > 18
+    of_library = {
+        sql: plan.replace("SCAN library_words VIRTUAL", "") for sql, plan in plans.items() if "library" in sql
+    }
+    assert {sql for sql, plan in of_library.items() if "SCAN" in plan} == set()
+    assert len(plans) > 40
+
+
+async def use_the_library(store: Store) -> None:
+    posts, post = Posts(store), await posted(store, 70)
+    await posts.get(post.id)
+    await posts.of_source(post.source)
+    await posts.of_source(post.source, CHAT)
+    await posts.of_content(b"c", as_document=True, name=None)
+    await posts.of_document(1)
+    await posts.recent(3, 9)
+    await posts.find("film", 3, 9)
+    await posts.forget(post.id)
 
 
 async def use_everything(store: Store) -> None:
@@ -490,6 +591,7 @@ async def use_everything(store: Store) -> None:
     await outbox.put([Entry(job.id, 0, 1, 2, "text")])
     await outbox.entries(job.id)
     await outbox.posted(job.id, 0, 5)
+    await use_the_library(store)
     await uploads.put(Upload(job.id, 0, 1, 2, 3))
     await uploads.get(job.id, 0)
     await uploads.forget(job.id)

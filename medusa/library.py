@@ -1,0 +1,234 @@
+"""Knows what was posted where, so that nothing is fetched or sent twice that need not be."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from io import RawIOBase
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from medusa.errors import UserError
+from medusa.model import Job, LocalFile, Order, Progress, Report
+from medusa.storage.library import Post, Posts
+from medusa.storage.outbox import Entry
+from medusa.telegram.messages import Document, Messenger
+from medusa.words import moment
+
+_TRACKING = frozenset({"fbclid", "gclid", "igsh", "igshid", "mc_cid", "mc_eid", "msclkid", "ttclid", "twclid", "yclid"})
+_SHARING = frozenset({"youtube.com", "youtu.be", "open.spotify.com"})
+"""Sites whose parameter ``si`` says who shared the link, and nothing else."""
+_PORTS = {"http": ":80", "https": ":443"}
+_CHANNELS = -(10**12)
+"""Marked ids below this one are channels and supergroups."""
+_BLOCK = 256 * 1024
+_BLOCKS = 64
+"""Blocks of a file that are hashed at a stretch, 16 MB: a tenth of a second on slow machines."""
+_RANDOM_IDS = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An earlier post of what a job is to post; ``here`` says that it stands in the job's chat and looks the same."""
+
+    post: Post
+    here: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _First:
+    """The job that is under way for an order, and the sign that it has ended."""
+
+    job: int
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Library:
+    """All posts, and which of several equal orders is under way. Whether a post still stands, Telegram is asked."""
+
+    def __init__(self, posts: Posts, messenger: Messenger) -> None:
+        self.posts = posts
+        self._messenger = messenger
+        self._under_way: dict[bytes, _First] = {}
+
+    @asynccontextmanager
+    async def alone(self, job: Job, report: Report) -> AsyncIterator[None]:
+        """Have equal orders done one after the other, so that the later ones find what the first has posted."""
+        if job.order.force:
+            yield
+            return
+        source = source_key(job.order)
+        while (first := self._under_way.get(source)) is not None:
+            report(Progress(note=f"waits for #{first.job}, which fetches the same"))
+            await first.ended.wait()
+        report(Progress())
+        mine = self._under_way[source] = _First(job.id)
+        try:
+            yield
+        finally:
+            del self._under_way[source]
+            mine.ended.set()
+
+    async def known(self, job: Job) -> Known | None:
+        """The earlier post of the job's order, whose document may be posted again; None when there is none.
+
+        Posts in the job's chat that no longer stand are forgotten, but the document of the newest may still serve.
+        Raises Transient.
+        """
+        if job.order.force:
+            return None
+        source, gone = source_key(job.order), None
+        while (here := await self.posts.of_source(source, job.chat_id)) is not None:
+            if await self.document(here) is not None:
+                wanted = caption(job.order, here.title, here.media is not None)
+                return Known(here, here=(wanted, job.order.spoiler) == (here.caption, here.spoiler))
+            await self.posts.forget(here.id)
+            gone = gone or here
+        elsewhere = await self.posts.of_source(source) or gone
+        return Known(elsewhere, here=False) if elsewhere else None
+
+    async def same(self, content: bytes, file: LocalFile, order: Order) -> Post | None:
+        """The newest post of the very same bytes that looks as the order wants, or None.
+
+        A name that the owner chose is kept to; another than the file's own will do otherwise.
+        """
+        if order.force:
+            return None
+        name = file.name if order.name else None
+        return await self.posts.of_content(content, as_document=order.as_document, name=name)
+
+    async def renewed(self, entry: Entry) -> Document | None:
+        """A posted document with a reference that is valid again, from a post that shows it.
+
+        None when no post has another reference than the one that has failed; those posts are forgotten, so that
+        nothing leads to the document any more. Raises Transient.
+        """
+        while (post := await self.posts.of_document(entry.document_id or 0)) is not None:
+            document = await self.document(post)
+            if document is not None and document.file_reference != entry.file_reference:
+                return document
+            await self.posts.forget(post.id)
+        return None
+
+    async def document(self, post: Post) -> Document | None:
+        """The document of a post as it stands in its chat, or None when the post is gone. Raises Transient."""
+        try:
+            found = await self._messenger.document(post.chat_id, post.message_id)
+        except UserError as error:
+            if error.fatal:
+                raise
+            return None  # the chat is gone, or this account is no longer in it
+        if found is None or found.id != post.document_id:
+            return None
+        return Document(found.id, found.access_hash, found.file_reference, post.content)
+
+    async def point(self, post: Post, key: str) -> None:
+        """Reply to a post, so that a tap leads there; the same ``key`` makes one reply, however often it is used."""
+        text = f"Here is {post.title or post.name}."
+        await self._messenger.say_once(post.chat_id, text, _random_id(key), post.message_id)
+
+
+def document_of(post: Post) -> Document:
+    """The document of a post as it was when it was posted."""
+    return Document(post.document_id, post.access_hash, post.file_reference, post.content)
+
+
+def make_post(job: Job, entry: Entry, message_id: int, at: float) -> Post:
+    """What is to be remembered of a post that was made for a job whose file is known."""
+    [file] = job.files
+    return Post(
+        source=source_key(job.order),
+        link=job.order.link,
+        as_document=job.order.as_document,
+        content=entry.content,
+        size=job.size,
+        name=file.name,
+        title=job.title,
+        mime=file.mime,
+        media=file.media,
+        caption=caption(job.order, job.title, file.media is not None),
+        spoiler=job.order.spoiler,
+        document_id=entry.document_id or 0,
+        access_hash=entry.access_hash or 0,
+        file_reference=entry.file_reference or b"",
+        chat_id=entry.chat_id,
+        message_id=message_id,
+        at=at,
+        job_id=job.id,
+    )
+
+
+def file_of(post: Post, folder: Path) -> LocalFile:
+    """What a post shows, as the file that a job would have made of it in its work folder."""
+    return LocalFile(folder / "posted", post.name, post.mime, post.media, title=post.title)
+
+
+def link_of(post: Post) -> str | None:
+    """The link to a post, which works for whoever may read its channel; other chats have no such links.
+
+    See https://core.telegram.org/api/links#private-message-links.
+    """
+    return f"https://t.me/c/{_CHANNELS - post.chat_id}/{post.message_id}" if post.chat_id < _CHANNELS else None
+
+
+def where_it_stands(post: Post) -> str:
+    """Where the owner finds a post that was made before."""
+    link = link_of(post)
+    return f"Already posted: {link}" if link else f"Already posted on {moment(post.at)}; the reply to it leads there."
+
+
+async def sha256_of(path: Path) -> bytes:
+    """The SHA-256 of a file, taken beside the event loop, little by little, so that a cancel is heeded."""
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while await asyncio.to_thread(_digest_some, file, digest):
+            pass
+    return digest.digest()
+
+
+def caption(order: Order, title: str, media: bool) -> str:
+    """What stands under a post: the owner's words, else a video's or song's title; a file shows its name itself."""
+    if order.caption is not None:
+        return order.caption
+    return title if media else ""
+
+
+def source_key(order: Order) -> bytes:
+    """The SHA-256 of what decides which file an order leads to: its link, normalised, and how it is to be shaped."""
+    parts = (normalised(order.link), order.quality, order.name or "", "document" if order.as_document else "")
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).digest()
+
+
+def normalised(link: str) -> str:
+    """The link without what never changes where it leads: letter case of its host, default port, tracking marks."""
+    try:
+        parts = urlsplit(link)
+    except ValueError:
+        return link
+    login, at, host = parts.netloc.rpartition("@")
+    host = host.lower().removesuffix(_PORTS.get(parts.scheme, ":"))
+    site = host.removeprefix("www.").removeprefix("m.").removeprefix("music.")
+    kept = [one for one in parts.query.split("&") if not _is_tracking(one.partition("=")[0].lower(), site)]
+    return parts._replace(netloc=login + at + host, path=parts.path or "/", query="&".join(kept)).geturl()
+
+
+def _is_tracking(name: str, site: str) -> bool:
+    return name.startswith("utm_") or name in _TRACKING or (name == "si" and site in _SHARING)
+
+
+def _digest_some(file: RawIOBase, digest: Any) -> bool:
+    """Take in the next few megabytes; False at the end."""
+    room = bytearray(_BLOCK)
+    for _ in range(_BLOCKS):
+        count = file.readinto(room) or 0
+        digest.update(memoryview(room)[:count])
+        if not count:
+            return False
+    return True
+
+
+def _random_id(key: str) -> int:
+    """A random id that is always the same for a key (https://core.telegram.org/api/invoking)."""
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % _RANDOM_IDS + 1

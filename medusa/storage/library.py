@@ -1,0 +1,117 @@
+"""Keeps what was posted where."""
+
+import json
+import re
+from dataclasses import asdict, dataclass, fields
+
+from medusa.model import Media
+from medusa.storage.store import Row, Store, Transaction
+from medusa.storage.text import storable
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One post: what it came from, what it looks like, the document that it shows, and where it stands.
+
+    ``source`` is the key of the order (see medusa.library), ``content`` the SHA-256 of the file's bytes where it is
+    known, ``size`` bytes, ``at`` Unix seconds. ``id`` is the number that lists show, 0 before it is kept.
+    """
+
+    source: bytes
+    link: str
+    as_document: bool
+    content: bytes | None
+    size: int
+    name: str
+    title: str
+    mime: str
+    media: Media | None
+    caption: str
+    spoiler: bool
+    document_id: int
+    access_hash: int
+    file_reference: bytes
+    chat_id: int
+    message_id: int
+    at: float
+    job_id: int
+    id: int = 0
+
+
+_COLUMNS = [field.name for field in fields(Post)]
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM library"  # noqa: S608 (constants only)
+_INSERT = (
+    f"INSERT INTO library ({', '.join(_COLUMNS[:-1])}) "  # noqa: S608
+    f"VALUES ({', '.join('?' * (len(_COLUMNS) - 1))})"
+)
+
+
+class Posts:
+    """All posts that still stand, as far as is known, by number; the newest is found first."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def get(self, number: int) -> Post | None:
+        """The post with this number, or None."""
+        return await self._one("WHERE id = ?", number)
+
+    async def of_source(self, source: bytes, chat_id: int | None = None) -> Post | None:
+        """The newest post of an order with this key, in one chat or anywhere."""
+        if chat_id is None:
+            return await self._one("WHERE source = ? ORDER BY id DESC LIMIT 1", source)
+        return await self._one("WHERE source = ? AND chat_id = ? ORDER BY id DESC LIMIT 1", source, chat_id)
+
+    async def of_content(self, content: bytes, *, as_document: bool, name: str | None) -> Post | None:
+        """The newest post of a file with this SHA-256 that looks the same; ``name`` is None where any will do."""
+        where = "WHERE content = ? AND as_document = ? AND (?3 IS NULL OR name = ?3) ORDER BY id DESC LIMIT 1"
+        return await self._one(where, content, as_document, name)
+
+    async def of_document(self, document_id: int) -> Post | None:
+        """The newest post that shows this document."""
+        return await self._one("WHERE document_id = ? ORDER BY id DESC LIMIT 1", document_id)
+
+    async def recent(self, limit: int, before: int) -> list[Post]:
+        """The newest posts with numbers below ``before``, the newest first."""
+        return await self._many("WHERE id < ? ORDER BY id DESC LIMIT ?", before, limit)
+
+    async def find(self, text: str, limit: int, before: int) -> list[Post]:
+        """The newest posts below number ``before`` that hold all words of the text, or words that begin with them."""
+        words = " ".join(f'"{word}"*' for word in re.findall(r"\w+", storable(text)))
+        if not words:
+            return []
+        sql = "SELECT rowid FROM library_words WHERE library_words MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT ?"
+        numbers = [row[0] for row in await self._store.read(sql, (words, before, limit))]
+        marks = ", ".join("?" * len(numbers))
+        return await self._many(f"WHERE id IN ({marks}) ORDER BY id DESC", *numbers)
+
+    async def forget(self, number: int) -> None:
+        """Drop a post that no longer stands."""
+        async with self._store.write() as db:
+            await db.run("DELETE FROM library WHERE id = ?", (number,))
+
+    async def _one(self, where: str, *params: object) -> Post | None:
+        row = await self._store.read_one(f"{_SELECT} {where}", params)
+        return _decode(row) if row else None
+
+    async def _many(self, where: str, *params: object) -> list[Post]:
+        return [_decode(row) for row in await self._store.read(f"{_SELECT} {where}", params)]
+
+
+async def keep(db: Transaction, post: Post) -> None:
+    """Add a post as part of a transaction."""
+    await db.run(_INSERT, [_stored(getattr(post, name)) for name in _COLUMNS[:-1]])
+
+
+def _stored(value: object) -> object:
+    if isinstance(value, Media):
+        return json.dumps(asdict(value))
+    return storable(value) if isinstance(value, str) else value
+
+
+def _decode(row: Row) -> Post:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    media = values.pop("media")
+    for flag in ("as_document", "spoiler"):
+        values[flag] = bool(values[flag])
+    return Post(media=None if media is None else Media(**json.loads(media)), **values)
