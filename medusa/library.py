@@ -2,10 +2,9 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from io import RawIOBase
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,8 +23,8 @@ _PORTS = {"http": ":80", "https": ":443"}
 _CHANNELS = -(10**12)
 """Marked ids below this one are channels and supergroups."""
 _BLOCK = 256 * 1024
-_BLOCKS = 64
-"""Blocks of a file that are hashed at a stretch, 16 MB: a tenth of a second on slow machines."""
+_STRETCH = 64 * _BLOCK
+"""Bytes of a file that are hashed at a stretch, 16 MB: a tenth of a second on slow machines."""
 _RANDOM_IDS = 2**63 - 1
 
 
@@ -89,15 +88,16 @@ class Library:
         elsewhere = await self.posts.of_source(source) or gone
         return Known(elsewhere, here=False) if elsewhere else None
 
-    async def same(self, content: bytes, file: LocalFile, order: Order) -> Post | None:
+    async def same(self, size: int, content: Awaitable[bytes], file: LocalFile, order: Order) -> Post | None:
         """The newest post of the very same bytes that looks as the order wants, or None.
 
-        A name that the owner chose is kept to; another than the file's own will do otherwise.
+        The SHA-256 is waited for only when the size is known. A name that the owner chose is kept to; another than the
+        file's own will do otherwise.
         """
-        if order.force:
+        if order.force or not await self.posts.has_size(size):
             return None
         name = file.name if order.name else None
-        return await self.posts.of_content(content, as_document=order.as_document, name=name)
+        return await self.posts.of_content(await content, as_document=order.as_document, name=name)
 
     async def renewed(self, entry: Entry) -> Document | None:
         """A posted document with a reference that is valid again, from a post that shows it.
@@ -181,10 +181,9 @@ def where_it_stands(post: Post) -> str:
 
 async def sha256_of(path: Path) -> bytes:
     """The SHA-256 of a file, taken beside the event loop, little by little, so that a cancel is heeded."""
-    digest = hashlib.sha256()
-    with path.open("rb", buffering=0) as file:
-        while await asyncio.to_thread(_digest_some, file, digest):
-            pass
+    digest, done = hashlib.sha256(), 0
+    while taken := await asyncio.to_thread(_digest_some, path, done, digest):
+        done += taken
     return digest.digest()
 
 
@@ -218,15 +217,15 @@ def _is_tracking(name: str, site: str) -> bool:
     return name.startswith("utm_") or name in _TRACKING or (name == "si" and site in _SHARING)
 
 
-def _digest_some(file: RawIOBase, digest: Any) -> bool:
-    """Take in the next few megabytes; False at the end."""
-    room = bytearray(_BLOCK)
-    for _ in range(_BLOCKS):
-        count = file.readinto(room) or 0
-        digest.update(memoryview(room)[:count])
-        if not count:
-            return False
-    return True
+def _digest_some(path: Path, start: int, digest: Any) -> int:
+    """Take in the next few megabytes; returns how many bytes. A cancel leaves this running, so the file is its own."""
+    room, taken = bytearray(_BLOCK), 0
+    with path.open("rb", buffering=0) as file:
+        file.seek(start)
+        while taken < _STRETCH and (count := file.readinto(room)):
+            digest.update(memoryview(room)[:count])
+            taken += count
+    return taken
 
 
 def _random_id(key: str) -> int:

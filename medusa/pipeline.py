@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -41,6 +41,8 @@ from medusa.telegram.transfer import Uploader, new_ledger
 from medusa.tools import Tools
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 LOST_PARTS = 50
 """How many lost parts one upload sends again; when its first part is lost, all of it is."""
@@ -204,17 +206,17 @@ class Pipeline:
         """Upload a file of the work folder and make a document of it, unless a post shows the very same."""
         size = file.path.stat().st_size
         self._check_size(size)
-        content = await sha256_of(file.path)
-        if (same := await self.library.same(content, file, run.job.order)) is not None:
-            log.info("job.same_content", post=same.id)
-            await run.note(files=(replace(file, name=same.name),), title=_title(file), size=size)
-            return document_of(same)
-        async with (
-            run.stage(Stage.UPLOAD, files=(file,), title=_title(file), size=size),
-            self._ledger(run, size, _ON_DISK) as ledger,
-        ):
-            send = functools.partial(self.uploader.upload, file.path, file.name, ledger, run.report)
-            return replace(await self._stored(run, file, ledger, send), content=content)
+        async with _beside(sha256_of(file.path)) as content:
+            if (same := await self.library.same(size, content, file, run.job.order)) is not None:
+                log.info("job.same_content", post=same.id)
+                await run.note(files=(replace(file, name=same.name),), title=_title(file), size=size)
+                return document_of(same)
+            async with (
+                run.stage(Stage.UPLOAD, files=(file,), title=_title(file), size=size),
+                self._ledger(run, size, _ON_DISK) as ledger,
+            ):
+                send = functools.partial(self.uploader.upload, file.path, file.name, ledger, run.report)
+                return replace(await self._stored(run, file, ledger, send), content=await content)
 
     def _check_size(self, size: int) -> None:
         limit = self.account.limits.upload_bytes
@@ -318,6 +320,17 @@ async def _gone(_: int) -> AsyncGenerator[bytes, None]:
     chunks: tuple[bytes, ...] = ()
     for chunk in chunks:
         yield chunk
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task[T]]:
+    """Have something done at the same time; what is not done when the block ends is dropped."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def _media_entry(job: Job, document: Document, random_id: int) -> Entry:

@@ -67,6 +67,11 @@ class Posts:
         where = "WHERE content = ? AND as_document = ? AND (?3 IS NULL OR name = ?3) ORDER BY id DESC LIMIT 1"
         return await self._one(where, content, as_document, name)
 
+    async def has_size(self, size: int) -> bool:
+        """Whether there is a post of a file of so many bytes whose SHA-256 is known."""
+        sql = "SELECT 1 FROM library WHERE size = ? AND content IS NOT NULL LIMIT 1"
+        return await self._store.read_one(sql, (size,)) is not None
+
     async def of_document(self, document_id: int) -> Post | None:
         """The newest post that shows this document."""
         return await self._one("WHERE document_id = ? ORDER BY id DESC LIMIT 1", document_id)

@@ -199,6 +199,24 @@ async def test_between_upload_and_post(world: World, method: str, executed: bool
     await finish(world, command)
 
 
+async def test_a_post_whose_answer_was_lost_is_remembered_once(world: World) -> None:
+    lost = world.telegram.faults.drop("messages.sendMedia", executed=True)
+    process = await world.start()
+    link = world.media.link("notes.pdf")
+    command = await world.phone.send(0, f"/dl {link}")
+    await world.until(lambda: lost.hits > 0)
+    await kill(process)
+    await finish(world, command)
+    again = await world.phone.send(0, f"/dl {link}")
+    await world.until(lambda: world.settled(again))
+    listed = await world.phone.send(0, "/history")
+    await world.until(lambda: any(m.id == listed and "notes.pdf" in m.message for m in world.telegram.messages()))
+    [answer, listing] = [m.message for m in world.telegram.messages() if m.id in (again, listed)]
+    assert "Already posted" in answer
+    assert listing.count("notes.pdf") == 1
+    assert len(world.posts()) == 1
+
+
 async def test_a_command_written_while_medusa_is_down_is_obeyed_once(world: World) -> None:
     process = await world.start()
     first = await world.phone.send(0, f"/dl {world.media.link('notes.pdf')}")

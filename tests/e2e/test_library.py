@@ -172,6 +172,20 @@ async def test_the_same_content_under_another_link_sends_no_bytes(stage: Stage) 
     assert len({one.document_id for one in await kept(stage)}) == 1
 
 
+async def test_a_known_document_that_cannot_be_had_is_uploaded_from_the_file_at_hand(stage: Stage) -> None:
+    message = post(await send(stage, "/dl sample:clip.mp4"))
+    old = stage.telegram.files()[-1].id
+    await stage.owner.delete(stage.owner.user_id, message.id)
+    stage.telegram.faults.fail(
+        "messages.sendMedia", "FILE_ID_INVALID", times=None, when=lambda one: one.media.id.id == old
+    )
+    messages = await send(stage, "/dl sample:clip.mp4?copy=2")
+    assert post(messages).text == "clip"
+    [only] = await kept(stage)
+    assert (only.document_id, only.content is None) == (stage.telegram.files()[-1].id, False)
+    assert only.document_id != old
+
+
 async def test_a_chosen_name_is_kept_to_though_the_content_is_known(stage: Stage) -> None:
     await send(stage, "/dl sample:clip.mp4")
     messages = await send(stage, "/dl sample:clip.mp4?copy=2 -n mine")

@@ -411,6 +411,7 @@ async def test_posts_are_found_by_source_content_and_document_the_newest_first(s
     found = [await posts.of_content(b"c" * 32, as_document=False, name=name) for name in (None, "film.mp4", "x")]
     assert found == [other, first, None]
     assert await posts.of_content(b"c" * 32, as_document=True, name=None) is None
+    assert [await posts.has_size(size) for size in (2**40, 5)] == [True, False]
     assert [await posts.of_document(number) for number in (4, HIGHEST, 9)] == [other, plain, None]
     assert await posts.get(2) == other
     assert await posts.recent(2, 3) == [other, first]
@@ -547,6 +548,7 @@ async def use_the_library(store: Store) -> None:
     await posts.of_source(post.source)
     await posts.of_source(post.source, CHAT)
     await posts.of_content(b"c", as_document=True, name=None)
+    await posts.has_size(5)
     await posts.of_document(1)
     await posts.recent(3, 9)
     await posts.find("film", 3, 9)

@@ -1,12 +1,13 @@
 """How sizes, times, progress and jobs read."""
 
+import time
 from dataclasses import replace
 
 import pytest
 from markupsafe import Markup
 
 from medusa.model import Job, JobState, Order, Priority, Progress, Stage
-from medusa.words import bar, job_line, job_lines, progress_line, queue_line, size, span
+from medusa.words import bar, job_line, job_lines, moment, progress_line, queue_line, size, span
 
 JOB = Job(7, JobState.QUEUED, Order("https://a.b/c"), 1, 2, created=100.0)
 
@@ -32,6 +33,11 @@ def test_size(count: float, text: str) -> None:
 )
 def test_span(seconds: float, text: str) -> None:
     assert span(seconds) == text
+
+
+def test_a_moment_is_said_in_local_time_to_the_minute() -> None:
+    at = 1_772_388_342.7
+    assert time.mktime(time.strptime(moment(at), "%Y-%m-%d %H:%M")) == at // 60 * 60
 
 
 @pytest.mark.parametrize(("fraction", "full"), [(-1, 0), (0, 0), (0.5, 6), (1, 12), (7, 12)])
@@ -64,6 +70,10 @@ def test_progress_line(progress: Progress, speed: float | None, text: str) -> No
         (
             replace(JOB, state=JobState.DONE, title="T", size=1000, ended=108.0),
             "✓ <b>#7</b> T · 1.0 kB · 8 s",
+        ),
+        (
+            replace(JOB, state=JobState.DONE, title="T", size=1000, ended=108.0, reason="Already posted: <link>"),
+            "✓ <b>#7</b> T · 1.0 kB\nAlready posted: &lt;link&gt;",
         ),
         (replace(JOB, state=JobState.FAILED, reason="Gone."), "✗ <b>#7</b> https://a.b/c\nGone."),
         (

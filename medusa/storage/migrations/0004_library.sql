@@ -23,6 +23,7 @@ CREATE TABLE library (
 CREATE INDEX library_by_source ON library (source, id);
 CREATE INDEX library_by_source_here ON library (source, chat_id, id);
 CREATE INDEX library_by_content ON library (content, as_document, id) WHERE content IS NOT NULL;
+CREATE INDEX library_by_size ON library (size) WHERE content IS NOT NULL;
 CREATE INDEX library_by_document ON library (document_id, id);
 
 -- Words and their beginnings, without accents; the text itself stays in the table above.
