@@ -88,7 +88,7 @@ class Router:
         """What to say to a command that there is not."""
         self.refused += 1
         prefix = self._desk.settings[PREFIX][0]
-        near = get_close_matches(name, self._names, n=1, cutoff=0.5)
+        near = get_close_matches(name, self._names, n=1)
         hint = f"Did you mean {prefix}{near[0]}?" if near else f"See {prefix}help."
         return f"There is no command {prefix}{name}. {hint}"
 
