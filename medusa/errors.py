@@ -12,6 +12,7 @@ Inside, code asks ``error.user_text`` and ``error.retry_after`` and never looks 
 
 FOREVER = 1_000_000
 """Tries for what only waiting can mend: Telegram out of reach, a flood wait, a full disk."""
+BROKEN = "Something went wrong inside Medusa; see its log."
 DISK_FULL = "The disk is full; the job goes on when there is room."
 
 

@@ -1,7 +1,6 @@
 """Decides which job runs when, and alone changes a job's state."""
 
 import asyncio
-import errno
 import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -13,11 +12,12 @@ from typing import Any
 import structlog
 
 from medusa.config import Slots
-from medusa.errors import DISK_FULL, FOREVER, Broken, MedusaError, Transient, UserError
+from medusa.errors import BROKEN, MedusaError, UserError
 from medusa.model import Job, JobState, LocalFile, Order, Priority, Progress, Stage
 from medusa.patience import backoff, to_the_end, until_it_works
 from medusa.storage.jobs import Jobs
 from medusa.throttle import Flow, own_flow
+from medusa.workfolder import sweep, trouble
 
 log = structlog.get_logger()
 
@@ -36,7 +36,6 @@ _WEIGHTS = {Priority.HIGH: 4, Priority.NORMAL: 2, Priority.LOW: 1}
 """The shares of the bandwidth that jobs get."""
 STOP_WITHIN = 30.0
 """Seconds that a job gets to unwind before ``cancel`` and ``pause`` stop waiting for it; it is stopped all the same."""
-_BROKEN = "Something went wrong inside Medusa; see its log."
 LOOK_AGAIN = 30.0
 """Seconds after which waiting jobs are looked at even when none is known to be due."""
 
@@ -337,10 +336,10 @@ class Scheduler:
                 raise
             await to_the_end(self._failed(run.job, error))
         except OSError as error:
-            await to_the_end(self._failed(run.job, _of_the_disk(error)))
+            await to_the_end(self._failed(run.job, trouble(error)))
         except Exception:
             log.exception("job.broken")
-            await to_the_end(self._end(run.job, JobState.FAILED, _BROKEN))
+            await to_the_end(self._end(run.job, JobState.FAILED, BROKEN))
         else:
             await to_the_end(self._end(run.job, JobState.DONE, run.job.reason))
         finally:
@@ -382,26 +381,8 @@ class Scheduler:
                 log.info("job.resumed", job=job.id, stage=str(job.stage))
                 await self.commit(replace(job, state=JobState.QUEUED))
         try:
-            await asyncio.to_thread(_sweep, self._workroot, {str(job.id) for job in living})
+            await asyncio.to_thread(sweep, self._workroot, {str(job.id) for job in living})
         except OSError as error:
             raise UserError(
                 f"The work folder {self._workroot} can't be used ({error.strerror}). Set MEDUSA_WORK to one that can."
             ) from error
-
-
-def _of_the_disk(error: OSError) -> MedusaError:
-    """What an error of the work folder's disk means for a job."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return Transient(DISK_FULL, after=60, tries=FOREVER)
-    if error.errno == errno.EROFS:
-        words = "The work folder can only be read; the job goes on when it can be written."
-        return Transient(words, after=60, tries=FOREVER)
-    log.error("job.broken", exc_info=error)
-    return Broken(_BROKEN)
-
-
-def _sweep(workroot: Path, keep: set[str]) -> None:
-    workroot.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for folder in workroot.iterdir():
-        if folder.name.isdigit() and folder.name not in keep:
-            shutil.rmtree(folder, ignore_errors=True)

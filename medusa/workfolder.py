@@ -1,0 +1,31 @@
+"""The folder in which jobs work: what is cleared away at the start, and what trouble with its disk means."""
+
+import errno
+import shutil
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+
+import structlog
+
+from medusa.errors import BROKEN, DISK_FULL, FOREVER, Broken, MedusaError, Transient
+
+log = structlog.get_logger()
+
+
+def trouble(error: OSError) -> MedusaError:
+    """What an error of the disk means for a job."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Transient(DISK_FULL, after=60, tries=FOREVER)
+    if error.errno == errno.EROFS:
+        words = "The work folder can only be read; the job goes on when it can be written."
+        return Transient(words, after=60, tries=FOREVER)
+    log.error("job.broken", exc_info=error)
+    return Broken(BROKEN)
+
+
+def sweep(folder: Path, keep: AbstractSet[str]) -> None:
+    """Make the folder if it is missing, and remove what jobs other than ``keep`` have left there. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for entry in folder.iterdir():
+        if entry.name.isdigit() and entry.name not in keep:
+            shutil.rmtree(entry, ignore_errors=True)
