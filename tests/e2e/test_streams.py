@@ -111,7 +111,7 @@ class World:
     async def fetch(self, name: str = "file.bin", options: str = "") -> str:
         """Order the file; returns the owner's line about it."""
         messages = await send(self.stage, f"/dl {self.url}/{name} {options}")
-        return [message for message in messages if not message.file][-1].text
+        return [message for message in messages if message.text[:1] in "✓✗–" and not message.file][-1].text
 
     async def reaches(self, state: JobState, number: int = 1) -> Job:
         """The job of this number, once it is in this state."""
