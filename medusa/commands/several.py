@@ -60,7 +60,8 @@ async def to_many(
     if len(done) > _MOST_SAID:
         lines.append(f"… and so on: {len(done)} jobs.")
     if len(found) < len(chosen):
-        lines.append(f"{len(chosen) - len(found)} of these numbers belong to {others}.")
+        rest = len(chosen) - len(found)
+        lines.append(f"{rest} of these numbers {'belongs' if rest == 1 else 'belong'} to {others}.")
     return "\n".join(lines)
 
 
