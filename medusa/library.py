@@ -176,7 +176,8 @@ def link_of(post: Post) -> str | None:
 def where_it_stands(post: Post) -> str:
     """Where the owner finds a post that was made before."""
     link = link_of(post)
-    return f"Already posted: {link}" if link else f"Already posted on {moment(post.at)}; the reply to it leads there."
+    stands = f"Already posted: {link}" if link else f"Already posted on {moment(post.at)}; the reply to it leads there"
+    return f"{stands} (--force posts it anew)"
 
 
 async def sha256_of(path: Path) -> bytes:
