@@ -10,6 +10,8 @@ Inside, code asks ``error.user_text`` and ``error.retry_after`` and never looks 
     └── StreamBroken fetch it into a file, then go on
 """
 
+from enum import StrEnum
+
 FOREVER = 1_000_000
 """Tries for what only waiting can mend: Telegram out of reach, a flood wait, a full disk."""
 BROKEN = "Something went wrong inside Medusa; see its log."
@@ -49,15 +51,27 @@ class MedusaError(Exception):
         return False
 
 
+class Scope(StrEnum):
+    """Whom a passing trouble meets: one job, all jobs that post into its chat, or all that fetch from its host."""
+
+    JOB = "job"
+    CHAT = "chat"
+    HOST = "host"
+
+
 class UserError(MedusaError):
     """Something that only the owner can mend: a wrong option, a private link, a file over the limit."""
 
 
 class Transient(MedusaError):
-    """Something that passes by itself: a flood wait, a broken connection, a busy server."""
+    """Something that passes by itself: a flood wait, a broken connection, a busy server.
 
-    def __init__(self, user_text: str, *, after: float = 2.0, tries: int = 4) -> None:
+    ``after`` is in seconds. ``scope`` says which jobs need not try before that time either.
+    """
+
+    def __init__(self, user_text: str, *, after: float = 2.0, tries: int = 4, scope: Scope = Scope.JOB) -> None:
         super().__init__(user_text)
+        self.scope = scope
         self._after = after
         self._tries = tries
 

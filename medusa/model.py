@@ -31,6 +31,20 @@ class Priority(StrEnum):
     LOW = "low"
 
 
+class Notice(StrEnum):
+    """The kinds of news that the owner may want to hear of, or not."""
+
+    DONE = "done"
+    FAILED = "failed"
+    WAITING = "waiting"
+    SESSION = "session"
+    DISK = "disk"
+
+
+Tell = Callable[[Notice, str], None]
+"""Has one line of news told to the owner; plain, synchronous, never raises."""
+
+
 class Stage(StrEnum):
     """What a running job is doing, in the order in which it is done; ``STREAM`` stands for all from fetch to upload."""
 
