@@ -25,6 +25,14 @@ def first_of(error: Exception) -> Exception:
     return error
 
 
+class Scope(StrEnum):
+    """Whom a passing trouble meets: one job, all jobs that post into its chat, or all that fetch from its host."""
+
+    JOB = "job"
+    CHAT = "chat"
+    HOST = "host"
+
+
 class MedusaError(Exception):
     """An error with words for the owner.
 
@@ -46,17 +54,14 @@ class MedusaError(Exception):
         return 1
 
     @property
+    def scope(self) -> Scope:
+        """Which jobs need not try before ``retry_after`` either."""
+        return Scope.JOB
+
+    @property
     def fatal(self) -> bool:
         """True when the whole process has to stop, because nothing works any more; jobs stay as they are."""
         return False
-
-
-class Scope(StrEnum):
-    """Whom a passing trouble meets: one job, all jobs that post into its chat, or all that fetch from its host."""
-
-    JOB = "job"
-    CHAT = "chat"
-    HOST = "host"
 
 
 class UserError(MedusaError):
@@ -66,14 +71,14 @@ class UserError(MedusaError):
 class Transient(MedusaError):
     """Something that passes by itself: a flood wait, a broken connection, a busy server.
 
-    ``after`` is in seconds. ``scope`` says which jobs need not try before that time either.
+    ``after`` is in seconds; ``scope`` says whom else the trouble meets.
     """
 
     def __init__(self, user_text: str, *, after: float = 2.0, tries: int = 4, scope: Scope = Scope.JOB) -> None:
         super().__init__(user_text)
-        self.scope = scope
         self._after = after
         self._tries = tries
+        self._scope = scope
 
     @property
     def retry_after(self) -> float:
@@ -82,6 +87,10 @@ class Transient(MedusaError):
     @property
     def tries(self) -> int:
         return self._tries
+
+    @property
+    def scope(self) -> Scope:
+        return self._scope
 
 
 class Broken(MedusaError):

@@ -53,16 +53,18 @@ class Library:
         self._under_way: dict[bytes, _First] = {}
 
     @asynccontextmanager
-    async def alone(self, job: Job, report: Report) -> AsyncIterator[None]:
-        """Have equal orders done one after the other, so that the later ones find what the first has posted."""
+    async def alone(self, job: Job, waits: Report) -> AsyncIterator[None]:
+        """Have equal orders done one after the other, so that the later ones find what the first has posted.
+
+        ``waits`` hears of it when the job has to wait.
+        """
         if job.order.force:
             yield
             return
         source = source_key(job.order)
         while (first := self._under_way.get(source)) is not None:
-            report(Progress(note=f"waits for #{first.job}, which fetches the same"))
+            waits(Progress(note=f"waits for #{first.job}, which fetches the same"))
             await first.ended.wait()
-        report(Progress())
         mine = self._under_way[source] = _First(job.id)
         try:
             yield

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import urlsplit
 
 
 class JobState(StrEnum):
@@ -84,6 +85,15 @@ class Order:
     force: bool = False
     """Fetch and post it even when it was posted before."""
 
+    @property
+    def host(self) -> str:
+        """The host that the link names, without a leading ``www.`` or ``m.``; empty when it names none."""
+        try:
+            name = urlsplit(self.link).hostname or ""
+        except ValueError:
+            return ""
+        return name.removeprefix("www.").removeprefix("m.")
+
 
 @dataclass(frozen=True, slots=True)
 class Media:
@@ -145,5 +155,19 @@ class Job:
     ended: float | None = None
     told: bool = False
     priority: Priority = Priority.NORMAL
+    turn: int = 0
+    """The place in the queue: of two jobs, the one with the lower turn goes first."""
     files: tuple[LocalFile, ...] = field(default=())
     """What fetching (or processing) left in the work folder, so that a restart goes on from there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Why jobs have to wait, and until which Unix time."""
+
+    until: float
+    reason: str
+
+
+Gate = Callable[[float], Hold | None]
+"""Says, for a Unix time, whether any job may move bytes just then: None when it may."""

@@ -3,8 +3,8 @@
 import asyncio
 import functools
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,6 +29,8 @@ from medusa.names import display_name
 from medusa.scheduler import Run
 from medusa.sources import ByteStream, Plan, Source
 from medusa.steps.ahead import Ahead, foresee
+from medusa.storage import outbox, uploads
+from medusa.storage.jobs import Beside
 from medusa.storage.library import Post
 from medusa.storage.outbox import Entry, Outbox
 from medusa.storage.uploads import Upload, Uploads
@@ -69,48 +71,47 @@ class Pipeline:
 
     async def run(self, run: Run) -> None:
         """Do the job from wherever it stands; it returns once everything is posted. Raises MedusaError."""
-        async with self.library.alone(run.job, run.report):
+        async with self.library.alone(run.job, run.step_aside):
             entries = await self.outbox.entries(run.job.id)
             known = None if entries else await self.library.known(run.job)
             if known is not None and known.here:
                 await self._point(run, known.post)
             else:
-                await self._deliver(run, entries or await self._prepare(run, known))
+                await self._deliver(run, [] if entries else await self._prepare(run, known))
 
     async def _point(self, run: Run, post: Post) -> None:
         """Make no second post where one stands, but say where."""
-        await run.note(title=post.title, size=post.size, post_id=post.message_id, reason=where_it_stands(post))
+        run.learn(title=post.title, size=post.size, post_id=post.message_id, reason=where_it_stands(post))
         if link_of(post) is None:
             await self.library.point(post, f"{run.job.chat_id} {run.job.message_id} {run.job.id}")
 
-    async def _deliver(self, run: Run, entries: list[Entry]) -> None:
+    async def _deliver(self, run: Run, new: list[Entry]) -> None:
         try:
-            await self._post(run, entries)
+            await self._post(run, new)
         except StaleReference:
             log.info("post.stale_reference")
-            await self._post(run, await self._renewed(run, entries))
+            await self._post(run, await self._renewed(run))
 
     async def _prepare(self, run: Run, known: Known | None) -> list[Entry]:
-        """Have the document made, unless a post shows it already, and commit what is to be posted."""
-        document = await self._document(run) if known is None else await self._taken(run, known.post)
+        """Have the document made, unless a post shows it already; returns what is to be posted."""
+        document = await self._document(run) if known is None else self._taken(run, known.post)
         job = run.job
         entries = [_media_entry(job, document, new_random_id())]
         if units(_caption(job)) > self.account.limits.caption - 1:
             entries.append(Entry(job.id, 1, job.chat_id, new_random_id(), "text"))
-        await self.outbox.put(entries)
-        return await self.outbox.entries(job.id)
+        return entries
 
-    async def _taken(self, run: Run, post: Post) -> Document:
+    def _taken(self, run: Run, post: Post) -> Document:
         """The document of an earlier post, as if this job had made it."""
         log.info("job.known", post=post.id)
-        await run.note(files=(file_of(post, run.workdir),), title=post.title, size=post.size)
+        run.learn(files=(file_of(post, run.workdir),), title=post.title, size=post.size)
         return document_of(post)
 
-    async def _renewed(self, run: Run, entries: list[Entry]) -> list[Entry]:
-        """The entries with a new document; their random ids stay, so that each remains one post."""
-        document = await self.library.renewed(entries[0]) or await self._document(run)
-        await self.outbox.put([_media_entry(run.job, document, entries[0].random_id)])
-        return await self.outbox.entries(run.job.id)
+    async def _renewed(self, run: Run) -> list[Entry]:
+        """The media entry with a new document; its random id stays, so that it remains one post."""
+        entry = (await self.outbox.entries(run.job.id))[0]
+        document = await self.library.renewed(entry) or await self._document(run)
+        return [_media_entry(run.job, document, entry.random_id)]
 
     async def _document(self, run: Run) -> Document:
         """Make a document of what the order names: from the work folder, straight from the source, or by fetching."""
@@ -184,11 +185,13 @@ class Pipeline:
             if file is None:
                 return None
             self._check_size(stream.size or 0)
-            await run.enter(Stage.STREAM, files=(file,), title=_title(file), size=stream.size or 0)
-            async with self._ledger(run, stream.size, stream.version) as ledger:
+            upload = await self._noted(run, stream.size, stream.version)
+            facts = {"files": (file,), "title": _title(file), "size": stream.size or 0}
+            await run.enter(Stage.STREAM, beside=_noting(upload), **facts)
+            with _ledger(run, upload, stream.size) as ledger:
                 send = functools.partial(self.uploader.upload_stream, ahead.at, file.name, ledger, run.report)
                 document = await self._stored(run, file, ledger, send)
-                await run.note(size=ledger.size)
+                run.learn(size=ledger.size)
                 return document
 
     async def _under_way(self, run: Run, stream: ByteStream) -> LocalFile | None:
@@ -209,14 +212,14 @@ class Pipeline:
         async with _beside(sha256_of(file.path)) as content:
             if (same := await self.library.same(size, content, file, run.job.order)) is not None:
                 log.info("job.same_content", post=same.id)
-                await run.note(files=(replace(file, name=same.name),), title=_title(file), size=size)
+                run.learn(files=(replace(file, name=same.name),), title=_title(file), size=size)
                 return document_of(same)
-            async with (
-                run.stage(Stage.UPLOAD, files=(file,), title=_title(file), size=size),
-                self._ledger(run, size, _ON_DISK) as ledger,
-            ):
-                send = functools.partial(self.uploader.upload, file.path, file.name, ledger, run.report)
-                return replace(await self._stored(run, file, ledger, send), content=await content)
+            upload = await self._noted(run, size, _ON_DISK)
+            facts = {"files": (file,), "title": _title(file), "size": size}
+            async with run.stage(Stage.UPLOAD, beside=_noting(upload), **facts):
+                with _ledger(run, upload, size) as ledger:
+                    send = functools.partial(self.uploader.upload, file.path, file.name, ledger, run.report)
+                    return replace(await self._stored(run, file, ledger, send), content=await content)
 
     def _check_size(self, size: int) -> None:
         limit = self.account.limits.upload_bytes
@@ -250,26 +253,23 @@ class Pipeline:
             return None
         return await self.uploader.upload(file.thumb, "thumb.jpg", new_ledger(file.thumb), lambda _: None)
 
-    @asynccontextmanager
-    async def _ledger(self, run: Run, size: int | None, version: str) -> AsyncIterator[Ledger]:
-        """The ledger of an earlier run's upload of the same bytes, else a new one; without a version a passing one."""
+    async def _noted(self, run: Run, size: int | None, version: str) -> Upload | None:
+        """What an earlier run has noted of the upload of these bytes, else something new; None for what can't go on."""
         if size is None or not version:
-            yield Ledger(new_random_id(), size)
-            return
+            return None
         known = await self.uploads.get(run.job.id, 0)
-        if known is None or (known.part_size, known.size, known.version) != (PART_SIZE, size, version):
-            known = Upload(run.job.id, 0, new_random_id(), PART_SIZE, size, version)
-            await self.uploads.put(known)
-        with kept_ledger(run.workdir / _MARKS, known.file_id, size) as ledger:
-            yield ledger
+        if known is not None and (known.part_size, known.size, known.version) == (PART_SIZE, size, version):
+            return known
+        return Upload(run.job.id, 0, new_random_id(), PART_SIZE, size, version)
 
-    async def _post(self, run: Run, entries: list[Entry]) -> None:
-        async with run.stage(Stage.POST):
+    async def _post(self, run: Run, new: list[Entry]) -> None:
+        """Post what the outbox holds of the job, ``new`` entries among it."""
+        async with run.stage(Stage.POST, beside=functools.partial(outbox.put, entries=new) if new else None):
             message_id = None
-            for entry in entries:
+            for entry in await self.outbox.entries(run.job.id):
                 message_id = entry.message_id or await self._send(run, entry, message_id)
                 if entry.kind == "media":
-                    await run.note(post_id=message_id)
+                    run.learn(post_id=message_id)
 
     async def _send(self, run: Run, entry: Entry, previous: int | None) -> int:
         """Send one entry and commit its message id; repeated after a kill, it makes no second message."""
@@ -313,6 +313,21 @@ class Pipeline:
             spoiler=job.order.spoiler,
             silent=job.order.silent,
         )
+
+
+def _noting(upload: Upload | None) -> Beside | None:
+    """Writes what resuming the upload needs, if it can be resumed, with the stage in which it begins."""
+    return functools.partial(uploads.put, upload=upload) if upload else None
+
+
+@contextmanager
+def _ledger(run: Run, upload: Upload | None, size: int | None) -> Iterator[Ledger]:
+    """The ledger of an upload: kept in the work folder, but for one that can't go on."""
+    if upload is None:
+        yield Ledger(new_random_id(), size)
+        return
+    with kept_ledger(run.workdir / _MARKS, upload.file_id, upload.size) as ledger:
+        yield ledger
 
 
 async def _gone(_: int) -> AsyncGenerator[bytes, None]:

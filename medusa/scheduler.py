@@ -1,8 +1,10 @@
 """Decides which job runs when, and alone changes a job's state."""
 
 import asyncio
+import functools
 import shutil
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -12,10 +14,11 @@ from typing import Any
 import structlog
 
 from medusa.config import Slots
-from medusa.errors import BROKEN, MedusaError, UserError
-from medusa.model import Job, JobState, LocalFile, Order, Priority, Progress, Stage
+from medusa.errors import BROKEN, MedusaError, Scope, UserError
+from medusa.model import Gate, Hold, Job, JobState, LocalFile, Order, Priority, Progress, Stage
 from medusa.patience import backoff, to_the_end, until_it_works
-from medusa.storage.jobs import Jobs
+from medusa.slots import Slot
+from medusa.storage.jobs import Beside, Jobs
 from medusa.throttle import Flow, own_flow
 from medusa.workfolder import sweep, trouble
 
@@ -30,6 +33,8 @@ _SLOT_OF = {
     Stage.UPLOAD: "upload",
     Stage.POST: "upload",
 }
+_MOVES_BYTES = (Stage.RESOLVE, Stage.FETCH, Stage.STREAM, Stage.UPLOAD)
+"""The stages that a hold interrupts."""
 _ORDER = list(Stage)
 _FETCHED = _ORDER.index(Stage.STREAM)
 _WEIGHTS = {Priority.HIGH: 4, Priority.NORMAL: 2, Priority.LOW: 1}
@@ -53,6 +58,14 @@ class Live:
     age: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    """Why a task is being cancelled: the state that its job is to have then, and for how long when it is to wait."""
+
+    state: JobState
+    hold: Hold | None = None
+
+
 class Run:
     """One run of one job: what the work may know of the job, and the only way in which it reports."""
 
@@ -61,6 +74,8 @@ class Run:
         self.workdir = workdir
         self.progress = Progress()
         self.flow = Flow()
+        self.slot: str | None = _SLOT_OF[job.stage]
+        """The kind of slot that it holds or is about to ask for."""
         self.started = self.since = time.monotonic()
         self._scheduler = scheduler
 
@@ -68,28 +83,41 @@ class Run:
         """Overwrite the progress cell."""
         self.progress = progress
 
+    def step_aside(self, progress: Progress) -> None:
+        """Report what the job waits for, and let another one have the slot meanwhile."""
+        self.report(progress)
+        self.slot = None
+        self._scheduler.look_again()
+
     @asynccontextmanager
-    async def stage(self, stage: Stage, **facts: Any) -> AsyncIterator[None]:
+    async def stage(self, stage: Stage, *, beside: Beside | None = None, **facts: Any) -> AsyncIterator[None]:
         """Wait for a slot of this stage's kind and commit the stage, with ``facts``, further columns of the job.
 
         Having a whole file is a success that no later failure takes back: the tries start anew.
         """
-        async with self._scheduler.slot(stage):
+        self.slot = _SLOT_OF[stage]
+        async with self._scheduler.slot(stage, self):
             further = _ORDER.index(stage) > max(_ORDER.index(self.job.stage), _FETCHED)
             attempts = 0 if further else self.job.attempts
-            await self.enter(stage, attempts=attempts, **facts)
+            await self.enter(stage, beside=beside, attempts=attempts, **facts)
             yield
 
-    async def enter(self, stage: Stage, **facts: Any) -> None:
-        """Commit a stage that needs no other slot than the one that is held."""
+    async def enter(self, stage: Stage, *, beside: Beside | None = None, **facts: Any) -> None:
+        """Commit a stage that needs no other slot than the one that is held, and what ``beside`` writes with it."""
         self.progress, self.since = Progress(), time.monotonic()
-        await self.note(stage=stage, **facts)
+        self.learn(state=JobState.RUNNING, stage=stage, reason="", not_before=0.0, **facts)
+        self.job = await self._scheduler.commit(self.job, beside)
+
+    def learn(self, **facts: Any) -> None:
+        """Keep in mind columns of the job, to be committed with its next stage or its end."""
+        self.job = replace(self.job, **facts)
 
     async def note(self, **facts: Any) -> None:
         """Commit columns of the job, when they differ, before anyone is told."""
-        job = replace(self.job, **facts)
-        if job != self.job:
-            self.job = await self._scheduler.commit(job)
+        before = self.job
+        self.learn(**facts)
+        if self.job != before:
+            await self._scheduler.commit(self.job)
 
     async def keep(self, file: LocalFile) -> None:
         """Commit what the work folder now holds, so that a restart goes on from it."""
@@ -100,10 +128,10 @@ Work = Callable[[Run], Awaitable[None]]
 
 
 class Scheduler:
-    """Runs queued jobs within its slots.
+    """Runs queued jobs within its slots, and lets them wait for as long as one of ``gates`` is closed.
 
     ``work`` does one job and returns when it is posted. Each of ``listeners`` hears, synchronously, of each
-    committed change.
+    committed change. At most ``per_host`` jobs fetch from one host at the same time.
     """
 
     def __init__(
@@ -113,19 +141,25 @@ class Scheduler:
         slots: Slots,
         workroot: Path,
         *,
+        gates: Sequence[Gate] = (),
         now: Callable[[], float] = time.time,
     ) -> None:
+        self.per_host = 2
         self._jobs = jobs
         self._work = work
         self._workroot = workroot
         self.listeners: list[Callable[[Job], None]] = []
         self._now = now
-        self._slots = {name: asyncio.Semaphore(getattr(slots, name)) for name in ("fetch", "process", "upload")}
+        self._gates = gates
+        self._hold: Hold | None = None
+        """What the gates said last."""
+        self._parked: dict[tuple[Scope, int | str], Hold] = {}
+        """The chats and hosts that are in trouble, and until when they are left alone."""
+        self._slots = {name: Slot(getattr(slots, name)) for name in ("fetch", "process", "upload")}
         self._room = slots.fetch + slots.process + slots.upload
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._runs: dict[int, Run] = {}
-        self._stopping: dict[int, JobState] = {}
-        """The reason for which a task is being cancelled, as the state that its job is to have then."""
+        self._stopping: dict[int, _Stop] = {}
         self._picking = asyncio.Lock()
         """Held while it is decided which jobs start, so that none is started and stopped at once."""
         self._wake = asyncio.Event()
@@ -158,14 +192,14 @@ class Scheduler:
 
         A job that was just being posted may end as done all the same.
         """
-        return await self._stop(number, JobState.CANCELLED)
+        return await self._stop(number, _Stop(JobState.CANCELLED))
 
     async def pause(self, number: int) -> Job:
         """Stop a job and keep what it has done. Raises UserError when there is no such job or it has ended.
 
         A job that was just being posted may end as done all the same.
         """
-        return await self._stop(number, JobState.PAUSED)
+        return await self._stop(number, _Stop(JobState.PAUSED))
 
     async def resume(self, number: int) -> Job:
         """Queue a paused job where it stood; it goes on waiting if its time has not come. Raises UserError."""
@@ -179,29 +213,37 @@ class Scheduler:
         return job
 
     async def retry(self, number: int) -> Job:
-        """Queue a job anew that has failed or was cancelled. Raises UserError for any other.
+        """Queue a job anew that has failed or was cancelled, or let one that waits try at once. Raises UserError.
 
-        Its work folder is gone; its outbox is not, so that what was posted after all is not posted again.
+        Those that wait for the same chat or host are let go with it. The work folder of an ended one is gone; its
+        outbox is not, so that what was posted after all is not posted again.
         """
         async with self._picking:
-            job = await self._known(number, ended=True)
-            if job.state is JobState.DONE:
-                raise UserError(f"Job #{number} is done: there is nothing to try again.")
-            job = replace(
-                job, state=JobState.QUEUED, stage=Stage.RESOLVE, attempts=0, reason="", ended=None, told=False
-            )
-            await self._jobs.requeue(job, self._now())
+            job = await self._jobs.get(number)
+            if job is not None and job.state is JobState.WAITING and number not in self._tasks:
+                await self._open_up(job)
+                job = await self.commit(replace(job, state=JobState.QUEUED, attempts=0, reason="", not_before=0.0))
+            else:
+                job = await self._anew(await self._known(number, ended=True))
         log.info("job.queued", job=number)
         self._wake.set()
+        return job
+
+    async def _anew(self, job: Job) -> Job:
+        if job.state is JobState.DONE:
+            raise UserError(f"Job #{job.id} is done: there is nothing to try again.")
+        job = replace(job, state=JobState.QUEUED, stage=Stage.RESOLVE, attempts=0, reason="", ended=None, told=False)
+        await self._jobs.requeue(job, self._now())
         return job
 
     async def prioritise(self, number: int, priority: Priority) -> Job:
         """Give a job another priority, and its share of the bandwidth with it. Raises UserError when it has ended."""
         job = await self._known(number, ended=False)
-        await self._jobs.prioritise(number, priority)
+        turn = await self._jobs.prioritise(number, priority)
         if run := self._runs.get(number):
             run.flow.weight = _WEIGHTS[priority]
-        return replace(job, priority=priority)
+            run.learn(priority=priority, turn=turn)
+        return replace(job, priority=priority, turn=turn)
 
     async def _known(self, number: int, *, ended: bool) -> Job:
         """The job of this number, which must have ended, or must not have. Raises UserError."""
@@ -213,14 +255,14 @@ class Scheduler:
             raise UserError(f"Job #{number} has {stands}.")
         return job
 
-    async def _stop(self, number: int, state: JobState) -> Job:
-        """Have a job stopped, and then in ``state`` unless it has ended."""
+    async def _stop(self, number: int, stop: _Stop) -> Job:
+        """Have a job stopped, and then in the state that ``stop`` names unless it has ended."""
         async with self._picking:
             job = await self._known(number, ended=False)
             task = self._tasks.get(number)
             if task is None:
-                return await self._stopped(job, state)
-            self._stopping[number] = state
+                return await self._stopped(job, stop)
+            self._stopping[number] = stop
             task.cancel()
         await asyncio.wait({task}, timeout=STOP_WITHIN)
         async with self._picking:
@@ -229,21 +271,24 @@ class Scheduler:
                 return job
             self._stopping.pop(number, None)
             job = await self._jobs.get(number) or job
-            if job.state is state or job.state.ended:
+            if job.state is stop.state or job.state.ended:
                 return job
             # It was stopped before its first step, or just after it had begun to wait.
-            return await self._stopped(job, state)
+            return await self._stopped(job, stop)
 
-    async def _stopped(self, job: Job, state: JobState) -> Job:
-        """Commit what a job is that was stopped in order to be in ``state``."""
-        if state is JobState.CANCELLED:
-            return await self._end(job, state, "cancelled")
+    async def _stopped(self, job: Job, stop: _Stop) -> Job:
+        """Commit what a job is that was stopped."""
+        if stop.state is JobState.CANCELLED:
+            return await self._end(job, stop.state, "cancelled")
         # What the cut-off task knew may be older than what it had committed.
         kept = await until_it_works(lambda: self._jobs.get(job.id)) or job
-        paused = await self.commit(replace(kept, state=JobState.PAUSED))
-        log.info("job.paused", job=job.id, stage=str(job.stage))
+        kept = replace(kept, state=stop.state)
+        if stop.hold is not None:
+            kept = replace(kept, not_before=stop.hold.until, reason=stop.hold.reason)
+        stopped = await self.commit(kept)
+        log.info(f"job.{stop.state}", job=job.id, stage=str(job.stage))
         self._settled.set()
-        return paused
+        return stopped
 
     def live(self) -> list[Live]:
         """A sample of the jobs that are running now, by number."""
@@ -259,15 +304,19 @@ class Scheduler:
                 return
             await self._settled.wait()
 
+    def look_again(self) -> None:
+        """Have it looked at once whether jobs may start, or have to stop."""
+        self._wake.set()
+
     @asynccontextmanager
-    async def slot(self, stage: Stage) -> AsyncIterator[None]:
+    async def slot(self, stage: Stage, run: Run) -> AsyncIterator[None]:
         """Hold one of the slots in which ``stage`` runs."""
-        async with self._slots[_SLOT_OF[stage]]:
+        async with self._slots[_SLOT_OF[stage]].held(lambda: (run.job.turn, run.job.id)):
             yield
 
-    async def commit(self, job: Job) -> Job:
-        """Commit a job's row, then tell of it."""
-        await until_it_works(lambda: self._jobs.save(job))
+    async def commit(self, job: Job, beside: Beside | None = None) -> Job:
+        """Commit a job's row, together with what ``beside`` writes, then tell of it."""
+        await until_it_works(lambda: self._jobs.save(job, beside))
         for tell in self.listeners:
             tell(job)
         return job
@@ -284,15 +333,54 @@ class Scheduler:
     async def _pick(self, group: asyncio.TaskGroup) -> None:
         """Start what may start now."""
         async with self._picking:
-            if len(self._tasks) >= self._room:
-                return
+            await self._heed_gates()
             due = await self._jobs.next_due()
             if due is not None and due <= self._now():
                 await self._jobs.wake(self._now())
-            # Those that are starting, or are being stopped, may still be among the queued.
-            for job in await self._jobs.queued(self._room + len(self._stopping)):
-                if len(self._tasks) < self._room and job.id not in self._tasks and job.id not in self._stopping:
-                    self._start(group, job)
+            while self._hold is None and any([await self._start(group, job) for job in await self._candidates()]):
+                pass
+
+    async def _heed_gates(self) -> None:
+        """Put off what the gates forbid, and bring back what they forbid no more."""
+        holds = [hold for gate in self._gates if (hold := gate(self._now())) is not None]
+        hold = max(holds, key=lambda one: one.until, default=None)
+        if self._hold is not None and hold != self._hold:
+            await self._jobs.bring_back(self._hold)
+        self._hold = hold
+        if hold is None:
+            return
+        for number, run in self._runs.items():
+            if run.job.stage in _MOVES_BYTES and number not in self._stopping:
+                self._interrupt(number, _Stop(JobState.WAITING, hold))
+        if await self._jobs.queued(1):
+            await self._jobs.put_off(hold)
+
+    def _interrupt(self, number: int, stop: _Stop) -> None:
+        """Have a task stopped without waiting for it."""
+        self._stopping[number] = stop
+        self._tasks[number].add_done_callback(lambda _: self._stopping.pop(number, None))
+        self._tasks[number].cancel()
+
+    async def _candidates(self) -> list[Job]:
+        """The queued jobs for which there may be a slot, those whose turn it is first."""
+        # Those that are starting, or are being stopped, may still be among the queued.
+        limit = 2 * self._room + len(self._stopping)
+        if len(self._tasks) >= self._room:
+            return []
+        if self._at_work("fetch") >= self._slots["fetch"].count:
+            return await self._jobs.ready(limit)
+        hosts = Counter(run.job.order.host for run in self._runs.values() if run.slot == "fetch")
+        return await self._jobs.queued(limit, [host for host, count in hosts.items() if count >= self.per_host])
+
+    def _at_work(self, kind: str, host: str | None = None) -> int:
+        """How many runs hold a slot of this kind or wait for one, at one host or at any."""
+        return sum(run.slot == kind and host in (None, run.job.order.host) for run in self._runs.values())
+
+    def _may_start(self, job: Job) -> bool:
+        kind, host = _SLOT_OF[job.stage], job.order.host
+        free = len(self._tasks) < self._room and self._at_work(kind) < self._slots[kind].count
+        known = job.id in self._tasks or job.id in self._stopping
+        return free and not known and (kind != "fetch" or not host or self._at_work(kind, host) < self.per_host)
 
     async def _sleep(self) -> None:
         """Sleep until something changes or the next waiting job is due; never long, for the clock may be set."""
@@ -306,25 +394,31 @@ class Scheduler:
         except TimeoutError:
             return
 
-    def _start(self, group: asyncio.TaskGroup, job: Job) -> None:
-        task = group.create_task(self._attempt(job), name=f"job {job.id}")
-        self._tasks[job.id] = task
+    async def _start(self, group: asyncio.TaskGroup, job: Job) -> bool:
+        """Start a job, or put it off with all others that its chat or host lets wait; False when neither is to be."""
+        if not self._may_start(job):
+            return False
+        for key in _keys(job):
+            if (hold := self._parked.get(key)) is not None and hold.until > self._now():
+                await self._jobs.put_off(hold, key)
+                return True
+        run = self._runs[job.id] = Run(job, self._workroot / str(job.id), self)
+        task = self._tasks[job.id] = group.create_task(self._attempt(run), name=f"job {job.id}")
 
         def forget(_: asyncio.Task[None]) -> None:
-            del self._tasks[job.id]
+            del self._tasks[job.id], self._runs[job.id]
             self._wake.set()
             self._settled.set()
 
         task.add_done_callback(forget)
+        return True
 
-    async def _attempt(self, job: Job) -> None:
+    async def _attempt(self, run: Run) -> None:
         """One run of a job; its outcome is committed here, whatever it was, unless the process is ending."""
-        run = Run(job, self._workroot / str(job.id), self)
+        job = run.job
         structlog.contextvars.bind_contextvars(job=job.id)
-        self._runs[job.id] = run
         try:
             run.workdir.mkdir(parents=True, exist_ok=True, mode=0o700)
-            await run.note(state=JobState.RUNNING, reason="", not_before=0.0)
             with own_flow(_WEIGHTS[job.priority]) as run.flow:
                 await self._work(run)
         except asyncio.CancelledError:
@@ -342,8 +436,6 @@ class Scheduler:
             await to_the_end(self._end(run.job, JobState.FAILED, BROKEN))
         else:
             await to_the_end(self._end(run.job, JobState.DONE, run.job.reason))
-        finally:
-            del self._runs[job.id]
 
     async def _failed(self, job: Job, error: MedusaError) -> None:
         attempts = job.attempts + 1
@@ -352,16 +444,11 @@ class Scheduler:
             await self._end(job, JobState.FAILED, error.user_text)
             return
         pause = backoff(attempts, error.retry_after)
-        log.info("job.waiting", reason=error.user_text, seconds=round(pause, 1), attempts=attempts)
-        await self.commit(
-            replace(
-                job,
-                state=JobState.WAITING,
-                not_before=self._now() + pause,
-                reason=error.user_text,
-                attempts=attempts,
-            )
-        )
+        hold = Hold(self._now() + pause, error.user_text)
+        log.info("job.waiting", reason=hold.reason, seconds=round(pause, 1), attempts=attempts)
+        self._parked.update({key: hold for key in _keys(job) if key[0] is error.scope})
+        waiting = replace(job, state=JobState.WAITING, attempts=attempts)
+        await self.commit(replace(waiting, not_before=hold.until, reason=hold.reason))
 
     async def _end(self, job: Job, state: JobState, reason: str) -> Job:
         """Commit a final state, then remove the work folder: in this order, so that a kill loses nothing needed."""
@@ -369,9 +456,17 @@ class Scheduler:
             replace(job, state=state, reason=reason, ended=self._now(), files=(), told=False, not_before=0.0)
         )
         log.info("job.ended", job=job.id, state=str(state))
+        if state is JobState.DONE:
+            await self._open_up(job)
         await asyncio.to_thread(shutil.rmtree, self._workroot / str(job.id), ignore_errors=True)
         self._settled.set()
         return job
+
+    async def _open_up(self, job: Job) -> None:
+        """End the wait of other jobs for the chat and the host of this one."""
+        for key in _keys(job):
+            if (hold := self._parked.pop(key, None)) is not None:
+                await until_it_works(functools.partial(self._jobs.bring_back, hold, key))
 
     async def _recover(self) -> None:
         """Queue what a previous process left running, and remove the work folders of jobs that have ended."""
@@ -386,3 +481,9 @@ class Scheduler:
             raise UserError(
                 f"The work folder {self._workroot} can't be used ({error.strerror}). Set MEDUSA_WORK to one that can."
             ) from error
+
+
+def _keys(job: Job) -> list[tuple[Scope, int | str]]:
+    """The chat and the host whose troubles a job shares with others."""
+    keys: list[tuple[Scope, int | str]] = [(Scope.CHAT, job.chat_id)]
+    return [*keys, (Scope.HOST, job.order.host)] if job.order.host else keys

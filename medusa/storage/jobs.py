@@ -1,13 +1,14 @@
 """Keeps the jobs."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from medusa.model import Job, JobState, LocalFile, Media, Order, Priority, Stage
+from medusa.errors import Scope
+from medusa.model import Hold, Job, JobState, LocalFile, Media, Order, Priority, Stage
 from medusa.storage.store import Row, Store, Transaction
 from medusa.storage.text import storable
 
@@ -27,11 +28,11 @@ _CHANGING = (
     "state", "stage", '"order"', "attempts", "not_before", "reason", "title", "size", "post_id", "ended", "told",
     "files",
 )  # fmt: skip
-_SELECT = f"SELECT id, chat_id, message_id, created, priority, {', '.join(_CHANGING)} FROM jobs"  # noqa: S608 (constants)
+_SELECT = f"SELECT id, chat_id, message_id, created, priority, turn, {', '.join(_CHANGING)} FROM jobs"  # noqa: S608 (constants)
 _INSERT = (
-    "INSERT INTO jobs (chat_id, message_id, ordinal, created, priority, arrival, turn, "  # noqa: S608
+    "INSERT INTO jobs (chat_id, message_id, ordinal, created, priority, arrival, turn, host, "  # noqa: S608
     f"{', '.join(_CHANGING)}) "
-    f"VALUES (?, ?, ?, ?, ?, ?, ?{', ?' * len(_CHANGING)})"
+    f"VALUES (?, ?, ?, ?, ?, ?, ?, ?{', ?' * len(_CHANGING)})"
 )
 _UPDATE = f"UPDATE jobs SET {', '.join(f'{name} = ?' for name in _CHANGING)} WHERE id = ? RETURNING id"  # noqa: S608
 
@@ -42,6 +43,15 @@ _COUNTS = """SELECT
     (SELECT count(*) FROM jobs WHERE state = 'running'), (SELECT count(*) FROM jobs WHERE state = 'queued'),
     (SELECT count(*) FROM jobs WHERE state = 'waiting'), (SELECT count(*) FROM jobs WHERE state = 'paused')"""
 """In the order of _LINE."""
+
+
+_READY = "state = 'queued' AND stage IN ('process', 'upload', 'post')"
+_COLUMN_OF = {Scope.CHAT: "chat_id", Scope.HOST: "host"}
+
+Beside = Callable[[Transaction], Awaitable[None]]
+"""Writes what has to be committed together with a job's row, or not at all."""
+Key = tuple[Scope, int | str]
+"""A chat, by its marked id, or a host, by its name."""
 
 
 class Place(StrEnum):
@@ -105,9 +115,10 @@ class Jobs:
                     for order in orders
                 ]
                 keys = [
-                    (chat_id, message_id, ordinal, now, priority, first + ordinal, first + ordinal - _AHEAD[priority])
-                    for ordinal in range(len(fresh))
-                ]
+                    (chat_id, message_id, ordinal, now, priority, first + ordinal, first + ordinal - _AHEAD[priority],
+                     job.order.host)
+                    for ordinal, job in enumerate(fresh)
+                ]  # fmt: skip
                 await db.many(_INSERT, [key + _encode(job) for key, job in zip(keys, fresh, strict=True)])
                 rows = await db.run(sql, (chat_id, message_id))
         return [_decode(row) for row in rows]
@@ -117,10 +128,12 @@ class Jobs:
         row = await self._store.read_one(f"{_SELECT} WHERE id = ?", (job_id,))
         return _decode(row) if row else None
 
-    async def save(self, job: Job) -> None:
+    async def save(self, job: Job, beside: Beside | None = None) -> None:
         """Commit the job as it is now, but for its priority. Raises LookupError when it was never added."""
         async with self._store.write() as db:
             await _save(db, job)
+            if beside is not None:
+                await beside(db)
 
     async def requeue(self, job: Job, now: float) -> None:
         """Commit the job as it is now, and put it where it would stand had it just been asked for."""
@@ -130,12 +143,12 @@ class Jobs:
             turn = arrival - _AHEAD[job.priority]
             await db.run("UPDATE jobs SET arrival = ?, turn = ? WHERE id = ?", (arrival, turn, job.id))
 
-    async def prioritise(self, job_id: int, priority: Priority) -> None:
-        """Commit a priority; the job's turn follows from it, wherever the job was moved to before."""
+    async def prioritise(self, job_id: int, priority: Priority) -> int:
+        """Commit a priority and return the turn that follows from it, wherever the job was moved to before."""
+        sql = "UPDATE jobs SET priority = ?, turn = arrival - ? WHERE id = ? RETURNING turn"
         async with self._store.write() as db:
-            await db.run(
-                "UPDATE jobs SET priority = ?, turn = arrival - ? WHERE id = ?", (priority, _AHEAD[priority], job_id)
-            )
+            [(turn,)] = await db.run(sql, (priority, _AHEAD[priority], job_id))
+        return int(turn)
 
     async def move(self, job_id: int, place: Place) -> bool:
         """Commit another turn for a queued job; False when it is not queued."""
@@ -154,9 +167,38 @@ class Jobs:
         """The jobs that have not ended, the oldest first."""
         return await self._find(f"WHERE {_LIVE} ORDER BY id")
 
-    async def queued(self, limit: int) -> list[Job]:
-        """Up to ``limit`` jobs that may start, those whose turn it is first."""
-        return await self._find(f"WHERE {_LINE[JobState.QUEUED]} LIMIT ?", limit)
+    async def queued(self, limit: int, but_at: Sequence[str] = ()) -> list[Job]:
+        """Up to ``limit`` jobs that may start, those whose turn it is first, but none that would fetch there."""
+        if not but_at:
+            return await self._find(f"WHERE {_LINE[JobState.QUEUED]} LIMIT ?", limit)
+        elsewhere = "host NOT IN (SELECT value FROM json_each(?))"
+        condition = f"WHERE state = 'queued' AND {elsewhere} ORDER BY turn, id LIMIT ?"
+        found = await self._find(condition, json.dumps(but_at), limit)
+        return sorted(found + await self.ready(limit), key=lambda job: (job.turn, job.id))
+
+    async def ready(self, limit: int) -> list[Job]:
+        """Up to ``limit`` jobs that may start and have their file already, those whose turn it is first."""
+        return await self._find(f"WHERE {_READY} ORDER BY turn, id LIMIT ?", limit)
+
+    async def put_off(self, hold: Hold, key: Key | None = None) -> None:
+        """Let all queued jobs wait, or those of one chat or host."""
+        where = "state = 'queued'" + (f" AND {_COLUMN_OF[key[0]]} = ?" if key else "")
+        async with self._store.write() as db:
+            await db.run(
+                f"UPDATE jobs SET state = 'waiting', not_before = ?, reason = ? WHERE {where}",  # noqa: S608
+                (hold.until, storable(hold.reason), *(key[1:] if key else ())),
+            )
+
+    async def bring_back(self, hold: Hold, key: Key | None = None) -> None:
+        """Queue the jobs, or those of one chat or host, that wait for just this."""
+        where = "state = 'waiting' AND not_before = ? AND reason = ?" + (
+            f" AND {_COLUMN_OF[key[0]]} = ?" if key else ""
+        )
+        async with self._store.write() as db:
+            await db.run(
+                f"UPDATE jobs SET state = 'queued', not_before = 0, reason = '' WHERE {where}",  # noqa: S608
+                (hold.until, storable(hold.reason), *(key[1:] if key else ())),
+            )
 
     async def wake(self, now: float) -> None:
         """Queue the jobs that have waited until the time ``now`` or an earlier one."""
@@ -242,7 +284,7 @@ class Jobs:
         row = await self._store.read_one("SELECT min(not_before) FROM jobs WHERE state = 'waiting'")
         return row[0] if row else None
 
-    async def _find(self, condition: str, *params: float) -> list[Job]:
+    async def _find(self, condition: str, *params: float | str) -> list[Job]:
         return [_decode(row) for row in await self._store.read(f"{_SELECT} {condition}", params)]
 
 
@@ -285,8 +327,8 @@ def _encode(job: Job) -> Row:
 
 
 def _decode(row: Row) -> Job:
-    (number, chat_id, message_id, created, priority, state, stage, order, attempts, not_before, reason, title, size,
-     post_id, ended, told, files) = row  # fmt: skip
+    (number, chat_id, message_id, created, priority, turn, state, stage, order, attempts, not_before, reason, title,
+     size, post_id, ended, told, files) = row  # fmt: skip
     return Job(
         id=number,
         state=JobState(state),
@@ -295,6 +337,7 @@ def _decode(row: Row) -> Job:
         message_id=message_id,
         created=created,
         priority=Priority(priority),
+        turn=turn,
         stage=Stage(stage),
         attempts=attempts,
         not_before=not_before,

@@ -5,7 +5,7 @@ from dataclasses import astuple, dataclass
 from typing import Literal
 
 from medusa.storage.library import Post, keep
-from medusa.storage.store import Store
+from medusa.storage.store import Store, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,24 +43,24 @@ class Outbox:
         )
         return [Entry(*row) for row in await self._store.read(sql, (job_id,))]
 
-    async def put(self, entries: Sequence[Entry]) -> None:
-        """Commit the entries together, on disk before this returns. The jobs must exist.
-
-        Of an entry that is there already only the document's reference is renewed: its random id stays for good.
-        """
-        sql = (
-            "INSERT INTO outbox (job_id, seq, chat_id, random_id, kind, document_id, access_hash, file_reference, "
-            "message_id, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (job_id, seq) DO UPDATE SET "
-            "document_id = excluded.document_id, access_hash = excluded.access_hash, "
-            "file_reference = excluded.file_reference, content = excluded.content "
-            "WHERE excluded.document_id IS NOT NULL"
-        )
-        async with self._store.write() as db:
-            await db.many(sql, [astuple(entry) for entry in entries])
-
     async def posted(self, job_id: int, seq: int, message_id: int, post: Post | None = None) -> None:
         """Note that the entry was posted as message ``message_id`` of its chat, together with its library row."""
         async with self._store.write() as db:
             await db.run("UPDATE outbox SET message_id = ? WHERE job_id = ? AND seq = ?", (message_id, job_id, seq))
             if post is not None:
                 await keep(db, post)
+
+
+async def put(db: Transaction, entries: Sequence[Entry]) -> None:
+    """Write the entries within a transaction. The jobs must exist.
+
+    Of an entry that is there already only the document's reference is renewed: its random id stays for good.
+    """
+    sql = (
+        "INSERT INTO outbox (job_id, seq, chat_id, random_id, kind, document_id, access_hash, file_reference, "
+        "message_id, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (job_id, seq) DO UPDATE SET "
+        "document_id = excluded.document_id, access_hash = excluded.access_hash, "
+        "file_reference = excluded.file_reference, content = excluded.content "
+        "WHERE excluded.document_id IS NOT NULL"
+    )
+    await db.many(sql, [astuple(entry) for entry in entries])

@@ -2,7 +2,7 @@
 
 from dataclasses import astuple, dataclass
 
-from medusa.storage.store import Store
+from medusa.storage.store import Store, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +32,17 @@ class Uploads:
         row = await self._store.read_one(sql, (job_id, seq))
         return Upload(*row) if row else None
 
-    async def put(self, upload: Upload) -> None:
-        """Note the upload in place of what was noted before. The job must exist."""
-        sql = (
-            "INSERT INTO uploads (job_id, seq, file_id, part_size, size, version) VALUES (?, ?, ?, ?, ?, ?) "
-            "ON CONFLICT (job_id, seq) DO UPDATE SET file_id = excluded.file_id, part_size = excluded.part_size, "
-            "size = excluded.size, version = excluded.version"
-        )
-        async with self._store.write() as db:
-            await db.run(sql, astuple(upload))
-
     async def forget(self, job_id: int) -> None:
         """Drop all uploads of the job."""
         async with self._store.write() as db:
             await db.run("DELETE FROM uploads WHERE job_id = ?", (job_id,))
+
+
+async def put(db: Transaction, upload: Upload) -> None:
+    """Write the upload in place of what was noted before, within a transaction. The job must exist."""
+    sql = (
+        "INSERT INTO uploads (job_id, seq, file_id, part_size, size, version) VALUES (?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (job_id, seq) DO UPDATE SET file_id = excluded.file_id, part_size = excluded.part_size, "
+        "size = excluded.size, version = excluded.version"
+    )
+    await db.run(sql, astuple(upload))

@@ -102,11 +102,19 @@ async def test_a_pause_in_mid_fetch_keeps_the_bytes(
         assert f"{size}-" in here.origin.asked
 
 
+def at_once(stage: Scene) -> int:
+    """How many jobs fetch from one host at the same time."""
+    return min(stage.app.config.slots.fetch, stage.app.scheduler.per_host)
+
+
+def slow_links(stage: Scene, count: int) -> str:
+    """Links to different files that take long."""
+    return " ".join(stage.media.link(f"slow/clip.mp4?rate=2000&file={number}") for number in range(count))
+
+
 async def test_the_queue_runs_in_the_order_that_the_owner_gives_it(stage: Scene) -> None:
-    slots = stage.app.config.slots
-    room = slots.fetch + slots.process + slots.upload
-    slow = stage.media.link("slow/clip.mp4?rate=2000")
-    await stage.owner.send(0, "/dl " + " ".join([slow] * room))
+    room = at_once(stage)
+    await stage.owner.send(0, "/dl " + slow_links(stage, room))
     await reaches(stage, room, JobState.RUNNING)
     low, first, high, last = range(room + 1, room + 5)
     link = stage.media.link("empty.mp4")
@@ -142,11 +150,9 @@ async def test_the_queue_runs_in_the_order_that_the_owner_gives_it(stage: Scene)
 
 
 async def test_the_live_message_counts_what_is_queued_and_names_what_waits(stage: Scene) -> None:
-    slots = stage.app.config.slots
-    room = slots.fetch + slots.process + slots.upload
-    slow = stage.media.link("slow/clip.mp4?rate=2000")
-    await stage.owner.send(0, f"/dl {slow} {slow} --at +3h")
-    await stage.owner.send(0, "/dl " + " ".join([slow] * (room + 3)))
+    room = at_once(stage)
+    await stage.owner.send(0, f"/dl {slow_links(stage, 2)} --at +3h")
+    await stage.owner.send(0, "/dl " + slow_links(stage, room + 3))
     await reaches(stage, room + 2, JobState.RUNNING)
     await stage.owner.send(0, f"/pause {room + 3}")
     await reaches(stage, room + 3, JobState.PAUSED)

@@ -4,10 +4,11 @@ from dataclasses import replace
 from typing import Any
 
 from medusa.model import Job, Media, Order
-from medusa.storage import Store
+from medusa.storage import Store, outbox, uploads
 from medusa.storage.jobs import Jobs
 from medusa.storage.library import Post, Posts
 from medusa.storage.outbox import Entry, Outbox
+from medusa.storage.uploads import Upload
 
 CHAT = -1001234567890
 LOWEST, HIGHEST = -(2**63), 2**63 - 1
@@ -47,10 +48,22 @@ def shown(job: Job, **changes: Any) -> Post:
     return replace(known, **changes)
 
 
+async def put_entries(store: Store, *entries: Entry) -> None:
+    """Commit entries of the outbox."""
+    async with store.write() as db:
+        await outbox.put(db, entries)
+
+
+async def put_upload(store: Store, upload: Upload) -> None:
+    """Commit what is to be noted of an upload."""
+    async with store.write() as db:
+        await uploads.put(db, upload)
+
+
 async def posted(store: Store, message_id: int, **changes: Any) -> Post:
     """A post as the library has it, committed together with its message id."""
     [job] = await add(store, message_id)
-    await Outbox(store).put([Entry(job.id, 0, CHAT, message_id, "media", 1, 2, b"r", content=b"c" * 32)])
+    await put_entries(store, Entry(job.id, 0, CHAT, message_id, "media", 1, 2, b"r", content=b"c" * 32))
     before = store.commits
     await Outbox(store).posted(job.id, 0, message_id, shown(job, message_id=message_id, **changes))
     assert store.commits == before + 1

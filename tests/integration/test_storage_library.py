@@ -10,7 +10,7 @@ from medusa.model import Job, JobState
 from medusa.storage import Store, open_store
 from medusa.storage.library import Posts
 from medusa.storage.outbox import Entry, Outbox
-from tests.integration.storage_kit import CHAT, HIGHEST, add, order, posted, shown
+from tests.integration.storage_kit import CHAT, HIGHEST, add, order, posted, put_entries, shown
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ async def test_a_post_is_remembered_with_its_message_id_or_not_at_all(store: Sto
     [entry] = await Outbox(store).entries(1)
     assert (entry.message_id, entry.content) == (7, b"c" * 32)
     [job] = await add(store, 8)
-    await Outbox(store).put([Entry(job.id, 0, CHAT, 8, "media", 1, 2, b"r")])
+    await put_entries(store, Entry(job.id, 0, CHAT, 8, "media", 1, 2, b"r"))
     with pytest.raises(OverflowError):
         await Outbox(store).posted(job.id, 0, 8, shown(job, document_id=2**63))
     assert [entry.message_id for entry in await Outbox(store).entries(job.id)] == [None]

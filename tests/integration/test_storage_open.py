@@ -21,11 +21,12 @@ from medusa.storage import open_store
 from medusa.storage.handled import Handled
 from medusa.storage.jobs import Jobs
 from medusa.storage.keys import unlock
-from medusa.storage.outbox import Entry, Outbox
+from medusa.storage.outbox import Entry
 from medusa.storage.settings import StoredSettings
 from medusa.storage.store import Store
 from medusa.storage.telegram import Entity, Login, TelegramState
-from medusa.storage.uploads import Upload, Uploads
+from medusa.storage.uploads import Upload
+from tests.integration.storage_kit import put_entries, put_upload
 
 ROOT = Path(__file__).parents[2]
 MARKER = "PLANTED-MARKER-7f3a"
@@ -251,8 +252,8 @@ async def plant(store: Store) -> bytes:
     jobs = Jobs(store)
     [job] = await jobs.add([Order(f"https://example.org/{MARKER}", caption=MARKER)], 1, 1, 0.0)
     await StoredSettings(store).set(MARKER, MARKER)
-    await Outbox(store).put([Entry(job.id, 0, 1, 5, "media", 6, 7, MARKER.encode())])
-    await Uploads(store).put(Upload(job.id, 0, 1, 1, 1, MARKER))
+    await put_entries(store, Entry(job.id, 0, 1, 5, "media", 6, 7, MARKER.encode()))
+    await put_upload(store, Upload(job.id, 0, 1, 1, 1, MARKER))
     auth_key = (MARKER.encode() * 20)[:256]
     await TelegramState(store).save(Login(2, MARKER, 443, auth_key), [Entity(1, 2, MARKER, MARKER, MARKER)])
     return auth_key

@@ -18,7 +18,7 @@ from medusa.storage.outbox import Entry, Outbox
 from medusa.storage.settings import StoredSettings
 from medusa.storage.telegram import Entity, Login, TelegramState, UpdateState
 from medusa.storage.uploads import Upload, Uploads
-from tests.integration.storage_kit import CHAT, HIGHEST, LOWEST, add, order, posted
+from tests.integration.storage_kit import CHAT, HIGHEST, LOWEST, add, order, posted, put_entries, put_upload
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ async def test_jobs_of_a_message_are_added_once(store: Store) -> None:
     jobs = Jobs(store)
     first = await add(store, 7, 3)
     assert [job.id for job in first] == [1, 2, 3]
-    assert first[2] == Job(3, JobState.QUEUED, order(2), CHAT, 7, 100.0)
+    assert first[2] == Job(3, JobState.QUEUED, order(2), CHAT, 7, 100.0, turn=100002)
     await jobs.save(replace(first[0], state=JobState.DONE))
     again = await jobs.add([order(number) for number in range(5)], CHAT, 7, 200.0)
     assert [job.id for job in again] == [1, 2, 3]
@@ -315,55 +315,55 @@ async def test_handled_messages_are_known_by_chat_and_number(store: Store) -> No
 
 
 async def test_outbox_entries_keep_their_random_id_for_good(store: Store) -> None:
-    outbox = Outbox(store)
+    box = Outbox(store)
     [job] = await add(store, 7)
     media = Entry(job.id, 0, CHAT, LOWEST, "media", HIGHEST, LOWEST, b"old")
     text = Entry(job.id, 1, CHAT, HIGHEST, "text")
-    await outbox.put([text, media])
-    assert await outbox.entries(job.id) == [media, text]
-    await outbox.posted(job.id, 1, 77)
-    await outbox.put([replace(media, random_id=3, document_id=9, access_hash=8, file_reference=b"new")])
-    await outbox.put([replace(media, document_id=None, access_hash=None, file_reference=None)])
+    await put_entries(store, text, media)
+    assert await box.entries(job.id) == [media, text]
+    await box.posted(job.id, 1, 77)
+    await put_entries(store, replace(media, random_id=3, document_id=9, access_hash=8, file_reference=b"new"))
+    await put_entries(store, replace(media, document_id=None, access_hash=None, file_reference=None))
     renewed = replace(media, document_id=9, access_hash=8, file_reference=b"new")
-    assert await outbox.entries(job.id) == [renewed, replace(text, message_id=77)]
-    assert await outbox.entries(job.id + 1) == []
+    assert await box.entries(job.id) == [renewed, replace(text, message_id=77)]
+    assert await box.entries(job.id + 1) == []
 
 
 async def test_outbox_entries_are_put_together_or_not_at_all(store: Store) -> None:
-    outbox = Outbox(store)
+    box = Outbox(store)
     [job] = await add(store, 7)
     entry = Entry(job.id, 0, CHAT, 1, "text")
     with pytest.raises(Broken):
-        await outbox.put([entry, replace(entry, seq=1, job_id=99)])
+        await put_entries(store, entry, replace(entry, seq=1, job_id=99))
     with pytest.raises(Broken):
-        await outbox.put([entry, replace(entry, seq=1)])  # the same random id in the same chat
-    assert await outbox.entries(job.id) == []
+        await put_entries(store, entry, replace(entry, seq=1))  # the same random id in the same chat
+    assert await box.entries(job.id) == []
 
 
 async def test_uploads_are_put_in_place_of_what_was_noted_before(store: Store) -> None:
-    uploads = Uploads(store)
+    kept = Uploads(store)
     jobs = await add(store, 7, 2)
     first = Upload(jobs[0].id, 0, LOWEST, 524288, 2**33, '"tag"')
     other = Upload(jobs[1].id, 0, 5, 524288, 10)
-    await uploads.put(first)
-    await uploads.put(other)
+    await put_upload(store, first)
+    await put_upload(store, other)
     further = replace(first, file_id=6, version="")
-    await uploads.put(further)
-    assert await uploads.get(jobs[0].id, 0) == further
-    assert await uploads.get(jobs[0].id, 1) is None
-    await uploads.forget(jobs[0].id)
-    assert await uploads.get(jobs[0].id, 0) is None
-    assert await uploads.get(jobs[1].id, 0) == other
+    await put_upload(store, further)
+    assert await kept.get(jobs[0].id, 0) == further
+    assert await kept.get(jobs[0].id, 1) is None
+    await kept.forget(jobs[0].id)
+    assert await kept.get(jobs[0].id, 0) is None
+    assert await kept.get(jobs[1].id, 0) == other
 
 
 async def test_an_upload_is_dropped_with_the_end_of_its_job_and_not_before(store: Store) -> None:
-    uploads = Uploads(store)
+    kept = Uploads(store)
     [job] = await add(store, 7)
-    await uploads.put(Upload(job.id, 0, 1, 524288, 10))
+    await put_upload(store, Upload(job.id, 0, 1, 524288, 10))
     await Jobs(store).save(replace(job, state=JobState.WAITING))
-    assert await uploads.get(job.id, 0) is not None
+    assert await kept.get(job.id, 0) is not None
     await Jobs(store).save(replace(job, state=JobState.FAILED))
-    assert await uploads.get(job.id, 0) is None
+    assert await kept.get(job.id, 0) is None
 
 
 async def test_each_chat_has_one_live_message(store: Store) -> None:
@@ -461,7 +461,7 @@ async def use_the_library(store: Store) -> None:
 
 
 async def use_everything(store: Store) -> None:
-    jobs, handled, outbox, uploads = Jobs(store), Handled(store), Outbox(store), Uploads(store)
+    jobs, handled, box, kept = Jobs(store), Handled(store), Outbox(store), Uploads(store)
     settings, state = StoredSettings(store), TelegramState(store)
     [job] = await add(store, 7)
     await jobs.save(job)
@@ -495,13 +495,13 @@ async def use_everything(store: Store) -> None:
     await handled.mark(1, 2, 3.0)
     await handled.seen(1, 2)
     await handled.prune(1.0)
-    await outbox.put([Entry(job.id, 0, 1, 2, "text")])
-    await outbox.entries(job.id)
-    await outbox.posted(job.id, 0, 5)
+    await put_entries(store, Entry(job.id, 0, 1, 2, "text"))
+    await box.entries(job.id)
+    await box.posted(job.id, 0, 5)
     await use_the_library(store)
-    await uploads.put(Upload(job.id, 0, 1, 2, 3))
-    await uploads.get(job.id, 0)
-    await uploads.forget(job.id)
+    await put_upload(store, Upload(job.id, 0, 1, 2, 3))
+    await kept.get(job.id, 0)
+    await kept.forget(job.id)
     await settings.set("a", "b")
     await settings.all()
     await settings.unset("a")

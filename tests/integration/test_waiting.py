@@ -1,0 +1,167 @@
+"""What makes jobs wait, and what ends it: troubles they share, busy hosts, closed gates, taken slots."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from medusa.config import Slots
+from medusa.errors import Scope, Transient
+from medusa.model import Hold, JobState, Order, Priority, Stage
+from medusa.scheduler import Run
+from medusa.storage import Store, open_store
+from medusa.storage.jobs import Jobs
+from tests.integration.scheduler_kit import HERE, scheduling
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    async with open_store(tmp_path / "sessions") as store:
+        yield store
+
+
+async def test_what_waits_is_tried_at_once_when_the_owner_says_so(store: Store, tmp_path: Path) -> None:
+    errors: list[Exception] = [Transient("Busy.", after=1000)]
+
+    async def work(_: Run) -> None:
+        if errors:
+            raise errors.pop()
+
+    async with scheduling(store, tmp_path, work) as (scheduler, told):
+        [job] = await scheduler.submit([Order("https://a.b")], *HERE)
+        while not told:
+            await asyncio.sleep(0.001)
+        assert (told[-1].state, told[-1].reason) == (JobState.WAITING, "Busy.")
+        again = await scheduler.retry(job.id)
+        assert (again.state, again.reason, again.not_before, again.attempts) == (JobState.QUEUED, "", 0, 0)
+        await scheduler.idle()
+    assert told[-1].state is JobState.DONE
+
+
+@pytest.mark.parametrize(("scope", "meets"), [(Scope.JOB, {1}), (Scope.HOST, {1, 2}), (Scope.CHAT, {1, 3})])
+async def test_a_trouble_keeps_those_waiting_whom_it_meets(
+    store: Store, tmp_path: Path, scope: Scope, meets: set[int]
+) -> None:
+    ran: list[int] = []
+    troubled = True
+
+    async def work(run: Run) -> None:
+        ran.append(run.job.id)
+        if troubled and run.job.id == 1:
+            raise Transient("Closed.", after=1000, scope=scope)
+
+    async with scheduling(store, tmp_path, work, slots=Slots(fetch=1, process=1, upload=1)) as (scheduler, _):
+        places = [("https://www.a.b/1", 1), ("https://a.b/2", 2), ("https://c.d/3", 1), ("https://c.d/4", 2)]
+        for message, (link, chat) in enumerate(places):
+            await scheduler.submit([Order(link)], chat, 10 + message)
+        while (await Jobs(store).counts())[JobState.QUEUED] or scheduler.live():
+            await asyncio.sleep(0.005)
+        waiting = [await Jobs(store).get(number) for number in meets]
+        assert {(job.state, job.reason) for job in waiting if job} == {(JobState.WAITING, "Closed.")}
+        assert set(ran) == {1, 2, 3, 4} - (meets - {1})
+        troubled = False
+        await scheduler.retry(1)
+        await scheduler.idle()
+    assert sorted(ran) == [1, 1, 2, 3, 4]
+
+
+async def test_a_host_gets_no_more_visitors_at_once_than_is_polite(store: Store, tmp_path: Path) -> None:
+    there: Counter[str] = Counter()
+    most: Counter[str] = Counter()
+    order: list[int] = []
+    four = asyncio.Event()
+
+    async def work(run: Run) -> None:
+        host = run.job.order.host
+        order.append(run.job.id)
+        async with run.stage(Stage.FETCH):
+            there[host] += 1
+            most[host] = max(most[host], there[host])
+            if there.total() == 4:
+                four.set()
+            await four.wait()
+            await asyncio.sleep(0.01)
+            there[host] -= 1
+        async with run.stage(Stage.UPLOAD):
+            await asyncio.sleep(0)
+
+    async with scheduling(store, tmp_path, work, slots=Slots(fetch=4, process=1, upload=4)) as (scheduler, _):
+        scheduler.per_host = 2
+        await scheduler.submit([Order(f"https://a.b/{number}") for number in range(6)], *HERE)
+        await scheduler.submit([Order(f"https://c.d/{number}") for number in range(6)], 1, 11)
+        await scheduler.idle()
+    assert most == {"a.b": 2, "c.d": 2}
+    assert order[:4] == [1, 2, 7, 8]
+
+
+async def test_a_closed_gate_stops_what_moves_bytes_and_says_why(store: Store, tmp_path: Path) -> None:
+    hold: Hold | None = None
+    fetching, processing = asyncio.Event(), asyncio.Event()
+    ran: list[int] = []
+
+    async def work(run: Run) -> None:
+        ran.append(run.job.id)
+        async with run.stage(Stage.PROCESS if run.job.id == 2 else Stage.FETCH):
+            (processing if run.job.id == 2 else fetching).set()
+            await (asyncio.sleep(0.05) if run.job.id == 2 or ran.count(1) == 2 else asyncio.Event().wait())
+
+    def gate(_: float) -> Hold | None:
+        return hold
+
+    slots = Slots(fetch=1, process=1, upload=1)
+    async with scheduling(store, tmp_path, work, slots=slots, gates=[gate]) as (scheduler, _):
+        await scheduler.submit([Order("https://a.b/1")], 1, 10)
+        await fetching.wait()
+        [second] = await scheduler.submit([Order("https://a.b/2")], 1, 11)
+        await Jobs(store).save(replace(second, stage=Stage.PROCESS))
+        scheduler.look_again()
+        await processing.wait()
+        await scheduler.submit([Order("https://a.b/3")], 1, 12)
+        hold = Hold(time.time() + 1000, "Quiet.")
+        scheduler.look_again()
+        while scheduler.live() or (await Jobs(store).counts())[JobState.QUEUED]:
+            await asyncio.sleep(0.005)
+        jobs = [await Jobs(store).get(number) for number in (1, 2, 3)]
+        waiting = (JobState.WAITING, "Quiet.", hold.until)
+        assert [(job.state, job.reason, job.not_before) for job in jobs if job and job.id != 2] == [waiting] * 2
+        assert jobs[1] is not None
+        assert jobs[1].state is JobState.DONE
+        [fourth] = await scheduler.submit([Order("https://a.b/4")], 1, 13)
+        while (await Jobs(store).counts())[JobState.QUEUED]:
+            await asyncio.sleep(0.005)
+        hold = None
+        scheduler.look_again()
+        fetching.clear()
+        while ran != [1, 2, 1]:
+            await asyncio.sleep(0.005)
+        for number in (3, fourth.id):
+            await scheduler.cancel(number)
+        await scheduler.idle()
+    assert ran == [1, 2, 1]
+
+
+async def test_whose_turn_it_is_gets_the_next_slot(store: Store, tmp_path: Path) -> None:
+    gone: list[int] = []
+    first, all_wait = asyncio.Event(), asyncio.Event()
+
+    async def work(run: Run) -> None:
+        async with run.stage(Stage.PROCESS):
+            if run.job.id == 1:
+                first.set()
+                await all_wait.wait()
+            gone.append(run.job.id)
+
+    async with scheduling(store, tmp_path, work, slots=Slots(fetch=4, process=1, upload=1)) as (scheduler, _):
+        scheduler.per_host = 9
+        await scheduler.submit([Order(f"https://a.b/{number}") for number in range(4)], *HERE)
+        await first.wait()
+        while len(scheduler.live()) < 4:
+            await asyncio.sleep(0.005)
+        await scheduler.prioritise(4, Priority.HIGH)
+        all_wait.set()
+        await scheduler.idle()
+    assert gone == [1, 4, 2, 3]
