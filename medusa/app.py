@@ -2,10 +2,11 @@
 
 import asyncio
 import platform
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from typing import TypeVar
 
 import structlog
 
@@ -15,11 +16,12 @@ from medusa.commands.router import Router
 from medusa.config import Config
 from medusa.discover import plugins
 from medusa.errors import first_of
+from medusa.gates import Budget, QuietHours
 from medusa.library import Library
 from medusa.net import Guard, open_egress, open_web
 from medusa.pipeline import Pipeline
 from medusa.scheduler import Scheduler
-from medusa.settings import LIMIT_DOWN, LIMIT_UP, Settings
+from medusa.settings import BUDGET_DOWN, BUDGET_UP, LIMIT_DOWN, LIMIT_UP, PER_HOST, QUIET_HOURS, Settings
 from medusa.status import Status
 from medusa.storage import Store, open_store
 from medusa.storage.boards import Boards
@@ -29,6 +31,7 @@ from medusa.storage.library import Posts
 from medusa.storage.outbox import Outbox
 from medusa.storage.settings import StoredSettings
 from medusa.storage.telegram import TelegramState
+from medusa.storage.traffic import TrafficTable
 from medusa.storage.uploads import Uploads
 from medusa.telegram.client import Account, open_account
 from medusa.telegram.lanes import Lanes
@@ -40,6 +43,8 @@ from medusa.throttle import Throttle
 from medusa.tools import Tools, find_ffmpeg, find_javascript
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,7 @@ async def running(config: Config) -> AsyncIterator[App]:
         down, up = Throttle(), Throttle()
         settings.follow(LIMIT_DOWN, down.limit)
         settings.follow(LIMIT_UP, up.limit)
+        budget = Budget(TrafficTable(store), down, up)
         guard = Guard(config.allow)
         web = await stack.enter_async_context(open_web(guard, down))
         egress = await stack.enter_async_context(open_egress(guard, down))
@@ -95,10 +101,11 @@ async def running(config: Config) -> AsyncIterator[App]:
             upload_limit=account.limits.upload_bytes,
             max_bytes=config.max_file,
         )
-        app = await _assemble(config, store, settings, account, lanes, tools)
+        app = await _assemble(config, store, settings, account, lanes, tools, budget)
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(part.run()) for part in (app.status, app.scheduler, app.router)]
+                tasks.append(group.create_task(budget.run(app.scheduler.look_again)))
                 tasks.append(group.create_task(stay_connected(account)))
                 log.info("medusa.ready", version=__version__, account=account.name)
                 yield app
@@ -109,7 +116,13 @@ async def running(config: Config) -> AsyncIterator[App]:
 
 
 async def _assemble(
-    config: Config, store: Store, settings: Settings, account: Account, lanes: Lanes, tools: Tools
+    config: Config,
+    store: Store,
+    settings: Settings,
+    account: Account,
+    lanes: Lanes,
+    tools: Tools,
+    budget: Budget,
 ) -> App:
     jobs = Jobs(store)
     messenger = Messenger(account)
@@ -123,7 +136,9 @@ async def _assemble(
         outbox=Outbox(store),
         library=library,
     )
-    scheduler = Scheduler(jobs, pipeline.run, config.slots, config.work)
+    quiet = QuietHours()
+    scheduler = Scheduler(jobs, pipeline.run, config.slots, config.work, gates=(quiet, budget))
+    _obey(settings, scheduler, quiet, budget)
     status = Status(scheduler, jobs, Boards(store), messenger, account.user_id)
     scheduler.listeners.append(status.changed)
     desk = Desk(
@@ -131,6 +146,7 @@ async def _assemble(
         jobs=jobs,
         library=library,
         settings=settings,
+        budget=budget,
         announce=status.announce,
         show_live=status.adopt,
         commands=plugins("medusa.commands", "COMMAND", Command),
@@ -138,6 +154,22 @@ async def _assemble(
     )
     router = Router(account, desk, Handled(store), messenger)
     return App(config, account, store, jobs, settings, pipeline, scheduler, status, router)
+
+
+def _obey(settings: Settings, scheduler: Scheduler, quiet: QuietHours, budget: Budget) -> None:
+    """Have the settings that say when jobs may run in force, now and whenever they change."""
+
+    def then_look(act: Callable[[T], None]) -> Callable[[T], None]:
+        def told(value: T) -> None:
+            act(value)
+            scheduler.look_again()
+
+        return told
+
+    settings.follow(QUIET_HOURS, then_look(quiet.set))
+    settings.follow(BUDGET_DOWN, then_look(budget.down.allow))
+    settings.follow(BUDGET_UP, then_look(budget.up.allow))
+    settings.follow(PER_HOST, then_look(scheduler.visit))
 
 
 def versions(tools: Tools) -> Mapping[str, str]:

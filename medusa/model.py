@@ -169,5 +169,8 @@ class Hold:
     reason: str
 
 
+Hours = tuple[tuple[int, int], ...]
+"""Spans of the day in minutes since midnight; one that ends before it begins runs over midnight."""
+
 Gate = Callable[[float], Hold | None]
 """Says, for a Unix time, whether any job may move bytes just then: None when it may."""

@@ -15,12 +15,14 @@ T = TypeVar("T")
 
 LONGEST_WAIT = 600.0
 """Seconds; the ceiling of the growing pauses between tries (Telegram's own numbers are obeyed whatever they are)."""
+LONGEST_SPREAD = 60.0
+"""Seconds by which pauses differ at most."""
 
 
 def backoff(attempts: int, asked: float) -> float:
     """Seconds to wait after ``attempts`` failures: at least those ``asked`` for, growing, and a little uneven."""
-    grown = min(LONGEST_WAIT, 2.0**attempts)
-    return max(asked, grown) * random.uniform(1.0, 1.2)  # noqa: S311 (spreads load, guards nothing)
+    pause = max(asked, min(LONGEST_WAIT, 2.0**attempts))
+    return pause + random.uniform(0.0, min(0.2 * pause, LONGEST_SPREAD))  # noqa: S311 (spreads load, guards nothing)
 
 
 async def to_the_end(work: Coroutine[Any, Any, T]) -> T:

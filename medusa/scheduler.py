@@ -304,6 +304,10 @@ class Scheduler:
                 return
             await self._settled.wait()
 
+    def visit(self, per_host: int) -> None:
+        """Let at most so many jobs fetch from one host at the same time, from the next start on."""
+        self.per_host = per_host
+
     def look_again(self) -> None:
         """Have it looked at once whether jobs may start, or have to stop."""
         self._wake.set()

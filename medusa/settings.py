@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import Any, Generic, TypeVar
 
 from medusa.errors import UserError
+from medusa.model import Hours
 from medusa.storage.settings import StoredSettings
 
 T = TypeVar("T")
@@ -79,6 +80,62 @@ def _show_rate(rate: int | None) -> str:
     return f"{(Decimal(rate) / unit).normalize():f} {name}"
 
 
+def _amount(text: str) -> int | None:
+    if text.lower() == "off":
+        return None
+    found = re.fullmatch(r"([0-9]{1,6}(?:[.,][0-9]{1,3})?) ?([mgt])b?", text.lower())
+    if found is None:
+        raise ValueError
+    return int(Decimal(found[1].replace(",", ".")) * {**_UNITS, "t": 10**12}[found[2]])
+
+
+def _show_amount(amount: int | None) -> str:
+    if amount is None:
+        return "off"
+    unit, name = next((pair for pair in ((10**12, "TB"), (10**9, "GB")) if amount >= pair[0]), (10**6, "MB"))
+    return f"{(Decimal(amount) / unit).normalize():f} {name}"
+
+
+def _hours(text: str) -> Hours:
+    if text.lower() == "off":
+        return ()
+    return tuple(_span(part.strip()) for part in text.split(","))
+
+
+def _span(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d\d?):(\d\d) ?[-–] ?(\d\d?):(\d\d)", text, re.ASCII)
+    if found is None:
+        raise ValueError
+    hours, minutes = map(int, found.groups()[::2]), map(int, found.groups()[1::2])
+    begin, end = (_minute(hour, minute) for hour, minute in zip(hours, minutes, strict=True))
+    if begin == end:
+        raise ValueError
+    return begin, end
+
+
+def _minute(hour: int, minute: int) -> int:
+    """Minutes since midnight; the midnight at the end of a day is the one at its beginning."""
+    if minute > 59 or hour * 60 + minute > 24 * 60:
+        raise ValueError
+    return (hour * 60 + minute) % (24 * 60)
+
+
+def _show_hours(hours: Hours) -> str:
+    spans = [f"{begin // 60:02}:{begin % 60:02}-{end // 60:02}:{end % 60:02}" for begin, end in hours]
+    return ", ".join(spans) or "off"
+
+
+def _visitors(text: str) -> int:
+    if not re.fullmatch(r"[1-9]|1[0-6]", text, re.ASCII):
+        raise ValueError
+    return int(text)
+
+
+def budget(key: str, about: str) -> Setting[int | None]:
+    """A limit in bytes a day, None for none."""
+    return Setting(key, None, _amount, "bytes such as 500M, 20G or 1.5T, or off", about, _show_amount)
+
+
 def limit(key: str, about: str) -> Setting[int | None]:
     """A limit in bytes a second, None for none."""
     form = "bytes a second from 10K to 10G, such as 500K or 1.5M, or off"
@@ -105,9 +162,34 @@ CHATS: Setting[tuple[int, ...]] = Setting(
 )
 LIMIT_DOWN = limit("limit-down", "how fast all jobs together may fetch")
 LIMIT_UP = limit("limit-up", "how fast all jobs together may upload")
+BUDGET_DOWN = budget("budget-down", "how much all jobs together may fetch in a day")
+BUDGET_UP = budget("budget-up", "how much all jobs together may upload in a day")
+QUIET_HOURS: Setting[Hours] = Setting(
+    "quiet-hours",
+    (),
+    _hours,
+    "times such as 01:00-07:00, several with commas between, or off",
+    "when nothing is fetched or uploaded",
+    _show_hours,
+)
+PER_HOST = Setting("per-host", 2, _visitors, "a number from 1 to 16", "how many jobs may fetch from one host at once")
 
 ALL: dict[str, Setting[Any]] = {
-    s.key: s for s in (PREFIX, BARE_LINKS, QUALITY, DOCUMENTS, SILENT, CHATS, LIMIT_DOWN, LIMIT_UP)
+    s.key: s
+    for s in (
+        PREFIX,
+        BARE_LINKS,
+        QUALITY,
+        DOCUMENTS,
+        SILENT,
+        CHATS,
+        LIMIT_DOWN,
+        LIMIT_UP,
+        BUDGET_DOWN,
+        BUDGET_UP,
+        QUIET_HOURS,
+        PER_HOST,
+    )
 }
 
 

@@ -124,6 +124,8 @@ class Throttle:
     """
 
     def __init__(self) -> None:
+        self.passed = 0
+        """Bytes that were let through so far."""
         self._rate: int | None = None
         self._level = 0.0
         self._at = 0.0
@@ -144,6 +146,7 @@ class Throttle:
 
     async def take(self, size: int, flow: Flow | None = None) -> None:
         """Wait until ``size`` bytes may pass; without a limit, this does not wait at all."""
+        self.passed += size
         if self._rate is None or not size:
             return
         turn = self._turns.join(flow or current_flow(), size)
@@ -151,6 +154,7 @@ class Throttle:
         try:
             await turn.ready
         except asyncio.CancelledError:
+            self.passed -= size
             if not self._turns.leave(turn) and not turn.ready.cancelled():
                 self._level += size
             self._serve()

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from medusa.gates import Budget
 from medusa.library import Library
 from medusa.scheduler import Scheduler
 from medusa.settings import PREFIX, Settings
@@ -32,6 +33,7 @@ class Desk:
     jobs: Jobs
     library: Library
     settings: Settings
+    budget: Budget
     announce: Callable[[int, int], None]
     """Has the command message (chat id, message id) rewritten to say where its jobs stand."""
     show_live: Callable[[int, int], Awaitable[None]]

@@ -1,11 +1,11 @@
-"""/retry: queue jobs anew that have failed or were cancelled."""
+"""/retry: queue jobs anew that have failed or were cancelled, and have those that wait try at once."""
 
 import time
 
 from medusa.commands import Call, Command
 from medusa.commands.parsing import numbers
 from medusa.commands.several import each
-from medusa.model import Job
+from medusa.model import Job, JobState
 
 RECENT = 7 * 86400.0
 """Seconds; what has failed before that is tried again by its number only."""
@@ -22,15 +22,16 @@ async def _run(call: Call) -> str:
     if [word.lower() for word in call.words] == ["failed"]:
         able = await desk.jobs.failed(time.time() - RECENT)
     else:
-        able = await desk.jobs.unsuccessful(numbers(call.words))
-    return await each(call, retry, able, others="no job that failed or was cancelled", all_of_them="failed")
+        able = [*await desk.jobs.unsuccessful(numbers(call.words)), *await desk.jobs.numbers(JobState.WAITING)]
+    return await each(call, retry, able, others="no job that failed, was cancelled or waits", all_of_them="failed")
 
 
 COMMAND = Command(
     name="retry",
     aliases=("again",),
     family="Queue",
-    about="try jobs again, from the start, that have failed (“failed”: all those of the last week) or were cancelled",
+    about="try jobs again, from the start, that have failed (“failed”: all those of the last week) or were cancelled; "
+    "have those that wait try at once",
     usage="N… | failed",
     run=_run,
     examples=("retry 3", "retry 1,4-6 9", "retry failed"),

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 
-from medusa.errors import Broken, MedusaError, StreamBroken, Transient, UserError
+from medusa.errors import Broken, MedusaError, Scope, StreamBroken, Transient, UserError
 from medusa.net import Answer
 from medusa.sources import ByteStream, content
 from medusa.tools import Tools
@@ -180,7 +180,8 @@ def _refusal(status: int, headers: Mapping[str, str]) -> MedusaError:
     if status in (401, 403, 407):
         return UserError(f"The link is private: the server wants a login or refuses us ({status}).")
     if status in (408, 425, 429) or status >= 500:
-        return Transient(f"The server is busy ({status}).", after=_retry_after(headers))
+        scope = Scope.HOST if status == 429 else Scope.JOB  # too many requests, RFC 6585 section 4
+        return Transient(f"The server is busy ({status}).", after=_retry_after(headers), scope=scope)
     if 400 <= status < 500:
         return UserError(f"The server does not accept this link ({status}).")
     return Broken(f"The server gave an answer that makes no sense ({status}).")

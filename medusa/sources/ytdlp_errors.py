@@ -3,12 +3,12 @@
 import re
 from collections.abc import Callable
 
-from medusa.errors import DISK_FULL, FOREVER, Broken, MedusaError, Transient, UserError
+from medusa.errors import DISK_FULL, FOREVER, Broken, MedusaError, Scope, Transient, UserError
 from medusa.names import display_name
 
 
 def _busy(text: str) -> Transient:
-    return Transient(text, after=120)
+    return Transient(text, after=120, scope=Scope.HOST)
 
 
 def _full(text: str) -> Transient:

@@ -12,16 +12,17 @@ from medusa.telegram.phone import Message
 from medusa.throttle import BURST_SECONDS
 
 NONE = "Down: no limit.\nUp: no limit."
+TODAY = "\nToday: 0 B fetched, 0 B uploaded."
 WRONG = "Which way, and how many bytes a second? For instance: /limit down 2M, /limit up off, or /limit off"
 ANSWERS = [
-    ("/limit", NONE),
-    ("/limit down 2M", "Down: 2 MB/s (16.0 Mbit/s).\nUp: no limit."),
-    ("/limit UP 1.5 MB", "Down: 2 MB/s (16.0 Mbit/s).\nUp: 1.5 MB/s (12.0 Mbit/s)."),
-    ("/limit down off", "Down: no limit.\nUp: 1.5 MB/s (12.0 Mbit/s)."),
+    ("/limit", NONE + TODAY),
+    ("/limit down 2M", "Down: 2 MB/s (16.0 Mbit/s).\nUp: no limit." + TODAY),
+    ("/limit UP 1.5 MB", "Down: 2 MB/s (16.0 Mbit/s).\nUp: 1.5 MB/s (12.0 Mbit/s)." + TODAY),
+    ("/limit down off", "Down: no limit.\nUp: 1.5 MB/s (12.0 Mbit/s)." + TODAY),
     ("/set limit-up 500k", "limit-up is now 500 kB/s."),
-    ("/speed", "Down: no limit.\nUp: 500 kB/s (4.0 Mbit/s)."),
+    ("/speed", "Down: no limit.\nUp: 500 kB/s (4.0 Mbit/s)." + TODAY),
     ("/unset limit-up", "limit-up is off again."),
-    ("/limit off", NONE),
+    ("/limit off", NONE + TODAY),
     ("/limit 2M", WRONG),
     ("/limit down", WRONG),
     ("/limit off down", WRONG),
@@ -30,7 +31,9 @@ ANSWERS = [
         "/limit up fast",
         "“fast” does not fit limit-up: it takes bytes a second from 10K to 10G, such as 500K or 1.5M, or off.",
     ),
-    ("/limit", NONE),
+    ("/limit", NONE + TODAY),
+    ("/set budget-down 20 GB", "budget-down is now 20 GB."),
+    ("/limit", NONE + "\nToday: 0 B of 20.0 GB fetched, 0 B uploaded."),
 ]
 
 
