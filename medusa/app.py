@@ -100,6 +100,7 @@ async def running(config: Config) -> AsyncIterator[App]:
             javascript=javascript,
             upload_limit=account.limits.upload_bytes,
             max_bytes=config.max_file,
+            extractions=asyncio.Semaphore(config.slots.extract),
         )
         app = await _assemble(config, store, settings, account, lanes, tools, budget)
         try:

@@ -1,5 +1,6 @@
 """What sources and steps may use: the guarded network, the helper programs and the limits."""
 
+import asyncio
 import re
 import shutil
 import sysconfig
@@ -40,6 +41,8 @@ class Tools:
     javascript: str | None
     upload_limit: int
     max_bytes: int
+    extractions: asyncio.Semaphore
+    """Held while yt-dlp looks at a page, which takes much memory."""
 
 
 def find_ffmpeg() -> Path | None:

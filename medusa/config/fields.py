@@ -120,8 +120,8 @@ FIELDS = (
     Field(
         "MEDUSA_SLOTS",
         values.slots,
-        "fetch=N,process=N,upload=N, each from 1 to 32 (leave out what should keep its default)",
-        "How many jobs may do the same thing at once.",
+        "fetch=N,process=N,upload=N,extract=N, each from 1 to 32 (leave out what should keep its default)",
+        "How many jobs may do the same thing at once; extract is how many may have yt-dlp look at a page.",
         "fetch=2,process=1,upload=2",
         default="chosen from the machine's cores and memory",
     ),

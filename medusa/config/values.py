@@ -35,18 +35,25 @@ class DataCentre:
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """How many jobs may fetch, be processed and upload at the same time."""
+    """How many jobs may fetch, be processed and upload at the same time, and how many may ask yt-dlp about a page."""
 
     fetch: int
     process: int
     upload: int
+    extract: int = 1
+
+
+_EXTRACTION = 1.5 * 2**30
+"""Bytes of a machine's memory for each look at a page: yt-dlp with a JavaScript runtime may take a third of it."""
 
 
 def default_slots(cores: int, memory: int) -> Slots:
     """Choose slots for a machine with ``cores`` processors and ``memory`` bytes of RAM."""
     if memory < 1.5 * 2**30:
         return Slots(fetch=1, process=1, upload=1)
-    return Slots(fetch=min(4, max(2, cores)), process=min(4, max(1, cores // 2)), upload=2)
+    fetch = min(4, max(2, cores))
+    extract = min(fetch, int(memory / _EXTRACTION))
+    return Slots(fetch, process=min(4, max(1, cores // 2)), upload=2, extract=extract)
 
 
 def machine_slots() -> Slots:

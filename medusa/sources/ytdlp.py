@@ -109,12 +109,13 @@ def _title(info: Mapping[str, Any], link: str) -> str:
 async def _ask(link: str, order: Order, workdir: Path, tools: Tools, hops: int = 0) -> dict[str, Any]:
     """Return the info of the one video behind the link."""
     argv = [*_base(tools), *_formats(order, tools), "--dump-single-json", "--flat-playlist", "--playlist-items", "1:2"]
-    with tools.egress.lease() as lease:
-        done = await process.run(
-            [*argv, "--", link], cwd=workdir, timeout=_RESOLVE_SECONDS, env=_proxy(lease), max_out=_MAX_INFO
-        )
-        if done.code:
-            raise explain(done.err, lease.error)
+    async with tools.extractions:
+        with tools.egress.lease() as lease:
+            done = await process.run(
+                [*argv, "--", link], cwd=workdir, timeout=_RESOLVE_SECONDS, env=_proxy(lease), max_out=_MAX_INFO
+            )
+            if done.code:
+                raise explain(done.err, lease.error)
     info = await asyncio.to_thread(_parse, done.out)
     if info.get("_type") not in ("playlist", "multi_video"):
         return info

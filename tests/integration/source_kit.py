@@ -1,5 +1,6 @@
 """What the tests of sources and steps share: media made by ffmpeg, a web server to misbehave with, a tool box."""
 
+import asyncio
 import hashlib
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -105,4 +106,6 @@ async def tool_box(
     """Open a tool box that may reach these servers and nothing else of this machine."""
     guard = Guard([f"127.0.0.1:{server.port}" for server in servers])
     async with open_web(guard) as client, open_egress(guard) as egress:
-        yield Tools(client, egress, find_ffmpeg() if with_ffmpeg else None, None, upload_limit, max_bytes)
+        yield Tools(
+            client, egress, find_ffmpeg() if with_ffmpeg else None, None, upload_limit, max_bytes, asyncio.Semaphore(1)
+        )

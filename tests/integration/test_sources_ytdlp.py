@@ -281,3 +281,25 @@ async def test_the_token_of_the_proxy_is_on_no_command_line(server: Server, tmp_
     assert "job:" not in json.dumps(info)
     assert {entry["protocol"] for entry in info["formats"]} == {"m3u8_native"}
     assert "webpage_url" not in info
+
+
+async def test_pages_are_looked_at_one_after_the_other_where_memory_is_scarce(tmp_path: Path) -> None:
+    there, most = 0, 0
+
+    async def page(_: web.Request) -> web.StreamResponse:
+        nonlocal there, most
+        there += 1
+        most = max(most, there)
+        await asyncio.sleep(0.3)
+        there -= 1
+        return web.Response(text="<p>Nothing here.</p>", content_type="text/html")
+
+    folders = [tmp_path / str(number) for number in range(3)]
+    for folder in folders:
+        folder.mkdir()
+    async with serving(page) as server, tool_box(server) as tools:
+        looks = [ytdlp.resolve(Order(server.url(f"/{f.name}")), f, tools, lambda _: None) for f in folders]
+        ended = await asyncio.gather(*looks, return_exceptions=True)
+    assert all(isinstance(error, UserError) for error in ended)
+    assert len(server.requests) >= 3
+    assert most == 1

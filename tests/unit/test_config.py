@@ -64,7 +64,7 @@ def test_written_defaults_are_the_real_ones(tmp_path: Path) -> None:
         ("MEDUSA_DATA", "/var/lib/medusa", Path("/var/lib/medusa")),
         ("MEDUSA_KEY_FILE", "/run/../key", Path("/key")),
         ("MEDUSA_PASSPHRASE", "a$b '\"# c€d", "a$b '\"# c€d"),
-        ("MEDUSA_SLOTS", "upload=3, fetch=32,process=1", Slots(fetch=32, process=1, upload=3)),
+        ("MEDUSA_SLOTS", "upload=3, fetch=32,process=1,extract=2", Slots(fetch=32, process=1, upload=3, extract=2)),
         (
             "MEDUSA_ALLOW",
             "NAS.local:8080, 10.0.0.0/8,[::1]:81, ::1,",
@@ -181,9 +181,9 @@ def test_a_file_that_is_no_text_is_refused_in_words(tmp_path: Path) -> None:
     [
         (1, 0.5, Slots(fetch=1, process=1, upload=1)),
         (4, 1, Slots(fetch=1, process=1, upload=1)),
-        (1, 2, Slots(fetch=2, process=1, upload=2)),
-        (4, 4, Slots(fetch=4, process=2, upload=2)),
-        (64, 256, Slots(fetch=4, process=4, upload=2)),
+        (1, 2, Slots(fetch=2, process=1, upload=2, extract=1)),
+        (4, 4, Slots(fetch=4, process=2, upload=2, extract=2)),
+        (64, 256, Slots(fetch=4, process=4, upload=2, extract=4)),
     ],
 )
 def test_default_slots_follow_the_machine(cores: int, gigabytes: float, slots: Slots) -> None:
