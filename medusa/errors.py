@@ -59,6 +59,11 @@ class MedusaError(Exception):
         return Scope.JOB
 
     @property
+    def counts(self) -> bool:
+        """Whether it is a failed try; waiting for what others will give back is none."""
+        return True
+
+    @property
     def fatal(self) -> bool:
         """True when the whole process has to stop, because nothing works any more; jobs stay as they are."""
         return False
@@ -91,6 +96,17 @@ class Transient(MedusaError):
     @property
     def scope(self) -> Scope:
         return self._scope
+
+
+class DiskFull(Transient):
+    """No room on a disk: the job waits for as long as it takes, and is looked at again soon."""
+
+    def __init__(self, user_text: str = DISK_FULL, *, after: float = 60.0) -> None:
+        super().__init__(user_text, after=after, tries=FOREVER)
+
+    @property
+    def counts(self) -> bool:
+        return False
 
 
 class Broken(MedusaError):

@@ -442,7 +442,7 @@ class Scheduler:
             await to_the_end(self._end(run.job, JobState.DONE, run.job.reason))
 
     async def _failed(self, job: Job, error: MedusaError) -> None:
-        attempts = job.attempts + 1
+        attempts = job.attempts + error.counts
         if error.retry_after is None or attempts >= error.tries:
             log.warning("job.failed", error=error.user_text, cause=repr(error.__cause__))
             await self._end(job, JobState.FAILED, error.user_text)

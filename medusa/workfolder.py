@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from medusa.errors import BROKEN, DISK_FULL, FOREVER, Broken, MedusaError, Transient
+from medusa.errors import BROKEN, FOREVER, Broken, DiskFull, MedusaError, Transient
 
 log = structlog.get_logger()
 
@@ -15,7 +15,7 @@ log = structlog.get_logger()
 def trouble(error: OSError) -> MedusaError:
     """What an error of the disk means for a job."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return Transient(DISK_FULL, after=60, tries=FOREVER)
+        return DiskFull()
     if error.errno == errno.EROFS:
         words = "The work folder can only be read; the job goes on when it can be written."
         return Transient(words, after=60, tries=FOREVER)

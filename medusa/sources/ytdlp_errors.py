@@ -3,16 +3,12 @@
 import re
 from collections.abc import Callable
 
-from medusa.errors import DISK_FULL, FOREVER, Broken, MedusaError, Scope, Transient, UserError
+from medusa.errors import DISK_FULL, Broken, DiskFull, MedusaError, Scope, Transient, UserError
 from medusa.names import display_name
 
 
 def _busy(text: str) -> Transient:
     return Transient(text, after=120, scope=Scope.HOST)
-
-
-def _full(text: str) -> Transient:
-    return Transient(text, after=60, tries=FOREVER)
 
 
 TOO_BIG = "The file is bigger than a job may fetch."
@@ -21,7 +17,7 @@ _NOTHING = "Nothing that can be fetched was found behind this link."
 _TABLE: tuple[tuple[str, Callable[[str], MedusaError], str], ...] = (
     (r"No module named '?yt_dlp", UserError, "yt-dlp is not installed, and without it such links cannot be fetched."),
     (r"Unsupported URL|is not a valid URL|No video formats found|There's no video|No media found", UserError, _NOTHING),
-    (r"No space left on device", _full, DISK_FULL),
+    (r"No space left on device|Disk quota exceeded", DiskFull, DISK_FULL),
     (r"File too large|larger than max-filesize", UserError, TOO_BIG),
     (r"DRM protect", UserError, "This video is protected by DRM and cannot be fetched."),
     (

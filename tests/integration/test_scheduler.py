@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from medusa.errors import Broken, Transient, UserError
+from medusa.errors import Broken, DiskFull, Transient, UserError
 from medusa.model import Job, JobState, Order, Priority, Progress, Stage
 from medusa.patience import backoff
 from medusa.scheduler import Run, Scheduler
@@ -206,6 +206,21 @@ async def test_a_disk_that_takes_nothing_lets_jobs_wait_and_loses_none(
         await scheduler.submit([Order("https://a.b")], *HERE)
         await scheduler.idle()
     assert [job.state for job in told if job.state is not JobState.RUNNING] == [JobState.WAITING, JobState.DONE]
+
+
+async def test_waiting_for_room_is_no_failed_try(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("medusa.scheduler.backoff", lambda *_: 0.001)
+    troubles: list[Transient] = [Transient("Broke off.", tries=2), *(DiskFull() for _ in range(5))]
+
+    async def work(_: Run) -> None:
+        if troubles:
+            raise troubles.pop()
+
+    async with scheduling(store, tmp_path, work) as (scheduler, told):
+        await scheduler.submit([Order("https://a.b")], *HERE)
+        await scheduler.idle()
+    assert [job.attempts for job in told if job.state is JobState.WAITING] == [0, 0, 0, 0, 0, 1]
+    assert told[-1].state is JobState.DONE
 
 
 async def test_a_store_that_refuses_for_a_while_is_waited_for(

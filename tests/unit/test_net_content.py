@@ -2,7 +2,7 @@
 
 import pytest
 
-from medusa.errors import Broken, Transient, UserError
+from medusa.errors import Broken, DiskFull, Transient, UserError
 from medusa.sources import content
 from medusa.sources.ytdlp_errors import explain
 
@@ -100,7 +100,7 @@ def test_an_attached_page_is_a_file() -> None:
         ("ERROR: unable to download video data: HTTP Error 404: Not Found", UserError, "dead"),
         ("ERROR: unable to download video data: HTTP Error 503: Busy", Transient, "broke off"),
         ("ERROR: [generic] Unable to download webpage: HTTP Error 429: Too Many Requests", Transient, "alone"),
-        ("ERROR: [Errno 28] No space left on device", Transient, "disk"),
+        ("ERROR: [Errno 28] No space left on device", DiskFull, "disk"),
         ("ERROR: [site] x: This video is DRM protected", UserError, "DRM"),
         ("ERROR: [site] x: Requested format is not available. Use --list-formats", UserError, "version"),
         ("ERROR: You have requested merging of multiple formats but ffmpeg is not installed", UserError, "ffmpeg"),
