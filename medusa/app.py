@@ -18,8 +18,10 @@ from medusa.discover import plugins
 from medusa.errors import first_of
 from medusa.gates import Budget, QuietHours
 from medusa.library import Library
+from medusa.model import Notice
 from medusa.net import Guard, open_egress, open_web
 from medusa.pipeline import Pipeline
+from medusa.room import Room
 from medusa.scheduler import Scheduler
 from medusa.settings import BUDGET_DOWN, BUDGET_UP, LIMIT_DOWN, LIMIT_UP, PER_HOST, QUIET_HOURS, Settings
 from medusa.status import Status
@@ -102,10 +104,11 @@ async def running(config: Config) -> AsyncIterator[App]:
             max_bytes=config.max_file,
             extractions=asyncio.Semaphore(config.slots.extract),
         )
-        app = await _assemble(config, store, settings, account, lanes, tools, budget)
+        room = Room(config.work, _tell, config.keep_free)
+        app = await _assemble(config, store, settings, account, lanes, tools, budget, room)
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(part.run()) for part in (app.status, app.scheduler, app.router)]
+                tasks = [group.create_task(part.run()) for part in (app.status, app.scheduler, app.router, room)]
                 tasks.append(group.create_task(budget.run(app.scheduler.look_again)))
                 tasks.append(group.create_task(stay_connected(account)))
                 log.info("medusa.ready", version=__version__, account=account.name)
@@ -124,12 +127,14 @@ async def _assemble(
     lanes: Lanes,
     tools: Tools,
     budget: Budget,
+    room: Room,
 ) -> App:
     jobs = Jobs(store)
     messenger = Messenger(account)
     library = Library(Posts(store), messenger)
     pipeline = Pipeline(
         tools=tools,
+        room=room,
         account=account,
         messenger=messenger,
         uploader=Uploader(lanes),
@@ -171,6 +176,10 @@ def _obey(settings: Settings, scheduler: Scheduler, quiet: QuietHours, budget: B
     settings.follow(BUDGET_DOWN, then_look(budget.down.allow))
     settings.follow(BUDGET_UP, then_look(budget.up.allow))
     settings.follow(PER_HOST, then_look(scheduler.visit))
+
+
+def _tell(notice: Notice, line: str) -> None:
+    log.warning("notice", kind=str(notice), text=line)
 
 
 def versions(tools: Tools) -> Mapping[str, str]:

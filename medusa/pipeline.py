@@ -24,8 +24,9 @@ from medusa.library import (
     sha256_of,
     where_it_stands,
 )
-from medusa.model import Job, LocalFile, Stage
+from medusa.model import Job, LocalFile, Order, Stage
 from medusa.names import display_name
+from medusa.room import Claim, Room
 from medusa.scheduler import Run
 from medusa.sources import ByteStream, Plan, Source
 from medusa.steps.ahead import Ahead, foresee
@@ -62,6 +63,7 @@ class Pipeline:
     """What a job needs on its way; ``run`` is the scheduler's ``work``."""
 
     tools: Tools
+    room: Room
     account: Account
     messenger: Messenger
     uploader: Uploader
@@ -117,13 +119,22 @@ class Pipeline:
         """Make a document of what the order names: from the work folder, straight from the source, or by fetching."""
         job = run.job
         if job.files and job.files[0].path.is_file():
-            return await self._upload(run, await self._processed(run, job.files[0]))
+            size = job.files[0].path.stat().st_size
+            async with self.room.reserved(run.workdir, size, 1 if _is_processed(job) else 2) as claim:
+                return await self._finished(run, job.files[0], claim)
         if document := await self._all_sent(run):
             return document
         source, plan, document = await self._resolve(run)
         if document is None:
-            document = await self._upload(run, await self._processed(run, await self._fetch(run, source, plan)))
+            async with self.room.reserved(run.workdir, plan.size, _copies(plan, job.order)) as claim:
+                document = await self._finished(run, await self._fetch(run, source, plan), claim)
         return document
+
+    async def _finished(self, run: Run, file: LocalFile, claim: Claim) -> Document:
+        """Process and upload a fetched file, which gives the room that it takes back when the job ends."""
+        file = await self._processed(run, file)
+        claim.settle()
+        return await self._upload(run, file)
 
     async def _all_sent(self, run: Run) -> Document | None:
         """Make the document of a stream of which every part is confirmed; its source is not needed any more."""
@@ -173,7 +184,7 @@ class Pipeline:
             return await source.fetch(plan, run.job.order, run.workdir, self.tools, run.report)
 
     async def _processed(self, run: Run, file: LocalFile) -> LocalFile:
-        if not (run.job.files and run.job.stage in (Stage.UPLOAD, Stage.POST)):
+        if not _is_processed(run.job):
             async with run.stage(Stage.PROCESS, files=(file,), title=_title(file)):
                 file = await steps.process(file, run.job.order, run.workdir, self.tools, run.report)
         return file
@@ -328,6 +339,17 @@ def _ledger(run: Run, upload: Upload | None, size: int | None) -> Iterator[Ledge
         return
     with kept_ledger(run.workdir / _MARKS, upload.file_id, upload.size) as ledger:
         yield ledger
+
+
+def _is_processed(job: Job) -> bool:
+    """Whether the file in the work folder is the one to be posted."""
+    return bool(job.files) and job.stage in (Stage.UPLOAD, Stage.POST)
+
+
+def _copies(plan: Plan, order: Order) -> int:
+    """How many times a file may stand on the disk: twice while tracks are joined or a video's container is changed."""
+    stream = plan.stream
+    return 1 if stream is not None and (order.as_document or not stream.mime.startswith("video/")) else 2
 
 
 async def _gone(_: int) -> AsyncGenerator[bytes, None]:

@@ -3,7 +3,8 @@
 import asyncio
 import fcntl
 import os
-from collections.abc import AsyncIterator
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,25 @@ async def samples(samples_folder: Path) -> Samples:
     with (samples_folder / "lock").open("w") as lock:
         await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
         return await make_samples(samples_folder, ffmpeg)
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Callable[[Path, int], Path]]:
+    """Makes a folder a disk of its own, of so many bytes, while the test runs; skips where that is not allowed."""
+    mounted: list[Path] = []
+
+    def mount(folder: Path, size: int) -> Path:
+        folder.mkdir(parents=True)
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("a small disk is needed, and mounting one is not allowed here")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in reversed(mounted):
+        command = ["umount", "--lazy", str(folder)]
+        subprocess.run(command, check=True)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ __all__ = ["FIELDS", "Config", "DataCentre", "Field", "Proxy", "Slots", "example
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """Everything the owner can set from outside. Paths are absolute; ``max_file`` is bytes."""
+    """Everything the owner can set from outside. Paths are absolute; ``max_file`` and ``keep_free`` are bytes."""
 
     data: Path
     work: Path
@@ -34,6 +34,8 @@ class Config:
     allow: tuple[str, ...] = ()
     """Hosts, ``host:port`` pairs and networks that may be reached although they are private."""
     max_file: int = 20 * 10**9
+    keep_free: int | None = None
+    """None stands for what the size of the disk suggests."""
     log: str = "INFO"
 
 

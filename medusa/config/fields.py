@@ -141,6 +141,14 @@ FIELDS = (
         default="20GB",
     ),
     Field(
+        "MEDUSA_KEEP_FREE",
+        values.size,
+        "a size such as 500MB or 2GiB",
+        "What jobs leave free on the disk of MEDUSA_WORK; those that would need it wait.",
+        "500MB",
+        default="500MB, or 5 % of a disk of less than 10 GB",
+    ),
+    Field(
         "MEDUSA_LOG",
         values.level,
         "debug, info, warning or error",

@@ -73,6 +73,7 @@ def test_written_defaults_are_the_real_ones(tmp_path: Path) -> None:
         ("MEDUSA_MAX_FILE", "1.5GB", 1_500_000_000),
         ("MEDUSA_MAX_FILE", "500 MiB", 500 * 2**20),
         ("MEDUSA_MAX_FILE", "7b", 7),
+        ("MEDUSA_KEEP_FREE", "2GiB", 2 * 2**30),
         ("MEDUSA_LOG", "debug", "DEBUG"),
     ],
 )
