@@ -249,12 +249,16 @@ async def test_a_private_page(tmp_path: Path) -> None:
             await get(server.url("/lesson"), tools, tmp_path)
 
 
-async def test_a_stream_over_the_limit_is_refused(server: Server, site: Path, tmp_path: Path) -> None:
-    """A stream does not tell its size; no part of it is too big, but the whole is."""
-    limit = sum(part.stat().st_size for part in site.glob("plain*.ts")) * 2 // 3
+@pytest.mark.parametrize(("manifest", "parts"), [("plain.m3u8", "plain*.ts"), ("dash.mpd", "*.m4s")])
+async def test_a_stream_over_the_limit_is_refused(
+    server: Server, site: Path, tmp_path: Path, manifest: str, parts: str
+) -> None:
+    """A stream does not tell its size; no part of it is too big, nor is picture or sound, but the whole is."""
+    limit = sum(part.stat().st_size for part in site.glob(parts)) * 19 // 20
     async with tool_box(server, max_bytes=limit) as tools:
         with pytest.raises(UserError, match="bigger than a job may fetch"):
-            await get(server.url("/plain.m3u8"), tools, tmp_path)
+            await get(server.url(f"/{manifest}"), tools, tmp_path)
+    assert sum(path.stat().st_size for path in tmp_path.glob("media*")) <= 2 * limit
 
 
 async def test_without_yt_dlp_it_says_so(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
