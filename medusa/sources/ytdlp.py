@@ -235,8 +235,10 @@ def _base(tools: Tools) -> list[str]:
     argv += ["--downloader", "native", "--no-playlist", "--concat-playlist", "never", "--no-mtime"]
     argv += ["--abort-on-unavailable-fragments", "--socket-timeout", "30", "--retries", "3", "--fragment-retries", "3"]
     argv += ["--max-filesize", str(tools.max_bytes), "--merge-output-format", "mp4/mkv"]
+    # yt-dlp passes on ffmpeg's last line alone; at this level it is what went wrong.
+    before = " ".join((*SAFE_INPUT, "-loglevel", "repeat+error"))
     for name in _POSTPROCESSORS:
-        argv += ["--postprocessor-args", f"{name}+ffmpeg_i:{' '.join(SAFE_INPUT)}"]
+        argv += ["--postprocessor-args", f"{name}+ffmpeg_i:{before}"]
     argv += ["--ffmpeg-location", str(tools.ffmpeg)] if tools.ffmpeg else []
     argv += ["--no-js-runtimes", "--js-runtimes", tools.javascript] if tools.javascript else []
     return argv

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from medusa import process
-from medusa.errors import Broken
+from medusa.errors import Broken, DiskFull
 from medusa.model import Media
 from medusa.steps.mp4 import Layout, read_layout
 from medusa.tools import SAFE_INPUT
@@ -49,6 +49,12 @@ def target(path: Path) -> str:
 def descriptors(path: Path) -> tuple[int, ...]:
     """The open files that a child has to inherit to read ``path``: that of a file in memory (memfd_create(2))."""
     return (int(path.name),) if path.parent == OPEN_FILES else ()
+
+
+def expect_room(said: str) -> None:
+    """Raise DiskFull when that is what ffmpeg's error text complains of."""
+    if "No space left on device" in said or "Disk quota exceeded" in said:
+        raise DiskFull
 
 
 async def look(path: Path, ffmpeg: Path, workdir: Path, name: str = "") -> Look:

@@ -6,11 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from medusa import process
-from medusa.errors import DISK_FULL, FOREVER, Transient
 from medusa.model import LocalFile, Media, Order, Progress, Report
 from medusa.names import safe_file_name
 from medusa.steps import Step
-from medusa.steps.ffmpeg import command, look, target
+from medusa.steps.ffmpeg import command, expect_room, look, target
 from medusa.tools import Tools
 
 _STALLED = 600.0
@@ -33,16 +32,18 @@ async def _run(file: LocalFile, order: Order, workdir: Path, tools: Tools, repor
     if media is None or ffmpeg is None:
         return file
     made = workdir / "remux.part.mp4"
-    for subtitles in _subtitles(media):
-        argv = [*command(ffmpeg, file.path, "-fflags", "+genpts"), *_output(media, subtitles, made)]
-        done = await _remux(argv, _size(file.path), workdir, report)
-        seen = await look(made, ffmpeg, workdir) if done else None
-        if seen and seen.media and _equal(media, seen.media):
-            made.replace(file.path)
-            name = safe_file_name(re.sub(r"\.[A-Za-z0-9]{1,10}\Z", "", file.name), extension=".mp4")
-            kept = replace(seen.media, title=media.title, performer=media.performer)
-            return replace(file, name=name, mime="video/mp4", media=kept)
-    made.unlink(missing_ok=True)
+    try:
+        for subtitles in _subtitles(media):
+            argv = [*command(ffmpeg, file.path, "-fflags", "+genpts"), *_output(media, subtitles, made)]
+            done = await _remux(argv, _size(file.path), workdir, report)
+            seen = await look(made, ffmpeg, workdir) if done else None
+            if seen and seen.media and _equal(media, seen.media):
+                made.replace(file.path)
+                name = safe_file_name(re.sub(r"\.[A-Za-z0-9]{1,10}\Z", "", file.name), extension=".mp4")
+                kept = replace(seen.media, title=media.title, performer=media.performer)
+                return replace(file, name=name, mime="video/mp4", media=kept)
+    finally:
+        made.unlink(missing_ok=True)  # half a copy is of no use, and may be what fills the disk
     report(Progress(note="MP4 cannot hold this video: posted as it is"))
     return file
 
@@ -67,7 +68,7 @@ def _size(path: Path) -> int:
 
 
 async def _remux(argv: list[str], size: int, workdir: Path, report: Report) -> bool:
-    """Run ffmpeg and say whether it was content. Raises Transient when the disk is full."""
+    """Run ffmpeg and say whether it was content. Raises DiskFull."""
     loop = asyncio.get_running_loop()
     async with process.child(argv, cwd=workdir, max_file=2 * size + _SLACK) as running:
         try:
@@ -80,8 +81,7 @@ async def _remux(argv: list[str], size: int, workdir: Path, report: Report) -> b
                 code = await running.wait()
         except TimeoutError:
             return False
-    if "No space left on device" in running.err_tail:
-        raise Transient(DISK_FULL, after=60, tries=FOREVER)
+    expect_room(running.err_tail)
     return code == 0
 
 

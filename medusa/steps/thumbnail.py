@@ -8,7 +8,7 @@ from medusa import process
 from medusa.errors import Broken
 from medusa.model import LocalFile, Media, Order, Progress, Report
 from medusa.steps import Step
-from medusa.steps.ffmpeg import command, descriptors, target
+from medusa.steps.ffmpeg import command, descriptors, expect_room, target
 from medusa.tools import Tools
 
 _SIDE = 320
@@ -55,7 +55,10 @@ def _starts(media: Media, visible: float) -> list[float]:
 
 
 async def _grab(ffmpeg: Path, source: Path, start: float, media: Media, made: Path) -> float | None:
-    """Write one frame as JPEG and return its mean luma (0 to 255); None when there is none or it is too big."""
+    """Write one frame as JPEG and return its mean luma (0 to 255); None when there is none or it is too big.
+
+    Raises DiskFull.
+    """
     filters = f"{_scale(media)},signalstats,metadata=mode=print:key=lavfi.signalstats.YAVG:file=-"
     # Seeking, even to the beginning, would pass over a cover.
     seek = ("-ss", f"{start:g}") if start else ()
@@ -78,6 +81,7 @@ async def _grab(ffmpeg: Path, source: Path, start: float, media: Media, made: Pa
             done = await process.run(argv, cwd=made.parent, timeout=_SECONDS, keep=descriptors(source))
         except Broken:
             return None
+        expect_room(done.err)
         found = re.search(rb"YAVG=([\d.]+)", done.out)
         if done.code or not found:
             return None

@@ -24,9 +24,10 @@ def kept_ledger(path: Path, file_id: int, size: int) -> Iterator[Ledger]:
         known = os.pread(handle, os.fstat(handle).st_size, 0)
         acked = bytearray(known[_HEAD:]) if known.startswith(head) else bytearray()
         ledger = Ledger(file_id, size, acked)
-        os.ftruncate(handle, 0)
-        # Written whole at once, so that the room is there and no later note meets a full disk.
+        # So that the room is there, and no later note meets a full disk.
+        os.posix_fallocate(handle, 0, _HEAD + len(ledger.acked))
         os.pwrite(handle, head + ledger.acked, 0)
+        os.ftruncate(handle, _HEAD + len(ledger.acked))
         ledger.noted = lambda index, value: _note(handle, index, value)
         yield ledger
     finally:
