@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlcipher3 import dbapi2 as sqlcipher
 
-from medusa.errors import Broken, MedusaError, Transient, UserError
+from medusa.errors import Broken, DiskFull, MedusaError, Transient, UserError
 
 DAMAGED = (
     "The state file is damaged, or it does not belong to the keys beside it. "
@@ -16,11 +16,9 @@ DAMAGED = (
 _FORBIDDEN = "Medusa may not write its state file. Give its user write access to the state folder and start again."
 
 
-def disk_full() -> Transient:
-    """The error for a full disk; an hour of tries gives the owner time to make room."""
-    return Transient(
-        "The disk is full, so the state can't be saved. Make some room; Medusa keeps trying.", after=60, tries=60
-    )
+def disk_full() -> DiskFull:
+    """The error for a full disk."""
+    return DiskFull("The disk is full, so the state can't be saved. Make some room; Medusa keeps trying.")
 
 
 def translate(error: sqlcipher.Error) -> MedusaError:

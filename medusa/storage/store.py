@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,8 +11,9 @@ import structlog
 from aiosqlite import Connection
 from sqlcipher3 import dbapi2 as sqlcipher
 
-from medusa.errors import UserError
+from medusa.errors import DiskFull, UserError
 from medusa.patience import to_the_end
+from medusa.storage.ballast import Ballast
 from medusa.storage.errors import DAMAGED, translated, translated_files
 from medusa.storage.folder import DATABASE, has_database, make_database, make_private
 from medusa.storage.keys import KEY_BYTES, Unlocked, unlock
@@ -35,6 +36,8 @@ _SETTINGS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA journal_size_limit = 1048576",  # bytes
 )
+_AT_ONCE = 0.1
+"""Seconds after which a commit may be tried again that the ballast has made room for."""
 
 
 class Transaction:
@@ -60,11 +63,12 @@ class Store:
     ``slot`` names the kind of key slot that opened it.
     """
 
-    def __init__(self, connection: Connection, *, created: bool, slot: str) -> None:
+    def __init__(self, connection: Connection, ballast: Ballast, *, created: bool, slot: str) -> None:
         self.commits = 0
         self.created = created
         self.slot = slot
         self._connection = connection
+        self._ballast = ballast
         self._turn = asyncio.Lock()
         self._writer: asyncio.Task[Any] | None = None
 
@@ -90,11 +94,22 @@ class Store:
         async with self._turn:
             self._writer = asyncio.current_task()
             try:
-                with translated():
+                self._ballast.trim()
+                with self._relieved(), translated():
                     async with self._transaction() as transaction:
                         yield transaction
             finally:
                 self._writer = None
+
+    @contextmanager
+    def _relieved(self) -> Iterator[None]:
+        """Give up the ballast when the disk is full all the same, and have the caller try again at once."""
+        try:
+            yield
+        except DiskFull as error:
+            if self._ballast.drop():
+                raise DiskFull(error.user_text, after=_AT_ONCE) from error
+            raise
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Transaction]:
@@ -135,6 +150,8 @@ async def open_store(
     logging.getLogger("aiosqlite").setLevel(logging.INFO)
     with translated_files(folder):
         make_private(folder)
+    ballast = Ballast(folder)
+    ballast.relieve()
     with locked(folder):
         steps = migrations()
         unlocked = await to_the_end(asyncio.to_thread(_unlock, folder, key_file, passphrase, len(steps)))
@@ -144,7 +161,8 @@ async def open_store(
         try:
             with translated():
                 await to_the_end(_start(connection, steps))
-            yield Store(connection, created=unlocked.created, slot=unlocked.slot)
+            await asyncio.to_thread(ballast.trim)
+            yield Store(connection, ballast, created=unlocked.created, slot=unlocked.slot)
         finally:
             await to_the_end(connection.close())
 

@@ -85,7 +85,15 @@ async def test_the_first_opening_makes_private_files_and_says_so(tmp_path: Path)
         assert (store.created, store.slot) == (True, "keyfile")
         modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
     assert folder.stat().st_mode & 0o777 == 0o700
-    names = {"medusa.db", "medusa.db-wal", "medusa.db-shm", "medusa.key", "medusa.keys", "medusa.lock"}
+    names = {
+        "medusa.db",
+        "medusa.db-wal",
+        "medusa.db-shm",
+        "medusa.key",
+        "medusa.keys",
+        "medusa.lock",
+        "medusa.ballast",
+    }
     assert modes == dict.fromkeys(names, 0o600)
     async with open_store(folder) as store:
         assert await StoredSettings(store).all() == {"language": "eo"}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlcipher3 import dbapi2 as sqlcipher
 
-from medusa.errors import Broken, MedusaError, Transient, UserError
+from medusa.errors import Broken, DiskFull, MedusaError, Transient, UserError
 from medusa.storage.errors import translate, translated, translated_files
 
 
@@ -20,7 +20,7 @@ def error(code: int | None) -> sqlcipher.Error:
 @pytest.mark.parametrize(
     ("code", "kind", "word"),
     [
-        (13, Transient, "disk is full"),
+        (13, DiskFull, "disk is full"),
         (10, Transient, "disk failed"),
         (10 | 4 << 8, Transient, "disk failed"),  # SQLITE_IOERR_FSYNC
         (5, Transient, "in use"),
