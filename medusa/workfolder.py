@@ -16,6 +16,8 @@ def trouble(error: OSError) -> MedusaError:
     """What an error of the disk means for a job."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskFull()
+    if error.errno == errno.ENOMEM:
+        return Transient("The machine is short of memory; the job goes on in a while.", after=60, tries=FOREVER)
     if error.errno == errno.EROFS:
         words = "The work folder can only be read; the job goes on when it can be written."
         return Transient(words, after=60, tries=FOREVER)

@@ -12,7 +12,7 @@ import pytest
 from medusa import room as rooms
 from medusa.errors import DiskFull, UserError
 from medusa.model import Notice
-from medusa.room import Claim, Room, held
+from medusa.room import Room, held
 
 MB = 1_000_000
 DISK = 40 * MB
@@ -43,11 +43,15 @@ class Disk:
         seen = os.statvfs(self.folder)
         return seen.f_bavail * seen.f_frsize
 
-    async def pour(self, folder: Path, claim: Claim, size: int) -> None:
-        """Write ``size`` bytes as a child would that nobody tells of the room, and then wait to be stopped."""
-        for _ in range(size // MB):
-            self.write(folder, MB)
-            await asyncio.sleep(0.003)
+    async def pour(self, folder: Path, size: int) -> None:
+        """Write ``size`` bytes as a child would that knows nothing of the room, watched closely."""
+        for _ in range(2 * size // MB):
+            self.write(folder, MB // 2)
+            self.room._look()
+            await asyncio.sleep(0.001)
+
+    async def stopped(self) -> None:
+        """Wait to be stopped."""
         await asyncio.wait_for(asyncio.Event().wait(), PATIENCE)
 
 
@@ -55,8 +59,8 @@ class Disk:
 async def disk(
     small_disk: Callable[[Path, int], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Disk]:
-    monkeypatch.setattr(rooms, "LOOK", 0.002)
-    monkeypatch.setattr(rooms, "IDLE", 0.002)
+    monkeypatch.setattr(rooms, "LOOK", 0.01)
+    monkeypatch.setattr(rooms, "IDLE", 0.01)
     told: list[str] = []
 
     def tell(notice: Notice, line: str) -> None:
@@ -113,8 +117,9 @@ async def test_a_job_of_unknown_size_stops_in_time_keeps_what_it_has_and_goes_on
     other = disk.job(1, 20 * MB)
     folder = disk.job(2)
     with pytest.raises(DiskFull, match="is free; the job goes on when there is room"):
-        async with disk.room.reserved(folder, None) as claim:
-            await disk.pour(folder, claim, 30 * MB)
+        async with disk.room.reserved(folder, None):
+            await disk.pour(folder, 30 * MB)
+            await disk.stopped()
     kept = held(folder)
     assert 18 * MB < kept <= 20 * MB
     assert disk.free() > 0
@@ -134,8 +139,9 @@ async def test_what_was_promised_is_not_taken_by_one_that_had_lied_about_its_siz
     honest, liar = disk.job(1), disk.job(2)
     async with disk.room.reserved(honest, 20 * MB):
         with pytest.raises(DiskFull):
-            async with disk.room.reserved(liar, 1 * MB) as claim:
-                await disk.pour(liar, claim, 38 * MB)
+            async with disk.room.reserved(liar, 1 * MB):
+                await disk.pour(liar, 38 * MB)
+                await disk.stopped()
         disk.write(honest, 20 * MB)
     assert disk.told == []
 
@@ -145,7 +151,7 @@ async def test_room_that_others_take_stops_the_youngest_first(disk: Disk) -> Non
         with pytest.raises(DiskFull):
             async with disk.room.reserved(disk.job(2), 10 * MB):
                 (disk.folder / "stray").write_bytes(bytes(39_200_000))
-                await asyncio.wait_for(asyncio.Event().wait(), PATIENCE)
+                await disk.stopped()
         (disk.folder / "stray").unlink()
         await asyncio.sleep(0.02)
 
@@ -187,9 +193,7 @@ async def job(disk: Disk, number: int, size: int, ends: list[int]) -> None:
     while True:
         try:
             async with disk.room.reserved(folder, None):
-                while held(folder) < size:
-                    disk.write(folder, MB)
-                    await asyncio.sleep(0.003)
+                await disk.pour(folder, size - held(folder))
                 rooms._empty(folder)
                 folder.rmdir()
                 return ends.append(number)

@@ -191,7 +191,7 @@ async def test_a_fetch_that_fails_for_ever_gives_up(
     assert fetches == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("trouble", [errno.ENOSPC, errno.EROFS])
+@pytest.mark.parametrize("trouble", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOMEM])
 async def test_a_disk_that_takes_nothing_lets_jobs_wait_and_loses_none(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: int
 ) -> None:
