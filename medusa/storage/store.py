@@ -24,8 +24,8 @@ log = structlog.get_logger()
 
 Row = tuple[Any, ...]
 
-_PAGE = 4096
-"""Bytes of a database page, which is what SQLCipher encrypts and signs."""
+_PAGES = (1024, 4096)
+"""Bytes of a page, which is what is written anew when a row changes: in new databases, and in those made before."""
 _SETTINGS = (
     "PRAGMA busy_timeout = 5000",
     "PRAGMA cache_size = -1024",  # KiB
@@ -154,10 +154,10 @@ async def open_store(
     ballast.relieve()
     with locked(folder):
         steps = migrations()
-        unlocked = await to_the_end(asyncio.to_thread(_unlock, folder, key_file, passphrase, len(steps)))
+        unlocked, page = await to_the_end(asyncio.to_thread(_unlock, folder, key_file, passphrase, len(steps)))
         if unlocked.slot == "keyfile" and passphrase is not None:
             log.warning("storage.passphrase_not_used", opened_by=unlocked.slot)
-        connection = Connection(_connector(folder / DATABASE, unlocked.data_key), iter_chunk_size=64)
+        connection = Connection(_connector(folder / DATABASE, unlocked.data_key, page), iter_chunk_size=64)
         try:
             with translated():
                 await to_the_end(_start(connection, steps))
@@ -179,22 +179,36 @@ async def _start(connection: Connection, steps: list[Migration]) -> None:
     await connection.execute_fetchall("PRAGMA foreign_keys = ON")
 
 
-def _unlock(folder: Path, key_file: Path | None, passphrase: str | None, known: int) -> Unlocked:
+def _unlock(folder: Path, key_file: Path | None, passphrase: str | None, known: int) -> tuple[Unlocked, int]:
     """Find the data key and prove, without writing a byte, that it opens a database that this Medusa knows.
 
-    Closing a normal connection folds the write-ahead log into the file, even when the key was wrong; a connection
-    that only reads leaves both as they are.
+    Returns the size of the database's pages, too. Closing a normal connection folds the write-ahead log into the file,
+    even when the key was wrong; a connection that only reads leaves both as they are.
     """
     unlocked = unlock(folder, key_file=key_file, passphrase=passphrase)
     with translated_files(folder):
         fresh = not has_database(folder)
         path = make_database(folder)
-    if not fresh:
-        if path.stat().st_size < _PAGE:
-            raise UserError(DAMAGED)  # SQLite would take it for an empty database
-        with translated():
-            refuse_newer(_version(_connector(path, unlocked.data_key, mode="ro")), known)
-    return unlocked
+    if fresh:
+        return unlocked, _PAGES[0]
+    if path.stat().st_size < min(_PAGES):
+        raise UserError(DAMAGED)  # SQLite would take it for an empty database
+    with translated():
+        page, version = _look(path, unlocked.data_key)
+    refuse_newer(version, known)
+    return unlocked, page
+
+
+def _look(path: Path, data_key: bytes) -> tuple[int, int]:
+    """The database's page size, which is the one that decrypts it, and its version. Raises SQLCipher's error."""
+    *likely, last = _PAGES
+    for page in likely:
+        try:
+            return page, _version(_connector(path, data_key, page, mode="ro"))
+        except sqlcipher.DatabaseError as error:
+            if error.sqlite_errorcode != sqlcipher.SQLITE_NOTADB:
+                raise
+    return last, _version(_connector(path, data_key, last, mode="ro"))
 
 
 def _version(connect: Callable[[], Any]) -> int:
@@ -207,7 +221,7 @@ def _version(connect: Callable[[], Any]) -> int:
         connection.close()
 
 
-def _connector(path: Path, data_key: bytes, mode: str = "rw") -> Callable[[], Any]:
+def _connector(path: Path, data_key: bytes, page: int, mode: str = "rw") -> Callable[[], Any]:
     """How to connect. The key is given here and nowhere else, because aiosqlite logs the statements that it runs."""
     if len(data_key) != KEY_BYTES:
         raise ValueError("SQLCipher would take a raw key of another length for a passphrase")
@@ -218,6 +232,7 @@ def _connector(path: Path, data_key: bytes, mode: str = "rw") -> Callable[[], An
         connection.execute("PRAGMA cipher_log_level = NONE")  # its errors come as exceptions, too
         connection.execute("PRAGMA cipher_memory_security = OFF")  # wiping each buffer makes reads 2.6 times slower
         connection.execute(f"PRAGMA key = \"x'{data_key.hex()}'\"")
+        connection.execute(f"PRAGMA cipher_page_size = {page}")
         return connection
 
     return connect

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
+from sqlcipher3 import dbapi2 as sqlcipher
 
 from medusa.errors import MedusaError, Transient, UserError
 from medusa.model import Order
@@ -123,10 +124,7 @@ async def test_a_wrong_key_changes_nothing_and_says_so(state: Path) -> None:
 
 async def test_keys_of_another_state_change_nothing_not_even_after_a_crash(state: Path, tmp_path: Path) -> None:
     """SQLite would fold the log of the crashed process into the file when a connection closes, whatever its key."""
-    crash = (
-        "import asyncio, os, sys; from tests.integration.test_storage_open import *\nasyncio.run(crash(sys.argv[1]))"
-    )
-    child = python(crash, state)
+    child = python(CRASH, state)
     await asyncio.to_thread(child.communicate)
     assert child.returncode == -signal.SIGKILL
     assert (state / "medusa.db-wal").stat().st_size > 0
@@ -141,6 +139,13 @@ async def test_keys_of_another_state_change_nothing_not_even_after_a_crash(state
         shutil.copy(tmp_path / name, state / name)
     async with open_store(state) as store:
         assert (await StoredSettings(store).all())["last words"] == "kept"
+
+
+CRASH = """
+import asyncio, sys
+from tests.integration.test_storage_open import crash
+asyncio.run(crash(sys.argv[1]))
+"""
 
 
 async def crash(folder: str) -> None:
@@ -168,6 +173,38 @@ async def test_flipped_bits_are_noticed(state: Path) -> None:
 async def test_a_truncated_file_is_noticed(state: Path, keep: int) -> None:
     path = state / "medusa.db"
     path.write_bytes(path.read_bytes()[:keep])
+    assert "damaged" in await refusal(state)
+
+
+def enlarge_pages(folder: Path) -> None:
+    """Turn the state into one of those that were made with pages of 4096 bytes."""
+    key = unlock(folder, key_file=None, passphrase=None).data_key.hex()
+    connection = sqlcipher.connect(str(folder / "medusa.db"))
+    connection.executescript(
+        f"""PRAGMA key = "x'{key}'"; PRAGMA cipher_page_size = 1024;
+        ATTACH '{folder / "large.db"}' AS large KEY "x'{key}'"; PRAGMA large.cipher_page_size = 4096;
+        SELECT sqlcipher_export('large');"""
+    )
+    [(version,)] = connection.execute("PRAGMA user_version").fetchall()
+    connection.execute(f"PRAGMA large.user_version = {version}")
+    connection.close()
+    (folder / "large.db").replace(folder / "medusa.db")
+
+
+async def test_a_state_with_the_larger_pages_of_old_serves_as_it_is(state: Path) -> None:
+    enlarge_pages(state)
+    child = python(CRASH, state)
+    await asyncio.to_thread(child.communicate)
+    assert child.returncode == -signal.SIGKILL
+    for _ in range(2):
+        async with open_store(state) as store:
+            assert await store.read("PRAGMA cipher_page_size") == [("4096",)]
+            settings = await StoredSettings(store).all()
+            assert (settings["last words"], len(settings)) == ("kept", 201)
+    path = state / "medusa.db"
+    flipped = bytearray(path.read_bytes())
+    flipped[5000] ^= 1
+    path.write_bytes(flipped)
     assert "damaged" in await refusal(state)
 
 

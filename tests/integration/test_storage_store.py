@@ -31,6 +31,7 @@ async def test_settings_of_the_connection(store: Store) -> None:
         "foreign_keys": 1,
         "temp_store": 2,
         "cipher_memory_security": "0",
+        "cipher_page_size": "1024",
     }
     assert {name: (await store.read(f"PRAGMA {name}"))[0][0] for name in wanted} == wanted
 
