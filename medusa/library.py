@@ -99,7 +99,7 @@ class Library:
         if order.force or not await self.posts.has_size(size):
             return None
         name = file.name if order.name else None
-        return await self.posts.of_content(await content, as_document=order.as_document, name=name)
+        return await self.posts.of_content(size, await content, as_document=order.as_document, name=name)
 
     async def renewed(self, entry: Entry) -> Document | None:
         """A posted document with a reference that is valid again, from a post that shows it.

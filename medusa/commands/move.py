@@ -1,5 +1,7 @@
 """/move: another place in the queue."""
 
+import time
+
 from medusa.commands import Call, Command
 from medusa.commands.parsing import numbers
 from medusa.errors import UserError
@@ -19,8 +21,8 @@ async def _run(call: Call) -> str:
     found = [number for number in queued if number in chosen]
     if not found:
         raise UserError(await _why_not(call, wanted))
-    for number in reversed(found) if place in _LAST_FIRST else found:
-        await call.desk.jobs.move(number, place)
+    order = found[::-1] if place in _LAST_FIRST else found
+    await call.desk.jobs.move(order, place, call.message.chat_id, call.message.message_id, time.time())
     return await _answer(call, found, len(chosen) - len(found))
 
 

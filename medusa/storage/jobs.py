@@ -9,40 +9,50 @@ from typing import Any
 
 from medusa.errors import Scope
 from medusa.model import Hold, Job, JobState, LocalFile, Media, Order, Priority, Stage
+from medusa.storage.handled import note
 from medusa.storage.store import Row, Store, Transaction
 from medusa.storage.text import storable
 
-# The conditions are spelled as in the schema, so that SQLite uses the partial indexes.
-_LIVE = "state IN ('queued', 'running', 'waiting', 'paused')"
+# Told is said of jobs that have ended only, so these are among the untold, which have an index.
+_LIVE = "told = 0 AND state IN ('queued', 'running', 'waiting', 'paused')"
+_MOVING = "told = 0 AND state IN ('queued', 'running', 'waiting')"
+_ENDED = "state IN ('done', 'failed', 'cancelled')"
 _LINE = {
-    JobState.RUNNING: "state = 'running' ORDER BY id",
-    JobState.QUEUED: "state = 'queued' ORDER BY turn, id",
-    JobState.WAITING: "state = 'waiting' ORDER BY not_before, id",
-    JobState.PAUSED: "state = 'paused' ORDER BY id",
+    state: f"told = 0 AND state = '{state}' ORDER BY place, id"
+    for state in (JobState.RUNNING, JobState.QUEUED, JobState.WAITING, JobState.PAUSED)
 }
-"""How the queue reads from its head to its end, each part of it by an index of its own."""
-_MOVING = "state IN ('queued', 'running', 'waiting')"
-_UNTOLD = "told = 0 AND state IN ('done', 'failed', 'cancelled')"
+"""How the queue reads from its head to its end."""
+_FROM = {
+    JobState.PAUSED: "state IN ('queued', 'waiting')",
+    JobState.QUEUED: "state = 'paused'",
+    JobState.CANCELLED: "state IN ('queued', 'waiting', 'paused')",
+}
+"""The states that a job may leave for this one while nothing works on it."""
 
 _CHANGING = (
     "state", "stage", '"order"', "attempts", "not_before", "reason", "title", "size", "post_id", "ended", "told",
     "files",
 )  # fmt: skip
-_SELECT = f"SELECT id, chat_id, message_id, created, priority, turn, {', '.join(_CHANGING)} FROM jobs"  # noqa: S608 (constants)
+_COLUMNS = f"id, chat_id, message_id, created, priority, turn, {', '.join(_CHANGING)}"
+_SELECT = f"SELECT {_COLUMNS} FROM jobs"  # noqa: S608 (constants)
 _INSERT = (
     "INSERT INTO jobs (chat_id, message_id, ordinal, created, priority, arrival, turn, host, "  # noqa: S608
     f"{', '.join(_CHANGING)}) "
     f"VALUES (?, ?, ?, ?, ?, ?, ?, ?{', ?' * len(_CHANGING)})"
 )
 _UPDATE = f"UPDATE jobs SET {', '.join(f'{name} = ?' for name in _CHANGING)} WHERE id = ? RETURNING id"  # noqa: S608
+_INDEXED = ("state", "not_before", "ended", "told")
+_FREE = [name for name in _CHANGING if name not in _INDEXED]
+_UPDATE_FREE = (
+    f"UPDATE jobs SET {', '.join(f'{name} = ?' for name in _FREE)} "  # noqa: S608
+    f"WHERE id = ? AND ({', '.join(_INDEXED)}) IS (?, ?, ?, ?) RETURNING id"
+)
+"""SQLite writes every index that knows a column which is set, even to the same value; here there is none."""
 
 _DAY = 86_400_000
 _AHEAD = {Priority.HIGH: _DAY, Priority.NORMAL: 0, Priority.LOW: -_DAY}
 """Milliseconds by which a job's turn comes before that of a normal one of the same time."""
-_COUNTS = """SELECT
-    (SELECT count(*) FROM jobs WHERE state = 'running'), (SELECT count(*) FROM jobs WHERE state = 'queued'),
-    (SELECT count(*) FROM jobs WHERE state = 'waiting'), (SELECT count(*) FROM jobs WHERE state = 'paused')"""
-"""In the order of _LINE."""
+_COUNTS = f"SELECT state, count(*) FROM jobs WHERE {_LIVE} GROUP BY state"  # noqa: S608
 
 
 _READY = "state = 'queued' AND stage IN ('process', 'upload', 'post')"
@@ -64,10 +74,10 @@ class Place(StrEnum):
 
 
 _NEXT_TO = {
-    Place.TOP: "state = 'queued' ORDER BY turn, id LIMIT 1",
-    Place.UP: "state = 'queued' AND (turn, id) < (?, ?) ORDER BY turn DESC, id DESC LIMIT 1",
-    Place.DOWN: "state = 'queued' AND (turn, id) > (?, ?) ORDER BY turn, id LIMIT 1",
-    Place.BOTTOM: "state = 'queued' ORDER BY turn DESC, id DESC LIMIT 1",
+    Place.TOP: "told = 0 AND state = 'queued' ORDER BY place, id LIMIT 1",
+    Place.UP: "told = 0 AND state = 'queued' AND (place, id) < (?, ?) ORDER BY place DESC, id DESC LIMIT 1",
+    Place.DOWN: "told = 0 AND state = 'queued' AND (place, id) > (?, ?) ORDER BY place, id LIMIT 1",
+    Place.BOTTOM: "told = 0 AND state = 'queued' ORDER BY place DESC, id DESC LIMIT 1",
 }
 """Which job decides about the new turn of the one that moves, given its old turn and number."""
 
@@ -92,7 +102,7 @@ class Jobs:
         """Queue the orders of one message, all or none, and return their jobs in the same order.
 
         With a ``not_before`` to come they wait, for the ``reason``. When the message has given jobs before, those are
-        returned and nothing is added.
+        returned and nothing is added. With the jobs it is committed that the message was handled.
         """
         state = JobState.WAITING if not_before > now else JobState.QUEUED
         sql = f"{_SELECT} WHERE chat_id = ? AND message_id = ? ORDER BY ordinal"
@@ -120,6 +130,7 @@ class Jobs:
                     for ordinal, job in enumerate(fresh)
                 ]  # fmt: skip
                 await db.many(_INSERT, [key + _encode(job) for key, job in zip(keys, fresh, strict=True)])
+                await note(db, chat_id, message_id, now)
                 rows = await db.run(sql, (chat_id, message_id))
         return [_decode(row) for row in rows]
 
@@ -150,29 +161,46 @@ class Jobs:
             [(turn,)] = await db.run(sql, (priority, _AHEAD[priority], job_id))
         return int(turn)
 
-    async def move(self, job_id: int, place: Place) -> bool:
-        """Commit another turn for a queued job; False when it is not queued."""
+    async def set_state(self, job_ids: Sequence[int], state: JobState, now: float) -> list[Job]:
+        """Commit PAUSED, QUEUED or CANCELLED together for those of the jobs that can be so at once.
+
+        Nothing works on these: PAUSED and CANCELLED become queued and waiting jobs, CANCELLED paused ones, too. QUEUED
+        become paused ones, or WAITING where their time has not come. Returns them as they are now, by number.
+        """
+        new: str = "?"
+        values: list[Any] = [state.value]
+        if state is JobState.QUEUED:
+            new, values = "CASE WHEN not_before > ? THEN 'waiting' ELSE 'queued' END", [now]
+        elif state is JobState.CANCELLED:
+            new, values = "?, reason = 'cancelled', not_before = 0, files = '[]', ended = ?", [state.value, now]
+        sql = (
+            f"UPDATE jobs SET state = {new} WHERE id IN (SELECT value FROM json_each(?)) AND {_FROM[state]} "  # noqa: S608
+            f"RETURNING {_COLUMNS}"
+        )
         async with self._store.write() as db:
-            mine = await db.run("SELECT turn, id FROM jobs WHERE id = ? AND state = 'queued'", (job_id,))
-            if not mine:
-                return False
-            around = place in (Place.UP, Place.DOWN)
-            sql = f"SELECT turn, id FROM jobs WHERE {_NEXT_TO[place]}"  # noqa: S608
-            other = await db.run(sql, mine[0] if around else ())
-            if other and other != mine:
-                await _trade(db, mine[0], other[0], place)
-            return True
+            rows = await db.run(sql, (*values, json.dumps(job_ids)))
+        return sorted((_decode(row) for row in rows), key=lambda job: job.id)
+
+    async def move(self, job_ids: Sequence[int], place: Place, chat_id: int, message_id: int, now: float) -> None:
+        """Commit other turns for those of the jobs that are queued, and that the message which asks for it was handled.
+
+        The jobs move one after the other, in the order given. Nothing moves when the message was handled before.
+        """
+        async with self._store.write() as db:
+            if await note(db, chat_id, message_id, now):
+                for job_id in job_ids:
+                    await _move(db, job_id, place)
 
     async def live(self) -> list[Job]:
-        """The jobs that have not ended, the oldest first."""
-        return await self._find(f"WHERE {_LIVE} ORDER BY id")
+        """The jobs that have not ended, in the order of the queue."""
+        return [job for line in _LINE.values() for job in await self._find(f"WHERE {line}")]
 
     async def queued(self, limit: int, but_at: Sequence[str] = ()) -> list[Job]:
         """Up to ``limit`` jobs that may start, those whose turn it is first, but none that would fetch there."""
         if not but_at:
             return await self._find(f"WHERE {_LINE[JobState.QUEUED]} LIMIT ?", limit)
         elsewhere = "host NOT IN (SELECT value FROM json_each(?))"
-        condition = f"WHERE state = 'queued' AND {elsewhere} ORDER BY turn, id LIMIT ?"
+        condition = f"WHERE told = 0 AND state = 'queued' AND {elsewhere} ORDER BY place, id LIMIT ?"
         found = await self._find(condition, json.dumps(but_at), limit)
         return sorted(found + await self.ready(limit), key=lambda job: (job.turn, job.id))
 
@@ -182,7 +210,7 @@ class Jobs:
 
     async def put_off(self, hold: Hold, key: Key | None = None) -> None:
         """Let all queued jobs wait, or those of one chat or host."""
-        where = "state = 'queued'" + (f" AND {_COLUMN_OF[key[0]]} = ?" if key else "")
+        where = "told = 0 AND state = 'queued'" + (f" AND {_COLUMN_OF[key[0]]} = ?" if key else "")
         async with self._store.write() as db:
             await db.run(
                 f"UPDATE jobs SET state = 'waiting', not_before = ?, reason = ? WHERE {where}",  # noqa: S608
@@ -191,9 +219,8 @@ class Jobs:
 
     async def bring_back(self, hold: Hold, key: Key | None = None) -> None:
         """Queue the jobs, or those of one chat or host, that wait for just this."""
-        where = "state = 'waiting' AND not_before = ? AND reason = ?" + (
-            f" AND {_COLUMN_OF[key[0]]} = ?" if key else ""
-        )
+        where = "told = 0 AND state = 'waiting' AND place = ? AND reason = ?"
+        where += f" AND {_COLUMN_OF[key[0]]} = ?" if key else ""
         async with self._store.write() as db:
             await db.run(
                 f"UPDATE jobs SET state = 'queued', not_before = 0, reason = '' WHERE {where}",  # noqa: S608
@@ -202,14 +229,14 @@ class Jobs:
 
     async def wake(self, now: float) -> None:
         """Queue the jobs that have waited until the time ``now`` or an earlier one."""
-        due = "state = 'waiting' AND not_before <= ?"
+        due = "told = 0 AND state = 'waiting' AND place <= ?"
         async with self._store.write() as db:
             await db.run(f"UPDATE jobs SET state = 'queued', not_before = 0, reason = '' WHERE {due}", (now,))  # noqa: S608
 
     async def counts(self) -> dict[JobState, int]:
         """How many jobs are in each of the states that are not final, in the order of the queue."""
-        row = await self._store.read_one(_COUNTS)
-        return dict(zip(_LINE, row or (), strict=True))
+        found: dict[str, int] = dict(await self._store.read(_COUNTS))
+        return {state: found.get(state.value, 0) for state in _LINE}
 
     async def line(self, offset: int, limit: int) -> list[Job]:
         """Up to ``limit`` jobs of the queue from place ``offset`` on: running, queued, waiting, paused.
@@ -234,7 +261,7 @@ class Jobs:
 
     async def waiting_in(self, chat_id: int, limit: int) -> list[Job]:
         """Up to ``limit`` waiting jobs of one chat, those that are due first at the head."""
-        condition = f"WHERE chat_id = ? AND state = 'waiting' AND {_MOVING} ORDER BY not_before, id LIMIT ?"
+        condition = "WHERE told = 0 AND state = 'waiting' AND chat_id = ? ORDER BY place, id LIMIT ?"
         return await self._find(condition, chat_id, limit)
 
     async def numbers(self, *states: JobState) -> list[int]:
@@ -268,20 +295,24 @@ class Jobs:
 
     async def untold(self) -> list[Job]:
         """The jobs that have ended without the owner having been told, the oldest first."""
-        return await self._find(f"WHERE {_UNTOLD} ORDER BY id")
+        found = await self._find(f"WHERE told = 0 AND {_ENDED}")
+        return sorted(found, key=lambda job: job.id)
 
     async def of_message(self, chat_id: int, message_id: int) -> list[Job]:
         """The jobs that one command message gave, in the order of its links."""
         return await self._find("WHERE chat_id = ? AND message_id = ? ORDER BY ordinal", chat_id, message_id)
 
     async def mark_told(self, job_ids: Sequence[int]) -> None:
-        """Note that the owner has been told how these jobs ended."""
+        """Note that the owner has been told how these jobs ended; those that were queued anew since are left alone."""
+        if not job_ids:
+            return
+        sql = f"UPDATE jobs SET told = 1 WHERE id IN (SELECT value FROM json_each(?)) AND {_ENDED}"  # noqa: S608
         async with self._store.write() as db:
-            await db.many("UPDATE jobs SET told = 1 WHERE id = ?", [(job_id,) for job_id in job_ids])
+            await db.run(sql, (json.dumps(job_ids),))
 
     async def next_due(self) -> float | None:
         """The earliest time at which a waiting job may go on, or None when none is waiting."""
-        row = await self._store.read_one("SELECT min(not_before) FROM jobs WHERE state = 'waiting'")
+        row = await self._store.read_one(f"SELECT place FROM jobs WHERE {_LINE[JobState.WAITING]} LIMIT 1")  # noqa: S608
         return row[0] if row else None
 
     async def _find(self, condition: str, *params: float | str) -> list[Job]:
@@ -289,14 +320,28 @@ class Jobs:
 
 
 async def _save(db: Transaction, job: Job) -> None:
-    if not await db.run(_UPDATE, (*_encode(job), job.id)):
+    values = dict(zip(_CHANGING, _encode(job), strict=True))
+    free, indexed = [values[name] for name in _FREE], [values[name] for name in _INDEXED]
+    if await db.run(_UPDATE_FREE, (*free, job.id, *indexed)):
+        return
+    if not await db.run(_UPDATE, (*values.values(), job.id)):
         raise LookupError(f"there is no job {job.id}")
 
 
 async def _arrival(db: Transaction, now: float) -> int:
     """The arrival of whatever comes next: later than all before it, even when the clock was set back."""
-    newest = await db.run("SELECT arrival FROM jobs ORDER BY id DESC LIMIT 1")
+    newest = await db.run("SELECT arrival FROM jobs WHERE id = (SELECT max(id) FROM jobs)")
     return max(int(now * 1000), newest[0][0] + 1 if newest else 0)
+
+
+async def _move(db: Transaction, job_id: int, place: Place) -> None:
+    mine = await db.run("SELECT turn, id FROM jobs WHERE id = ? AND state = 'queued'", (job_id,))
+    if not mine:
+        return
+    around = place in (Place.UP, Place.DOWN)
+    other = await db.run(f"SELECT turn, id FROM jobs WHERE {_NEXT_TO[place]}", mine[0] if around else ())  # noqa: S608
+    if other and other != mine:
+        await _trade(db, mine[0], other[0], place)
 
 
 async def _trade(db: Transaction, mine: Row, other: Row, place: Place) -> None:

@@ -62,10 +62,10 @@ class Posts:
             return await self._one("WHERE source = ? ORDER BY id DESC LIMIT 1", source)
         return await self._one("WHERE source = ? AND chat_id = ? ORDER BY id DESC LIMIT 1", source, chat_id)
 
-    async def of_content(self, content: bytes, *, as_document: bool, name: str | None) -> Post | None:
-        """The newest post of a file with this SHA-256 that looks the same; ``name`` is None where any will do."""
-        where = "WHERE content = ? AND as_document = ? AND (?3 IS NULL OR name = ?3) ORDER BY id DESC LIMIT 1"
-        return await self._one(where, content, as_document, name)
+    async def of_content(self, size: int, content: bytes, *, as_document: bool, name: str | None) -> Post | None:
+        """The newest post of a file of this size and SHA-256 that looks the same; a ``name`` of None is any."""
+        where = "WHERE size = ? AND content = ? AND as_document = ? AND (?4 IS NULL OR name = ?4)"
+        return await self._one(f"{where} ORDER BY id DESC LIMIT 1", size, content, as_document, name)
 
     async def has_size(self, size: int) -> bool:
         """Whether there is a post of a file of so many bytes whose SHA-256 is known."""
@@ -85,10 +85,19 @@ class Posts:
         words = " ".join(f'"{word}"*' for word in re.findall(r"\w+", storable(text)))
         if not words:
             return []
+        await self._index_words()
         sql = "SELECT rowid FROM library_words WHERE library_words MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT ?"
         numbers = [row[0] for row in await self._store.read(sql, (words, before, limit))]
         marks = ", ".join("?" * len(numbers))
         return await self._many(f"WHERE id IN ({marks}) ORDER BY id DESC", *numbers)
+
+    async def _index_words(self) -> None:
+        """Index the words of the posts that were kept since they were last looked for."""
+        new = "FROM library WHERE id > (SELECT ifnull(max(id), 0) FROM library_words_docsize)"
+        if await self._store.read_one(f"SELECT 1 {new} LIMIT 1"):
+            async with self._store.write() as db:
+                words = "title, name, caption, link"
+                await db.run(f"INSERT INTO library_words (rowid, {words}) SELECT id, {words} {new}")
 
     async def forget(self, number: int) -> None:
         """Drop a post that no longer stands."""

@@ -1,6 +1,9 @@
 """What the tests of tables put into them."""
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from medusa.model import Job, Media, Order
@@ -69,3 +72,30 @@ async def posted(store: Store, message_id: int, **changes: Any) -> Post:
     assert store.commits == before + 1
     [post] = await Posts(store).recent(1, HIGHEST)
     return post
+
+
+class Log:
+    """What is written to the write-ahead log of the state in ``folder``, from now on.
+
+    Its frames bear their headers in plain: https://www.sqlite.org/fileformat2.html#the_write_ahead_log.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "medusa.db-wal"
+        self._salts, self._count = b"", 0
+        self.news()
+
+    def news(self) -> list[int]:
+        """The number of each page that was written since this was asked before."""
+        data = self._path.read_bytes()
+        page, salts = int.from_bytes(data[8:12], "big"), data[16:24]
+        assert salts == self._salts or not self._count, "The log was begun anew meanwhile."
+        headers = [data[start : start + 24] for start in range(32, len(data), page + 24)]
+        valid = list(itertools.takewhile(lambda header: header[8:16] == salts, headers))
+        news = [int.from_bytes(header[:4], "big") for header in valid[self._count :]]
+        self._salts, self._count, self.page = salts, len(valid), page
+        return news
+
+    def bytes_of(self, pages: Sequence[int]) -> int:
+        """Bytes that these pages took in the log and take in the file, were they taken over there right now."""
+        return len(pages) * (self.page + 24) + len(set(pages)) * self.page

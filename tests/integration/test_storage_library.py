@@ -39,9 +39,10 @@ async def test_posts_are_found_by_source_content_and_document_the_newest_first(s
     plain = await posted(store, 3, source=b"t" * 32, as_document=True, media=None, content=None)
     assert [await posts.of_source(b"s" * 32), await posts.of_source(b"s" * 32, CHAT)] == [other, first]
     assert [await posts.of_source(b"t" * 32), await posts.of_source(b"t" * 32, 5)] == [plain, None]
-    found = [await posts.of_content(b"c" * 32, as_document=False, name=name) for name in (None, "film.mp4", "x")]
+    names = (None, "film.mp4", "x")
+    found = [await posts.of_content(2**40, b"c" * 32, as_document=False, name=name) for name in names]
     assert found == [other, first, None]
-    assert await posts.of_content(b"c" * 32, as_document=True, name=None) is None
+    assert await posts.of_content(2**40, b"c" * 32, as_document=True, name=None) is None
     assert [await posts.has_size(size) for size in (2**40, 5)] == [True, False]
     assert [await posts.of_document(number) for number in (4, HIGHEST, 9)] == [other, plain, None]
     assert await posts.get(2) == other
@@ -64,3 +65,23 @@ async def test_posts_are_found_by_the_words_that_they_show(store: Store) -> None
     await posts.forget(first.id)
     assert await posts.find("film", 9, HIGHEST) == []
     assert await posts.get(first.id) is None
+
+
+async def test_words_are_indexed_when_they_are_looked_for(store: Store) -> None:
+    """Between the searches posts come and go, also those that were never indexed, and the newest."""
+    posts = Posts(store)
+    first, second = await posted(store, 1), await posted(store, 2)
+    await posts.forget(second.id)
+    assert await posts.find("film", 9, HIGHEST) == [first]
+    commits = store.commits
+    assert await posts.find("film", 9, HIGHEST) == [first]
+    assert store.commits == commits
+    third, fourth = await posted(store, 3), await posted(store, 4)
+    await posts.forget(first.id)
+    assert await posts.find("film", 9, HIGHEST) == [fourth, third]
+    await posts.forget(fourth.id)
+    fifth = await posted(store, 5, title="Fifth")
+    assert await posts.find("film", 9, HIGHEST) == [fifth, third]
+    assert await posts.find("fifth", 9, HIGHEST) == [fifth]
+    async with store.write() as db:
+        await db.run("INSERT INTO library_words (library_words, rank) VALUES ('integrity-check', 1)")

@@ -14,8 +14,9 @@ import pytest
 from aiosqlite import Connection
 from sqlcipher3 import dbapi2 as sqlcipher
 
+from medusa.storage.library import Posts
 from medusa.storage.migrate import FOLDER, migrate, migrations, refuse_newer
-from medusa.storage.store import Row, open_store
+from medusa.storage.store import Row, Store, open_store
 
 ROOT = Path(__file__).parents[2]
 HISTORY = range(len(migrations()) + 1)
@@ -67,6 +68,26 @@ async def test_every_historic_version_becomes_the_newest(tmp_path: Path, start: 
         assert await schema(old) == await schema(fresh)
         await migrate(old, migrations())
         assert await schema(old) == await schema(fresh)
+
+
+async def test_words_that_were_indexed_before_are_found_once_and_forgotten_with_their_post(tmp_path: Path) -> None:
+    columns = (
+        "source, link, as_document, size, name, title, mime, caption, spoiler, document_id, access_hash, "
+        "file_reference, chat_id, message_id, at, job_id"
+    )
+    values = "x'00', 'l', 0, 1, 'n', 'Old film', 'm', '', 0, 1, 2, x'00', 3, 4, 5.0, 6"
+    async with database(tmp_path / "a.db") as connection:
+        await migrate(connection, migrations()[:4])
+        for _ in range(2):
+            await connection.execute_fetchall(f"INSERT INTO library ({columns}) VALUES ({values})")  # noqa: S608
+        await migrate(connection, migrations())
+        posts = Posts(Store(connection, created=False, slot="keyfile"))
+        assert [post.id for post in await posts.find("film", 9, 9)] == [2, 1]
+        await posts.forget(2)
+        assert [post.id for post in await posts.find("film", 9, 9)] == [1]
+        await connection.execute_fetchall(
+            "INSERT INTO library_words (library_words, rank) VALUES ('integrity-check', 1)"
+        )
 
 
 async def test_a_step_that_fails_leaves_no_trace_and_the_ones_before_it_stay(tmp_path: Path) -> None:
