@@ -13,10 +13,8 @@ from medusa.storage.handled import note
 from medusa.storage.store import Row, Store, Transaction
 from medusa.storage.text import storable
 
-# Told is said of jobs that have ended only, so these are among the untold, which have an index.
-_LIVE = "told = 0 AND state IN ('queued', 'running', 'waiting', 'paused')"
-_MOVING = "told = 0 AND state IN ('queued', 'running', 'waiting')"
 _ENDED = "state IN ('done', 'failed', 'cancelled')"
+# Told is said of jobs that have ended only, so all others are among the untold, which have an index.
 _LINE = {
     state: f"told = 0 AND state = '{state}' ORDER BY place, id"
     for state in (JobState.RUNNING, JobState.QUEUED, JobState.WAITING, JobState.PAUSED)
@@ -52,7 +50,6 @@ _UPDATE_FREE = (
 _DAY = 86_400_000
 _AHEAD = {Priority.HIGH: _DAY, Priority.NORMAL: 0, Priority.LOW: -_DAY}
 """Milliseconds by which a job's turn comes before that of a normal one of the same time."""
-_COUNTS = f"SELECT state, count(*) FROM jobs WHERE {_LIVE} GROUP BY state"  # noqa: S608
 
 
 _READY = "state = 'queued' AND stage IN ('process', 'upload', 'post')"
@@ -235,7 +232,9 @@ class Jobs:
 
     async def counts(self) -> dict[JobState, int]:
         """How many jobs are in each of the states that are not final, in the order of the queue."""
-        found: dict[str, int] = dict(await self._store.read(_COUNTS))
+        live = "state IN ('queued', 'running', 'waiting', 'paused')"
+        sql = f"SELECT state, sum(jobs) FROM job_counts WHERE {live} GROUP BY state"  # noqa: S608
+        found: dict[str, int] = dict(await self._store.read(sql))
         return {state: found.get(state.value, 0) for state in _LINE}
 
     async def line(self, offset: int, limit: int) -> list[Job]:
@@ -253,10 +252,8 @@ class Jobs:
 
     async def counts_in(self, chat_id: int) -> dict[JobState, int]:
         """How many jobs of one chat are in each of the states queued, running and waiting, if any are."""
-        rows = await self._store.read(
-            f"SELECT state, count(*) FROM jobs WHERE chat_id = ? AND {_MOVING} GROUP BY state",  # noqa: S608
-            (chat_id,),
-        )
+        moving = "state IN ('queued', 'running', 'waiting') AND chat_id = ? AND jobs > 0"
+        rows = await self._store.read(f"SELECT state, jobs FROM job_counts WHERE {moving}", (chat_id,))  # noqa: S608
         return {JobState(state): count for state, count in rows}
 
     async def waiting_in(self, chat_id: int, limit: int) -> list[Job]:

@@ -284,11 +284,19 @@ async def test_a_chat_knows_what_moves_in_it(store: Store) -> None:
     assert await jobs.counts_in(CHAT) == {JobState.QUEUED: 1, JobState.RUNNING: 1, JobState.WAITING: 2}
     assert [job.id for job in await jobs.waiting_in(CHAT, 5)] == [8, 3]
     assert [job.id for job in await jobs.waiting_in(CHAT, 1)] == [8]
+    await jobs.set_state([8, 1], JobState.CANCELLED, 0.0)
+    assert await jobs.counts_in(CHAT) == {JobState.RUNNING: 1, JobState.WAITING: 1}
+    [again] = [job for job in await jobs.of_message(CHAT, 7) if job.id == 8]
+    await jobs.requeue(replace(again, state=JobState.WAITING), 0.0)
+    async with store.write() as db:
+        await db.run("DELETE FROM jobs WHERE id IN (2, 5)")
+    assert await jobs.counts_in(CHAT) == {JobState.WAITING: 2}
+    assert list((await jobs.counts()).values()) == [0, 1, 2, 1]
     assert (await jobs.counts_in(5), await jobs.counts_in(9)) == ({JobState.QUEUED: 1}, {})
 
 
 async def test_ten_thousand_jobs_cost_the_next_one_no_more(store: Store) -> None:
-    """SQLite counts the steps of its virtual machine: those of picking do not grow with the queue."""
+    """SQLite counts the steps of its virtual machine: those of adding, picking and listing do not grow."""
     jobs = Jobs(store)
     steps = [0]
 
@@ -307,6 +315,10 @@ async def test_ten_thousand_jobs_cost_the_next_one_no_more(store: Store) -> None
             lambda: jobs.wake(5.0),
             lambda: jobs.move([1], Place.DOWN, CHAT, count, 0.0),
             lambda: jobs.waiting_in(5, 3),
+            lambda: jobs.counts_in(5),
+            jobs.counts,
+            lambda: jobs.line(0, 5),
+            lambda: jobs.add([order(0)], CHAT, count, 0.0),
         ):
             await store._connection.set_progress_handler(step, 1)
             steps[0] = 0
@@ -513,9 +525,11 @@ async def test_every_statement_finds_its_rows_by_an_index(store: Store) -> None:
     pruning = "DELETE FROM handled WHERE at < 1.0"  # once in a run, which is not worth a page with each command
     assert {sql for sql, plan in plans.items() if "INDEX" not in plan and "PRIMARY KEY" not in plan} == {pruning}
     assert {sql for sql, plan in plans.items() if "TEMP B-TREE" in plan} == set()
-    by_state = {sql: plan for sql, plan in plans.items() if "WHERE state " in sql or "WHERE told = 0" in sql}
+    of_jobs = {sql: plan.replace("SCAN json_each VIRTUAL", "") for sql, plan in plans.items() if "job" in sql}
+    assert {sql for sql, plan in of_jobs.items() if "SCAN" in plan} == set()
+    by_state = {sql: plan for sql, plan in plans.items() if "jobs WHERE state " in sql or "WHERE told = 0" in sql}
     assert {sql for sql, plan in by_state.items() if "INDEX jobs_" not in plan} == set()
-    assert len(by_state) == 23
+    assert len(by_state) == 22
     of_library = {
         sql: plan.replace("SCAN library_words VIRTUAL", "") for sql, plan in plans.items() if "library" in sql
     }

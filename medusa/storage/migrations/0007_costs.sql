@@ -13,6 +13,29 @@ DROP INDEX jobs_untold;
 UPDATE jobs SET told = 0 WHERE told <> 0 AND state IN ('queued', 'running', 'waiting', 'paused');
 CREATE INDEX jobs_open ON jobs (state, place, id, chat_id, host) WHERE told = 0;
 
+-- How many jobs of each chat are in each state that is not final, so that nobody has to count them.
+CREATE TABLE job_counts (
+    state   TEXT    NOT NULL,
+    chat_id INTEGER NOT NULL,
+    jobs    INTEGER NOT NULL,
+    PRIMARY KEY (state, chat_id)
+) STRICT, WITHOUT ROWID;
+INSERT INTO job_counts
+SELECT state, chat_id, count(*) FROM jobs WHERE state IN ('queued', 'running', 'waiting', 'paused') GROUP BY 1, 2;
+CREATE TRIGGER jobs_added AFTER INSERT ON jobs WHEN new.state IN ('queued', 'running', 'waiting', 'paused') BEGIN
+    INSERT INTO job_counts VALUES (new.state, new.chat_id, 1) ON CONFLICT DO UPDATE SET jobs = jobs + 1;
+END;
+CREATE TRIGGER jobs_left AFTER UPDATE OF state ON jobs WHEN new.state <> old.state BEGIN
+    UPDATE job_counts SET jobs = jobs - 1 WHERE state = old.state AND chat_id = old.chat_id;
+END;
+CREATE TRIGGER jobs_entered AFTER UPDATE OF state ON jobs
+WHEN new.state <> old.state AND new.state IN ('queued', 'running', 'waiting', 'paused') BEGIN
+    INSERT INTO job_counts VALUES (new.state, new.chat_id, 1) ON CONFLICT DO UPDATE SET jobs = jobs + 1;
+END;
+CREATE TRIGGER jobs_removed AFTER DELETE ON jobs BEGIN
+    UPDATE job_counts SET jobs = jobs - 1 WHERE state = old.state AND chat_id = old.chat_id;
+END;
+
 -- Old messages are looked for once in a run, and not worth a page with each command.
 DROP INDEX handled_by_age;
 -- 64 random bits need nobody to watch them.
