@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-MEASURES = ("upload", "download", "faults", "memory", "stream", "footprint", "resume", "repost", "rest")
+MEASURES = ("upload", "download", "faults", "memory", "stream", "footprint", "resume", "repost", "rest", "queue")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -57,6 +57,7 @@ class Plan:
     uploads: tuple[Scenario, ...] = UPLOADS
     kills: tuple[int, ...] = (25, 50, 75)
     history: int = 10_000
+    queue: int = 10_000
     only: frozenset[str] = frozenset()
     timeout: float = 600.0
     """Seconds after which one upload or one job counts as failed."""
@@ -81,6 +82,7 @@ def make_plan(*, quick: bool, rounds: int | None, size: int | None, only: frozen
         uploads=(UPLOADS[0], UPLOADS[2]) if quick else UPLOADS,
         kills=(50,) if quick else (25, 50, 75),
         history=1000 if quick else 10_000,
+        queue=1000 if quick else 10_000,
         timeout=60.0 if quick else 600.0,
         only=only,
         server_cores=tuple(cores[:half]),

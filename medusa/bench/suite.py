@@ -18,6 +18,7 @@ from medusa.bench.downloads import measure_downloads
 from medusa.bench.environment import install, ready
 from medusa.bench.peers import Peer
 from medusa.bench.plan import MIB, Plan, make_plan
+from medusa.bench.queue import measure_queue
 from medusa.bench.report import as_json, as_text
 from medusa.bench.results import Results
 from medusa.bench.uploads import measure_faults, measure_memory, measure_uploads
@@ -104,6 +105,7 @@ def _measures(side: Side, peers: Sequence[Peer], results: Results) -> dict[str, 
         "resume": lambda: app.resume(data(plan.size)),
         "repost": lambda: app.repost(data(plan.size)),
         "rest": app.rest,
+        "queue": lambda: measure_queue(plan, side.folder, say, results),
     }
     return {name: work[name] for name in MEASURES}
 

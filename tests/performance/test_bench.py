@@ -43,6 +43,7 @@ def test_it_measures_uploads_and_the_whole_program(tmp_path: Path) -> None:
             "download",
             "footprint",
             "repost",
+            "queue",
         ),
         *("--peers", "telethon", "--json", str(figures), "--chart", str(chart)),
     )
