@@ -212,6 +212,28 @@ class Scheduler:
         self._wake.set()
         return job
 
+    async def together(self, state: JobState, numbers: Sequence[int]) -> list[Job]:
+        """Have jobs in PAUSED, QUEUED (resumed) or CANCELLED with one commit; returns those that are so now.
+
+        The rest are those that are at work, which have to be stopped one by one, and those that can't become so.
+        """
+        async with self._picking:
+            idle = [number for number in numbers if number not in self._tasks]
+            jobs = await until_it_works(lambda: self._jobs.set_state(idle, state, self._now()))
+            for job in jobs:
+                for tell in self.listeners:
+                    tell(job)
+            if state is JobState.CANCELLED:
+                await asyncio.to_thread(self._remove, [job.id for job in jobs])
+        log.info(f"jobs.{state}", jobs=len(jobs))
+        self._wake.set()
+        self._settled.set()
+        return jobs
+
+    def _remove(self, numbers: Sequence[int]) -> None:
+        for number in numbers:
+            shutil.rmtree(self._workroot / str(number), ignore_errors=True)
+
     async def retry(self, number: int) -> Job:
         """Queue a job anew that has failed or was cancelled, or let one that waits try at once. Raises UserError.
 
@@ -462,7 +484,7 @@ class Scheduler:
         log.info("job.ended", job=job.id, state=str(state))
         if state is JobState.DONE:
             await self._open_up(job)
-        await asyncio.to_thread(shutil.rmtree, self._workroot / str(job.id), ignore_errors=True)
+        await asyncio.to_thread(self._remove, [job.id])
         self._settled.set()
         return job
 

@@ -1,5 +1,7 @@
 """/cancel: end jobs and remove what they have fetched."""
 
+from functools import partial
+
 from medusa.commands import Call, Command
 from medusa.commands.several import each
 from medusa.model import JobState
@@ -10,7 +12,8 @@ _LIVE = (JobState.PAUSED, JobState.WAITING, JobState.QUEUED, JobState.RUNNING)
 
 async def _run(call: Call) -> str:
     able = await call.desk.jobs.numbers(*_LIVE)
-    return await each(call, call.desk.scheduler.cancel, able, others="no job under way")
+    many = partial(call.desk.scheduler.together, JobState.CANCELLED)
+    return await each(call, call.desk.scheduler.cancel, able, others="no job under way", many=many)
 
 
 COMMAND = Command(

@@ -1,5 +1,7 @@
 """/pause: stop jobs and keep what they have done."""
 
+from functools import partial
+
 from medusa.commands import Call, Command
 from medusa.commands.several import each
 from medusa.model import JobState
@@ -10,7 +12,8 @@ _MOVING = (JobState.WAITING, JobState.QUEUED, JobState.RUNNING)
 
 async def _run(call: Call) -> str:
     able = await call.desk.jobs.numbers(*_MOVING)
-    return await each(call, call.desk.scheduler.pause, able, others="no job that could be paused")
+    many = partial(call.desk.scheduler.together, JobState.PAUSED)
+    return await each(call, call.desk.scheduler.pause, able, others="no job that could be paused", many=many)
 
 
 COMMAND = Command(

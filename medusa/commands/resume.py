@@ -1,5 +1,7 @@
 """/resume: have paused jobs go on where they stood."""
 
+from functools import partial
+
 from medusa.commands import Call, Command
 from medusa.commands.several import each
 from medusa.model import JobState
@@ -7,7 +9,8 @@ from medusa.model import JobState
 
 async def _run(call: Call) -> str:
     able = await call.desk.jobs.numbers(JobState.PAUSED)
-    return await each(call, call.desk.scheduler.resume, able, others="no paused job")
+    many = partial(call.desk.scheduler.together, JobState.QUEUED)
+    return await each(call, call.desk.scheduler.resume, able, others="no paused job", many=many)
 
 
 COMMAND = Command(

@@ -9,6 +9,10 @@ from medusa.errors import UserError
 from medusa.model import Job
 
 _AT_ONCE = 100
+_TOGETHER = 500
+"""Jobs changed with one commit, which others have to wait for."""
+Many = Callable[[Sequence[int]], Awaitable[list[Job]]]
+"""Does it with one commit to those jobs that allow for that, and returns these."""
 _MOST_SAID = 40
 """Lines of one answer; further jobs are only counted."""
 
@@ -19,7 +23,13 @@ def said(job: Job) -> str:
 
 
 async def each(
-    call: Call, act: Callable[[int], Awaitable[Job]], able: Sequence[int], *, others: str, all_of_them: str = "all"
+    call: Call,
+    act: Callable[[int], Awaitable[Job]],
+    able: Sequence[int],
+    *,
+    others: str,
+    all_of_them: str = "all",
+    many: Many | None = None,
 ) -> str:
     """Do it to the jobs that the command's words name, by number or with the word ``all_of_them``.
 
@@ -34,7 +44,7 @@ async def each(
         raise UserError(f"Which job? For instance: {call.prefix}{name} 3, or {call.prefix}{name} {all_of_them}")
     if len(wanted) == 1:
         return said(await act(wanted[0]))
-    return await to_many(wanted, act, able, others=others)
+    return await to_many(wanted, act, able, others=others, many=many)
 
 
 async def to_many(
@@ -44,16 +54,22 @@ async def to_many(
     *,
     others: str,
     say: Callable[[Job], str] = said,
+    many: Many | None = None,
 ) -> str:
     """Do it to those of the ``wanted`` jobs that are ``able``, in the order of these; returns the answer.
 
-    ``say`` makes the line about each.
+    ``say`` makes the line about each. What ``many`` can do goes first, then one job at a time.
     """
     chosen = set(wanted)
     found = [number for number in able if number in chosen]
     done: list[Job] = []
-    for start in range(0, len(found), _AT_ONCE):
-        batch = await asyncio.gather(*(_unless_refused(act(number)) for number in found[start : start + _AT_ONCE]))
+    if many is not None:
+        for start in range(0, len(found), _TOGETHER):
+            done += await many(found[start : start + _TOGETHER])
+    left = set(found) - {job.id for job in done}
+    singles = [number for number in found if number in left]
+    for start in range(0, len(singles), _AT_ONCE):
+        batch = await asyncio.gather(*(_unless_refused(act(number)) for number in singles[start : start + _AT_ONCE]))
         done += [job for job in batch if job is not None]
     done.sort(key=lambda job: job.id)
     lines = [say(job) for job in done[:_MOST_SAID]]

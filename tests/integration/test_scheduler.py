@@ -534,3 +534,33 @@ def test_backoff_obeys_the_server_and_stays_bounded(attempts: int, asked: float)
     pause = backoff(attempts, asked)
     assert pause >= asked
     assert pause <= max(asked, 600.0) * 1.2
+
+
+async def test_many_jobs_are_paused_resumed_and_cancelled_with_one_commit(store: Store, tmp_path: Path) -> None:
+    """But not those that are at work; the folders of the cancelled ones go."""
+    begun, going = asyncio.Semaphore(0), asyncio.Event()
+
+    async def work(run: Run) -> None:
+        begun.release()
+        await going.wait()
+
+    async with scheduling(store, tmp_path, work) as (scheduler, told):
+        numbers = [job.id for job in await scheduler.submit([Order(f"https://a.b/{n}") for n in range(20)], *HERE)]
+        await begun.acquire()
+        busy = [live.job.id for live in scheduler.live()]
+        for _ in busy[1:]:
+            await begun.acquire()
+        others = numbers[len(busy) :]
+        assert busy == numbers[: len(busy)]
+        (tmp_path / "work/20").mkdir()
+        for state in (JobState.PAUSED, JobState.QUEUED, JobState.CANCELLED):
+            before = store.commits
+            told.clear()
+            changed = await scheduler.together(state, numbers)
+            assert store.commits == before + 1
+            assert [(job.id, job.state) for job in changed] == [(number, state) for number in others]
+            assert told == changed == [await Jobs(store).get(number) for number in others]
+        assert {path.name for path in (tmp_path / "work").iterdir()} == {str(number) for number in busy}
+        going.set()
+        await scheduler.idle()
+    assert [job.id for job in await Jobs(store).of_message(*HERE) if job.state is JobState.DONE] == busy
