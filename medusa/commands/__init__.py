@@ -69,7 +69,8 @@ class Command:
     """A command: its names, its words in the help, and the function that does it.
 
     ``run`` may raise MedusaError, whose words become the answer. It is run again for the same message when the process
-    was killed before the message was noted as handled, so its effect must be the same when repeated.
+    was killed before the message was noted as handled, so its effect must be the same when repeated, or be committed
+    together with that note, as ``Jobs.add`` and ``Jobs.move`` do.
     """
 
     name: str
