@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import struct
-import time
 from typing import Any
 
 from telethon.tl import functions, types
@@ -41,7 +40,7 @@ class Connection:
     ) -> None:
         self._world = world
         self._dispatcher = dispatcher
-        self._handshake = Handshake(server_key, world.keys.accept)
+        self._handshake = Handshake(server_key, world.keys.accept, world.clock.now)
         self._transport = transport
         self._network = network
         self._socket = socket
@@ -136,7 +135,7 @@ class Connection:
             # A client that comes with a new session on this socket has given up its former one.
             self._world.sessions.detach(self)
             session.link = self
-        problem = _problem_of(msg_id)
+        problem = _problem_of(msg_id, self._world.clock.now())
         if problem:
             self._reply(session, types.BadMsgNotification(msg_id, seq, problem))
             return
@@ -218,14 +217,14 @@ class Connection:
         self._outlet.send(self._framing.frame(packet))
 
 
-def _problem_of(msg_id: int) -> int:
-    """The error code of a msg_id that a client must not use, 0 for a good one.
+def _problem_of(msg_id: int, now: float) -> int:
+    """The error code of a msg_id that a client must not use at Unix time ``now``, 0 for a good one.
 
     https://core.telegram.org/mtproto/service_messages_about_messages#notice-of-ignored-error-message
     """
     if msg_id % 4:
         return 18
-    age = time.time() - (msg_id >> 32)
+    age = now - (msg_id >> 32)
     if age > _TOO_OLD:
         return 16
     return 17 if -age > _TOO_NEW else 0

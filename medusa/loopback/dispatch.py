@@ -33,6 +33,7 @@ _QUIET = frozenset({"auth.importAuthorization", "auth.exportAuthorization", "aut
 
 
 _INCOMPRESSIBLE = (functions.upload.GetFileRequest, functions.upload.GetCdnFileRequest)
+_WRITING = ("messages.send", "messages.edit", "messages.upload", "messages.delete", "upload.save")
 _LOGINS = frozenset({"auth.sendCode", "auth.signIn", "auth.signUp"})
 _ON_CDN = frozenset({"upload.getCdnFile", "help.getConfig", "help.getNearestDc", "auth.bindTempAuthKey"})
 _ANYWHERE = _QUIET | {
@@ -148,6 +149,8 @@ class Dispatcher:
             raise RpcFailure(f"INPUT_METHOD_INVALID_{getattr(request, 'CONSTRUCTOR_ID', 0):08X}")
         self._stay_home(name, key.account)
         account = self._world.accounts.get(key.account) if key.account is not None else None
+        if key.account in self._world.frozen and name.startswith(_WRITING):
+            raise RpcFailure("FROZEN_METHOD_INVALID", 420)
         if not name.startswith(("upload.", "help.")) and name not in _QUIET:
             session.subscribed = True
         call = Call(self._world, session, account)

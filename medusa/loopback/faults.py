@@ -160,6 +160,8 @@ class Faults:
         self.transport.most = None
         self.expire_parts(None)
         self.lie_on_cdn(False)
+        self.set_clock(0.0)
+        self._world.frozen.clear()
 
     def meeting(self, method: str, request: Any) -> list[Fault]:
         """The faults that strike this call. The one hook of dispatch."""
@@ -196,6 +198,17 @@ class Faults:
             for key in centre.keys.of(account.user_id):
                 key.account, key.error = None, error
                 centre.keys.save(key)
+
+    def freeze(self, account: Account) -> None:
+        """Let an account read, but not write. https://core.telegram.org/api/auth#frozen-accounts"""
+        self._world.frozen.add(account.user_id)
+
+    def set_clock(self, ahead: float) -> None:
+        """Let the server's clock be so many seconds ahead of the true time; below 0 it is behind."""
+        self._world.clock.ahead = ahead
+        for centre in self._world.centres.values():
+            for session in centre.sessions:
+                session.restart_ids()
 
     def forget_keys(self, account: Account) -> None:
         """Lose an account's auth keys: its packets are answered with transport error 404."""

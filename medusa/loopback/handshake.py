@@ -37,11 +37,17 @@ class NewKey:
 
 
 class Handshake:
-    """One client's way through the exchange; ``accept`` stores a key and says False when its id is taken."""
+    """One client's way through the exchange.
 
-    def __init__(self, server_key: ServerKey, accept: Callable[[NewKey], bool]) -> None:
+    ``accept`` stores a key and says False when its id is taken; ``now`` is the server's time.
+    """
+
+    def __init__(
+        self, server_key: ServerKey, accept: Callable[[NewKey], bool], now: Callable[[], float] = time.time
+    ) -> None:
         self._server_key = server_key
         self._accept = accept
+        self._now = now
         self._nonce = self._server_nonce = self._new_nonce = 0
         self._secret = 0
         self._expires_in: int | None = None
@@ -54,7 +60,7 @@ class Handshake:
             raise HandshakeFailed(str(error)) from None
         reply = tl.pack(self._step(request))
         # https://core.telegram.org/mtproto/description#message-identifier-msg-id: answers end in 1 modulo 4.
-        return struct.pack("<qqi", 0, int(time.time() * 2**32) & ~3 | 1, len(reply)) + reply
+        return struct.pack("<qqi", 0, int(self._now() * 2**32) & ~3 | 1, len(reply)) + reply
 
     def _step(self, request: Any) -> Any:
         if isinstance(request, functions.ReqPqMultiRequest | functions.ReqPqRequest):
@@ -82,7 +88,7 @@ class Handshake:
         self._secret = int.from_bytes(os.urandom(256), "big")
         g_a = pow(DH_G, self._secret, DH_PRIME).to_bytes(256, "big")
         data = tl.pack(
-            types.ServerDHInnerData(self._nonce, self._server_nonce, DH_G, DH_PRIME_BYTES, g_a, int(time.time()))
+            types.ServerDHInnerData(self._nonce, self._server_nonce, DH_G, DH_PRIME_BYTES, g_a, int(self._now()))
         )
         plain = sha1(data).digest() + data  # noqa: S324 -- the protocol's own choice
         plain += os.urandom(-len(plain) % 16)

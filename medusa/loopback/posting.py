@@ -1,7 +1,6 @@
 """Puts messages into chats, changes them and takes them out, on both sides of a private chat."""
 
 import re
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -129,7 +128,7 @@ def _message(call: Call, chat: Chat, draft: Draft) -> Any:
     common = {
         "id": call.world.boxes.next_id(chat.box),
         "peer_id": peer_of(chat.peer),
-        "date": int(time.time()),
+        "date": int(call.world.clock.now()),
         "reply_to": _reply_header(call, chat, draft.reply),
     }
     if draft.action is not None:
@@ -188,7 +187,7 @@ def edit(call: Call, stored: Stored, text: str | None, entities: list[Any] | Non
     own = None
     for side in sides(call, stored):
         side.message.media, side.message.message = message.media, message.message
-        side.message.entities, side.message.edit_date = message.entities, int(time.time())
+        side.message.entities, side.message.edit_date = message.entities, int(call.world.clock.now())
         own = rewrite(call, side) or own
     return own
 

@@ -1,12 +1,12 @@
 """One MTProto session: what is remembered between its messages, whichever socket they come through."""
 
 import asyncio
-import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from medusa.loopback.clock import Clock
 from medusa.loopback.keys import AuthKey
 
 _MAX_ANSWERS = 256
@@ -30,6 +30,7 @@ class Session:
 
     id: int
     key: AuthKey
+    clock: Clock
     link: Link | None = None
     layer: int = 0
     subscribed: bool = False
@@ -50,9 +51,13 @@ class Session:
 
     def next_msg_id(self, *, answer: bool) -> int:
         """A msg_id later than all before: 1 modulo 4 for an answer, 3 for anything else."""
-        now = int(time.time() * 2**32) & ~3
+        now = int(self.clock.now() * 2**32) & ~3
         self._last_id = max(now, (self._last_id & ~3) + 4) | (1 if answer else 3)
         return self._last_id
+
+    def restart_ids(self) -> None:
+        """Number messages by the clock again, which was set back."""
+        self._last_id = 0
 
     def next_seq(self, *, content: bool) -> int:
         """The seqno of a message that must (``content``) or need not be acknowledged."""
@@ -71,12 +76,13 @@ class Session:
 class Sessions:
     """All living sessions, by auth key and session id."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._all: dict[tuple[int, int], Session] = {}
 
     def open(self, key: AuthKey, identity: int) -> Session:
         """The session with that id, made if it is new."""
-        return self._all.setdefault((key.id, identity), Session(identity, key))
+        return self._all.setdefault((key.id, identity), Session(identity, key, self._clock))
 
     def destroy(self, key: AuthKey, identity: int) -> bool:
         """Forget a session; False when there was none."""

@@ -1,6 +1,5 @@
 """Everything that a data centre knows, in one place, with the views that a single account has of it."""
 
-import time
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
 from copy import copy
@@ -13,6 +12,7 @@ from medusa.loopback.accounts import Account, Accounts, as_user
 from medusa.loopback.boxes import Boxes, Chat, Event, Stored, marked, unmarked
 from medusa.loopback.cdn import Cdn
 from medusa.loopback.channels import Channels, as_chat
+from medusa.loopback.clock import Clock
 from medusa.loopback.database import Database
 from medusa.loopback.files import Files
 from medusa.loopback.keys import Keys
@@ -34,19 +34,21 @@ class World:
         self.boxes = Boxes(database)
         self.channels = Channels(database)
         self.files = Files(database, folder)
-        self.sessions = Sessions()
+        self.clock = Clock()
+        self.sessions = Sessions(self.clock)
         self.address = ("127.0.0.1", 0)
         self.calls: Counter[str] = Counter()
         self.codes: OrderedDict[str, str] = OrderedDict()
         self.login_tokens: dict[bytes, tuple[int, float]] = {}
         self.exported: dict[bytes, tuple[int, int]] = {}
         self.cdn = Cdn()
+        self.frozen: set[int] = set()
         self.challenges: dict[int, tuple[int, int, int]] = {}
 
     def open_centre(self, dc_id: int) -> "World":
         """A further data centre: the same accounts and files, but auth keys, sessions and an address of its own."""
         other = copy(self)
-        other.dc_id, other.keys, other.sessions = dc_id, Keys(self.database, dc_id), Sessions()
+        other.dc_id, other.keys, other.sessions = dc_id, Keys(self.database, dc_id), Sessions(self.clock)
         self.centres[dc_id] = other
         return other
 
@@ -92,7 +94,7 @@ class World:
         """``updates`` with the users and chats they speak of; seq is 0, so that only pts matters."""
         messages = [update.message for update in updates if hasattr(update, "message")]
         users, chats = self.around(viewer, messages, peers)
-        return types.Updates(updates=list(updates), users=users, chats=chats, date=int(time.time()), seq=0)
+        return types.Updates(updates=list(updates), users=users, chats=chats, date=int(self.clock.now()), seq=0)
 
     def update_of(self, event: Event, viewer: int) -> Any | None:
         """The TL update that tells an account of an event; None when its message is gone meanwhile."""

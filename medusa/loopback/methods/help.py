@@ -1,6 +1,5 @@
 """Tells a client where the server is and what its limits are."""
 
-import time
 from typing import Any
 
 from telethon.tl import functions, types
@@ -26,7 +25,7 @@ def _option(dc_id: int, host: str, port: int) -> Any:
 
 
 def _get_config(call: Call, _request: Any) -> Any:
-    now = int(time.time())
+    now = int(call.world.clock.now())
     return types.Config(
         date=now,
         expires=now + 3600,
@@ -65,7 +64,16 @@ def _get_config(call: Call, _request: Any) -> Any:
 def _get_app_config(call: Call, _request: Any) -> Any:
     limits = _LIMITS | {"upload_max_fileparts_default": call.world.files.max_parts}
     values = [types.JsonObjectValue(key, types.JsonNumber(float(value))) for key, value in limits.items()]
+    if call.account is not None and call.account.user_id in call.world.frozen:
+        values += _freeze()
     return types.help.AppConfig(1, types.JsonObject(values))
+
+
+def _freeze() -> list[Any]:
+    """https://core.telegram.org/api/auth#frozen-accounts"""
+    numbers = {"freeze_since_date": 1700000000.0, "freeze_until_date": 1900000000.0}
+    appeal = types.JsonObjectValue("freeze_appeal_url", types.JsonString("https://t.me/spambot"))
+    return [*(types.JsonObjectValue(key, types.JsonNumber(value)) for key, value in numbers.items()), appeal]
 
 
 def _get_nearest_dc(call: Call, _request: Any) -> Any:

@@ -3,7 +3,6 @@
 https://core.telegram.org/api/updates#recovering-gaps
 """
 
-import time
 from typing import Any
 
 from telethon.tl import functions, types
@@ -17,7 +16,7 @@ MAX_EVENTS = 500
 
 def state_of(call: Call, pts: int | None = None) -> Any:
     """The ``updates.state`` of an account, or one on the way there."""
-    now = int(time.time())
+    now = int(call.world.clock.now())
     return types.updates.State(pts or call.world.boxes.pts(call.me.user_id), qts=0, date=now, seq=0, unread_count=0)
 
 
@@ -36,7 +35,7 @@ def _get_difference(call: Call, request: Any) -> Any:
     channels = [record for record in call.world.channels.of(me) if boxes.changed(record.peer) >= _seconds(request.date)]
     others.extend(types.UpdateChannelTooLong(record.id, boxes.pts(record.peer)) for record in channels)
     if not events and not channels:
-        return types.updates.DifferenceEmpty(int(time.time()), 0)
+        return types.updates.DifferenceEmpty(int(call.world.clock.now()), 0)
     users, chats = call.world.around(me, messages, [*peers, *(record.peer for record in channels)])
     if len(events) == MAX_EVENTS:
         middle = state_of(call, events[-1].pts)
