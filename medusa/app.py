@@ -36,7 +36,9 @@ from medusa.storage.telegram import TelegramState
 from medusa.storage.traffic import TrafficTable
 from medusa.storage.uploads import Uploads
 from medusa.telegram.client import Account, open_account
+from medusa.telegram.clock import Clock
 from medusa.telegram.lanes import Lanes
+from medusa.telegram.line import unheard
 from medusa.telegram.messages import Messenger
 from medusa.telegram.session import StoreSession
 from medusa.telegram.transfer import Uploader
@@ -108,15 +110,22 @@ async def running(config: Config) -> AsyncIterator[App]:
         app = await _assemble(config, store, settings, account, lanes, tools, budget, room)
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(part.run()) for part in (app.status, app.scheduler, app.router, room)]
+                clock = Clock(account, unheard)
+                parts = (app.status.run(), app.router.run(), _on_time(clock, app.scheduler), room.run())
+                tasks = [group.create_task(part) for part in (*parts, stay_connected(account, clock, unheard))]
                 tasks.append(group.create_task(budget.run(app.scheduler.look_again)))
-                tasks.append(group.create_task(stay_connected(account)))
                 log.info("medusa.ready", version=__version__, account=account.name)
                 yield app
                 for task in tasks:
                     task.cancel()
         except ExceptionGroup as errors:
             raise first_of(errors) from errors
+
+
+async def _on_time(clock: Clock, scheduler: Scheduler) -> None:
+    """Run jobs once this machine knows what time it is; commands are answered before that."""
+    await clock.right()
+    await scheduler.run()
 
 
 async def _assemble(

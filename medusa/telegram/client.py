@@ -15,12 +15,17 @@ from telethon.tl import functions, types
 from medusa import __version__
 from medusa.config import Config, Proxy
 from medusa.errors import UserError
-from medusa.telegram.errors import SessionLost, translated
+from medusa.patience import until_it_works
+from medusa.telegram.errors import SessionLost, frozen, translated
+from medusa.telegram.line import ANSWER_WITHIN, Line, connection
 from medusa.telegram.session import ACCOUNT, StoreSession
+from medusa.words import moment
 
 log = structlog.get_logger()
 
 MIB = 1024 * 1024
+MOST_WAIT = 60
+"""Seconds of a flood wait that a request sits out; a longer one is its job's to wait for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +78,15 @@ class Account:
 
 
 class _Client(TelegramClient):  # type: ignore[misc]
-    """Telethon's client, which minds two things about broken connections that it does not by itself.
+    """Telethon's client, which minds three things about broken connections that it does not by itself.
 
     After one, it asks for what was missed meanwhile: else it would notice only with the next update, or after a quarter
-    of an hour of silence. And a call that was cancelled is not sent again: a post would appear after all.
+    of an hour of silence. A call that was cancelled is not sent again: a post would appear after all. And a call that
+    Telethon itself cancels, as it does when it disconnects, fails: its caller was not told to stop.
     """
+
+    line: Line
+    """How the main connection fares."""
 
     async def _handle_auto_reconnect(self) -> None:
         await super()._handle_auto_reconnect()
@@ -88,6 +97,9 @@ class _Client(TelegramClient):  # type: ignore[misc]
             return await super()._call(sender, *call, **options)
         except asyncio.CancelledError:
             _withdraw(sender)
+            task = asyncio.current_task()
+            if task is not None and not task.cancelling():
+                raise ConnectionError("Telethon gave the connection up") from None
             raise
 
 
@@ -113,7 +125,8 @@ def make_client(config: Config, session: Session, *, tries: int = -1, **options:
             session.set_dc(dc.id, dc.host, dc.port)
     elif config.test_dc and not session.server_address:
         session.set_dc(*_TEST_DC)
-    return _Client(
+    line = Line()
+    client = _Client(
         session,
         config.api_id,
         config.api_hash,
@@ -122,10 +135,13 @@ def make_client(config: Config, session: Session, *, tries: int = -1, **options:
         proxy=_proxy(config.proxy) if config.proxy else None,
         connection_retries=tries,
         request_retries=5,
-        flood_sleep_threshold=60,
+        flood_sleep_threshold=MOST_WAIT,
         raise_last_call_error=True,
+        connection=connection(line, session),
         **options,
     )
+    client.line = line
+    return client
 
 
 def _proxy(proxy: Proxy) -> dict[str, Any]:
@@ -155,23 +171,56 @@ async def open_account(config: Config, session: StoreSession) -> AsyncIterator[A
     session.unhandled = received.unhandled
     # Before connecting: what was missed arrives as soon as the connection stands.
     client.add_event_handler(received.put, events.NewMessage())
-    with translated():
-        await client.connect()
-    try:
-        with translated():
-            me = await client.get_me()
-        if me is None:
-            raise SessionLost("Nobody is logged in.")
-        if me.bot:
-            raise UserError("This session belongs to a bot. Medusa runs on a user account: python3 run.py login")
-        with translated():
-            await _remember_place(client, session)
-            limits = await _limits(client, premium=bool(me.premium))
+    async with _ending(client, session):
+        me, limits = await until_it_works(lambda: _entered(client, session))
         log.info("telegram.connected", user_id=me.id, premium=bool(me.premium), dc=client.session.dc_id)
         name = " ".join(part for part in (me.first_name, me.last_name) if part)
         yield Account(client, received, me.id, name, bool(me.premium), limits)
+
+
+@asynccontextmanager
+async def _ending(client: Any, session: StoreSession) -> AsyncIterator[None]:
+    """Disconnect in the end, and forget a login that Telegram has ended for good."""
+    try:
+        try:
+            yield
+        finally:
+            await disconnect(client)
+    except SessionLost as lost:
+        if lost.dead:
+            await session.forget()
+        raise
+
+
+async def _entered(client: Any, session: StoreSession) -> tuple[Any, Limits]:
+    """Connect, and learn who the account is and what it may send. Raises Transient, and SessionLost or UserError."""
+    await connect(client)
+    with translated():
+        async with asyncio.timeout(ANSWER_WITHIN):
+            # Telethon's get_me would say None, whatever the reason.
+            [me] = await client(functions.users.GetUsersRequest([types.InputUserSelf()]))
+            if me.bot:
+                raise UserError("This session belongs to a bot. Medusa runs on a user account: python3 run.py login")
+            await _remember_place(client, session)
+            return me, await _limits(client, premium=bool(me.premium))
+
+
+async def connect(client: Any) -> None:
+    """Connect anew, whatever Telethon has left of an earlier connection, for as many tries as that takes.
+
+    Raises Transient when the connection stands and nobody answers.
+    """
+    await disconnect(client)
+    entered = False
+    try:
+        with translated():
+            async with client.line.answering():
+                await client.connect()
+        entered = True
     finally:
-        await disconnect(client)
+        # Half a connection would be taken for a whole one, though nobody takes in its updates.
+        if not entered:
+            await disconnect(client)
 
 
 async def disconnect(client: Any) -> None:
@@ -201,18 +250,23 @@ async def _remember_place(client: Any, session: StoreSession) -> None:
 
 
 async def _limits(client: Any, *, premium: bool) -> Limits:
+    """What the account may send. Raises SessionLost when it is frozen, and may send nothing."""
     answer = await client(functions.help.GetAppConfigRequest(hash=0))
-    values = _json_numbers(answer.config)
+    values = _json_values(answer.config)
+    if values.get("freeze_since_date"):
+        until = values.get("freeze_until_date")
+        raise frozen(f" until {moment(until)}" if until else "", str(values.get("freeze_appeal_url", "")))
     kind = "premium" if premium else "default"
-    parts = values.get(f"upload_max_fileparts_{kind}", 8000 if premium else 4000)
+    parts = int(values.get(f"upload_max_fileparts_{kind}", 8000 if premium else 4000))
     return Limits(
         upload_bytes=parts * MIB // 2,
-        caption=values.get(f"caption_length_limit_{kind}", 2048 if premium else 1024),
+        caption=int(values.get(f"caption_length_limit_{kind}", 2048 if premium else 1024)),
     )
 
 
-def _json_numbers(config: Any) -> dict[str, int]:
-    """The numbers among the client configuration's values, by key."""
+def _json_values(config: Any) -> dict[str, Any]:
+    """The numbers and texts among the client configuration's values, by key."""
     if not isinstance(config, types.JsonObject):
         return {}
-    return {pair.key: int(pair.value.value) for pair in config.value if isinstance(pair.value, types.JsonNumber)}
+    plain = types.JsonNumber | types.JsonString
+    return {pair.key: pair.value.value for pair in config.value if isinstance(pair.value, plain)}

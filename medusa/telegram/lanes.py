@@ -14,8 +14,8 @@ import structlog
 from telethon import errors as rpc
 
 from medusa.errors import FOREVER, Transient
-from medusa.telegram.client import Account
-from medusa.telegram.errors import BROKEN_CONNECTION
+from medusa.telegram.client import MOST_WAIT, Account
+from medusa.telegram.errors import BROKEN_CONNECTION, flood_wait
 from medusa.telegram.lane import STUCK_AFTER, Endpoint, Lane
 from medusa.telegram.pace import Ceiling, Pace, ceiling
 from medusa.telegram.packets import Packer
@@ -28,8 +28,6 @@ IDLE_AFTER = 30.0
 """Seconds without a transfer after which the connections are closed."""
 PART_TRIES = 8
 """Failures of one request before its transfer is put off."""
-MOST_WAIT = 60
-"""Seconds of a flood wait that a transfer sits out; for a longer one it is put off."""
 _THREADS = 2
 
 Answer = TypeVar("Answer")
@@ -203,7 +201,7 @@ class Lanes:
         """Hold all lanes back (https://core.telegram.org/api/errors#420-flood). Raises Transient for a long wait."""
         log.info("transfer.flood", seconds=seconds)
         if seconds > MOST_WAIT:
-            raise Transient(f"Telegram asks to wait {seconds} s.", after=float(seconds), tries=FOREVER)
+            raise flood_wait(seconds)
         now = asyncio.get_running_loop().time()
         self._held_until = max(self._held_until, now + seconds)
         self.pace.troubled(now, lasting=seconds)
