@@ -25,3 +25,5 @@ VOLUME ["/app/sessions", "/app/work"]
 HEALTHCHECK --interval=1m --timeout=10s --start-period=1m \
     CMD ["python", "-m", "medusa.cli", "doctor", "--quick"]
 ENTRYPOINT ["python", "-m", "medusa.cli"]
+# Docker can't be told which ends are for good: after such a one, the container idles instead of starting again.
+CMD ["run", "--stay"]

@@ -20,10 +20,15 @@ DOTENV = ROOT / ".env"
 
 NOT_READY = 2
 """Exit code for what only the owner can mend: missing credentials, no login, a wrong key."""
+SESSION_LOST = 3
+"""Exit code for an account that can't be used any more: starting again and again would only look like an attack."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit code: 0 well, 1 trouble, 2 something that only the owner can mend."""
+    """Run one command and return the exit code.
+
+    0 well, 1 trouble that may pass, 2 something that only the owner can mend, 3 an account that can't be used any more.
+    """
     parser = _parser()
     options, further = parser.parse_known_args(arguments)
     if further and options.command is not _test:
@@ -35,10 +40,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = options.command(options, config)
     except MedusaError as error:
         print(error.user_text, file=sys.stderr)
-        return NOT_READY
+        code = _code_of(error)
+        return _stayed(code) if code in (NOT_READY, SESSION_LOST) and getattr(options, "stay", False) else code
     except KeyboardInterrupt:
         return 130
     return code
+
+
+def _code_of(error: MedusaError) -> int:
+    if error.fatal:
+        return SESSION_LOST
+    return NOT_READY if error.retry_after is None else 1
+
+
+def _stayed(code: int) -> int:
+    """Do nothing until stopped, then return ``code``: for a supervisor that starts again whatever ends."""
+
+    async def idle() -> None:
+        print("Medusa stays here, idle. Stop it, and start it again once that is mended.", file=sys.stderr, flush=True)
+        await asyncio.Event().wait()
+
+    return _until_signal(idle(), interrupted=code)
 
 
 def _secrets(config: Config) -> list[str]:
@@ -59,7 +81,8 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=command)
         return sub
 
-    add("run", _run, "run on your account (the default)")
+    run = add("run", _run, "run on your account (the default)")
+    run.add_argument("--stay", action="store_true", help="do not end, but stay idle, when only you can mend a trouble")
     demo.add_arguments(add("demo", _demo, "see it work without an account"))
     add("login", _login, "log in to your account")
     add("test", _test, "run the tests and quality checks; further arguments go to pytest")
