@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from medusa.errors import UserError
+from medusa.errors import Scope, Transient, UserError
 from medusa.model import Job, LocalFile, Order, Progress, Report
 from medusa.storage.library import Post, Posts
 from medusa.storage.outbox import Entry
@@ -118,10 +118,14 @@ class Library:
         """The document of a post as it stands in its chat, or None when the post is gone. Raises Transient."""
         try:
             found = await self._messenger.document(post.chat_id, post.message_id)
+        except Transient as error:
+            if error.scope is not Scope.CHAT:
+                raise
+            return None  # this account is no longer in the chat
         except UserError as error:
             if error.fatal:
                 raise
-            return None  # the chat is gone, or this account is no longer in it
+            return None  # the chat is gone
         if found is None or found.id != post.document_id:
             return None
         return Document(found.id, found.access_hash, found.file_reference, post.content)

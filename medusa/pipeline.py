@@ -36,7 +36,7 @@ from medusa.storage.library import Post
 from medusa.storage.outbox import Entry, Outbox
 from medusa.storage.uploads import Upload, Uploads
 from medusa.telegram.client import Account
-from medusa.telegram.errors import MissingPart, StaleReference
+from medusa.telegram.errors import EmptyMedia, MissingPart, StaleReference
 from medusa.telegram.marks import kept_ledger
 from medusa.telegram.messages import Document, Messenger, cut, new_random_id, units
 from medusa.telegram.parts import PART_SIZE, Ledger, part_count
@@ -51,6 +51,9 @@ LOST_PARTS = 50
 """How many lost parts one upload sends again; when its first part is lost, all of it is."""
 LOST_UPLOADS = 5
 """How many whole uploads in a row Telegram may lose before the job gives up."""
+_NO_FILE = "Telegram does not take the file, though it was uploaded anew. /retry N tries it once more."
+_NO_FILE_TRIES = 2
+"""How often in a row Telegram may find nothing in a whole upload."""
 POST_WITHIN = 5.0
 """Seconds that a post under way gets to end when its job is cancelled."""
 _MARKS = "upload.parts"
@@ -90,9 +93,14 @@ class Pipeline:
     async def _deliver(self, run: Run, new: list[Entry]) -> None:
         try:
             await self._post(run, new)
-        except StaleReference:
+        except StaleReference as stale:
             log.info("post.stale_reference")
-            await self._post(run, await self._renewed(run))
+            if isinstance(stale, EmptyMedia):
+                await self.uploads.forget(run.job.id)
+            try:
+                await self._post(run, await self._renewed(run))
+            except StaleReference as error:
+                raise UserError(_NO_FILE) from error
 
     async def _prepare(self, run: Run, known: Known | None) -> list[Entry]:
         """Have the document made, unless a post shows it already; returns what is to be posted."""
@@ -255,6 +263,9 @@ class Pipeline:
                 if missing.part == 0:
                     break
                 ledger.forget(missing.part)
+            except EmptyMedia as error:
+                await self.uploads.forget(job.id)
+                raise Transient(_NO_FILE, after=2, tries=_NO_FILE_TRIES) from error
         await self.uploads.forget(job.id)
         raise Transient("Telegram has lost the upload; it starts anew.", after=5, tries=LOST_UPLOADS)
 

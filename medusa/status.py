@@ -10,7 +10,7 @@ import structlog
 from aiolimiter import AsyncLimiter
 from markupsafe import Markup
 
-from medusa.errors import Broken, MedusaError, Transient, UserError
+from medusa.errors import MedusaError, Scope, Transient
 from medusa.model import Job, JobState
 from medusa.patience import until_it_works
 from medusa.scheduler import Live, Scheduler
@@ -26,8 +26,12 @@ CHANNEL_PAUSE = 10.0
 """Seconds between two edits of a live message: the pace that Telegram allows for in private and elsewhere."""
 QUIET_FOR = 3600.0
 """Seconds for which that pace is halved after a flood wait."""
+UNREACHABLE_FOR = 60.0
+"""Seconds for which a chat is left alone that refuses its live message and does not say for how long."""
 PATIENCE = 1.5
 """Seconds that a job may run before it is worth a live message."""
+LONG_WAIT = 60.0
+"""Seconds of waiting from which on a job's command message says so."""
 MOST_REMEMBERED = 200
 """Command messages whose text is remembered."""
 MOST_SHOWN = 8
@@ -86,13 +90,22 @@ class Status:
         """Command messages to be rewritten: those of ended jobs, and others."""
         self._written: OrderedDict[tuple[int, int], str] = OrderedDict()
         """What the latest command messages read, so that nothing is said twice."""
+        self._long_waiting: set[int] = set()
+        """Jobs whose command message says that they wait, and must not go on saying so."""
         self._due = asyncio.Event()
 
     def changed(self, job: Job) -> None:
         """Hear of a committed change; returns at once."""
         if job.state.ended:
+            self._long_waiting.discard(job.id)
             self._outcomes[job.chat_id, job.message_id] = None
             self._due.set()
+        elif job.state is JobState.WAITING and job.not_before - time.time() > LONG_WAIT:
+            self._long_waiting.add(job.id)
+            self.announce(job.chat_id, job.message_id)
+        elif job.id in self._long_waiting:
+            self._long_waiting.discard(job.id)
+            self.announce(job.chat_id, job.message_id)
 
     def announce(self, chat_id: int, message_id: int) -> None:
         """Have a command message rewritten to say where its jobs stand.
@@ -155,8 +168,8 @@ class Status:
         ended = [job for job in family if job.state.ended and not job.told]
         try:
             heard = await self._rewrite(chat_id, message_id, family)
-        except (UserError, Broken) as error:
-            if error.fatal:
+        except MedusaError as error:
+            if not _of_chat(error):
                 raise
             log.info("status.unreachable", chat=chat_id, reason=error.user_text)
             heard = False
@@ -196,7 +209,19 @@ class Status:
     async def _refresh_all(self, started: set[int]) -> None:
         for chat_id in started | set(self._boards):
             async with self._showing:
-                await self._refresh(chat_id)
+                try:
+                    await self._refresh(chat_id)
+                except MedusaError as error:
+                    if not _of_chat(error):
+                        raise
+                    self._set_aside(chat_id, error)
+
+    def _set_aside(self, chat_id: int, error: MedusaError) -> None:
+        """Leave a chat alone that cannot be written to; its jobs go on, and so do the other live messages."""
+        log.info("status.unreachable", chat=chat_id, reason=error.user_text)
+        if chat_id in self._boards:
+            self._boards[chat_id].touched = time.monotonic() + (error.retry_after or UNREACHABLE_FOR)
+            self._boards[chat_id].text = ""
 
     async def _put_off(self, error: MedusaError) -> None:
         """Progress may neither fail nor delay work: whatever stands in its way, wait and go on."""
@@ -280,3 +305,10 @@ class Status:
         )
         line = progress_line(live.progress, speed.value if speed else None)
         return Markup("{}\n{}").format(head, line) if line else head
+
+
+def _of_chat(error: MedusaError) -> bool:
+    """Whether the trouble is one chat's alone, so that the others need not wait."""
+    if isinstance(error, Transient):
+        return error.scope is Scope.CHAT
+    return not error.fatal
