@@ -2,17 +2,11 @@
 
 import asyncio
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from medusa.config import Config
-from medusa.demo.lines import Line
 from medusa.demo.mediaserver import HOSTILE_NAMES
-from medusa.demo.samples import Samples
-from medusa.demo.script import play
-from medusa.demo.stage import Stage, open_stage
-from medusa.telegram.errors import SessionLost
+from medusa.demo.stage import Stage
 from medusa.telegram.messages import units
 from medusa.telegram.parts import PART_SIZE
 from tests.e2e.kit import send
@@ -248,32 +242,6 @@ async def test_a_lost_connection_is_made_again_and_commands_are_heard(
         await asyncio.gather(stage.app.account.client.get_me(), return_exceptions=True)
         assert not stage.app.account.client.is_connected()
     assert "Telethon" in (await send(stage, "/version"))[-1].text
-
-
-@pytest.mark.parametrize("how", ["AUTH_KEY_UNREGISTERED", "SESSION_REVOKED", "USER_DEACTIVATED_BAN", "forgotten"])
-async def test_a_session_that_has_ended_stops_medusa_with_words(
-    config: Config, tmp_path: Path, samples: Samples, samples_folder: Path, how: str
-) -> None:
-    with pytest.raises(SessionLost, match=r"python3 run\.py login"):
-        async with asyncio.timeout(60), open_stage(config, tmp_path / "stage", samples_folder) as stage:
-            faults, owner = stage.telegram.faults, stage.telegram.owner
-            if how == "forgotten":
-                faults.forget_keys(owner)
-                faults.drop_connections()
-            else:
-                faults.revoke(owner, how)
-                await asyncio.gather(stage.app.status.adopt(owner.user_id, 1), return_exceptions=True)
-                stage.app.status.announce(owner.user_id, 1)
-            await asyncio.Event().wait()
-
-
-async def test_a_chat_that_may_not_be_written_to(stage: Stage) -> None:
-    channel = await stage.channel("Films")
-    stage.telegram.faults.fail("messages.sendMedia", "CHAT_WRITE_FORBIDDEN", code=403, times=None)
-    async with asyncio.timeout(60):
-        await play(stage, [Line(text="/dl sample:notes.pdf", chat="Films")])
-    texts = [message.text for message in await stage.owner.history(channel)]
-    assert any("may not write" in text for text in texts)
 
 
 async def test_a_post_that_was_cancelled_does_not_appear_when_the_connection_comes_back(stage: Stage) -> None:

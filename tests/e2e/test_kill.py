@@ -36,11 +36,17 @@ class World:
 
     async def start(self) -> asyncio.subprocess.Process:
         """A Medusa in a process of its own, ready for commands."""
+        process = await self.launch()
+        await self.said(process, "Medusa is ready")
+        return process
+
+    async def launch(self, *options: str) -> asyncio.subprocess.Process:
+        """A Medusa in a process of its own, whatever becomes of it."""
+        command = (sys.executable, "-m", "medusa.cli", "run", *options)
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "medusa.cli", "run", env=self._environment(), stderr=asyncio.subprocess.PIPE
+            *command, env=self._environment(), stderr=asyncio.subprocess.PIPE
         )
         self.processes.append(process)
-        await self.said(process, "Medusa is ready")
         return process
 
     async def said(self, process: asyncio.subprocess.Process, words: str) -> None:
