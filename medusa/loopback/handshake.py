@@ -18,9 +18,10 @@ from telethon.tl import functions, types
 from medusa.loopback import tl
 from medusa.loopback.crypto import DH_G, DH_PRIME, DH_PRIME_BYTES, ServerKey, in_safe_range
 
-# Factoring pq is work that the client proves; a fixed product of two 31-bit primes serves as well as a fresh one.
-_P, _Q = b"\x49\x4c\x55\x3b", b"\x53\x91\x10\x73"
-_PQ = (0x494C553B * 0x53911073).to_bytes(8, "big")
+# Factoring pq is work that keeps others from asking for keys without end, of which there is no need here: these are the
+# smallest primes of four bytes, which is how long some clients take each for.
+_P, _Q = b"\x01\x00\x00\x2b", b"\x01\x00\x00\x49"
+_PQ = (0x0100002B * 0x01000049).to_bytes(7, "big")
 
 
 class HandshakeFailed(Exception):
