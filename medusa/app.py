@@ -18,8 +18,8 @@ from medusa.discover import plugins
 from medusa.errors import first_of
 from medusa.gates import Budget, QuietHours
 from medusa.library import Library
-from medusa.model import Notice
 from medusa.net import Guard, open_egress, open_web
+from medusa.notices import Notices
 from medusa.pipeline import Pipeline
 from medusa.room import Room
 from medusa.scheduler import Scheduler
@@ -38,7 +38,6 @@ from medusa.storage.uploads import Uploads
 from medusa.telegram.client import Account, open_account
 from medusa.telegram.clock import Clock
 from medusa.telegram.lanes import Lanes
-from medusa.telegram.line import unheard
 from medusa.telegram.messages import Messenger
 from medusa.telegram.session import StoreSession
 from medusa.telegram.transfer import Uploader
@@ -60,15 +59,18 @@ class App:
     store: Store
     jobs: Jobs
     settings: Settings
+    room: Room
     pipeline: Pipeline
     scheduler: Scheduler
     status: Status
+    notices: Notices
     router: Router
 
     async def idle(self) -> None:
         """Wait until every job has ended and its outcome stands in the chat."""
         await self.scheduler.idle()
         await self.status.idle()
+        await self.notices.idle()
 
 
 @asynccontextmanager
@@ -106,13 +108,14 @@ async def running(config: Config) -> AsyncIterator[App]:
             max_bytes=config.max_file,
             extractions=asyncio.Semaphore(config.slots.extract),
         )
-        room = Room(config.work, _tell, config.keep_free)
-        app = await _assemble(config, store, settings, account, lanes, tools, budget, room)
+        app = await _assemble(config, store, settings, account, lanes, tools, budget)
         try:
             async with asyncio.TaskGroup() as group:
-                clock = Clock(account, unheard)
-                parts = (app.status.run(), app.router.run(), _on_time(clock, app.scheduler), room.run())
-                tasks = [group.create_task(part) for part in (*parts, stay_connected(account, clock, unheard))]
+                clock = Clock(account, app.notices.tell)
+                parts = (app.status, app.notices, app.router, app.room)
+                tasks = [group.create_task(part.run()) for part in parts]
+                tasks.append(group.create_task(_on_time(clock, app.scheduler)))
+                tasks.append(group.create_task(stay_connected(account, clock, app.notices.tell)))
                 tasks.append(group.create_task(budget.run(app.scheduler.look_again)))
                 log.info("medusa.ready", version=__version__, account=account.name)
                 yield app
@@ -136,10 +139,11 @@ async def _assemble(
     lanes: Lanes,
     tools: Tools,
     budget: Budget,
-    room: Room,
 ) -> App:
     jobs = Jobs(store)
     messenger = Messenger(account)
+    notices = Notices(messenger, settings, account.user_id)
+    room = Room(config.work, notices.tell, config.keep_free)
     library = Library(Posts(store), messenger)
     pipeline = Pipeline(
         tools=tools,
@@ -154,8 +158,8 @@ async def _assemble(
     quiet = QuietHours()
     scheduler = Scheduler(jobs, pipeline.run, config.slots, config.work, gates=(quiet, budget))
     _obey(settings, scheduler, quiet, budget)
-    status = Status(scheduler, jobs, Boards(store), messenger, account.user_id)
-    scheduler.listeners.append(status.changed)
+    status = Status(scheduler, jobs, Boards(store), messenger, account.user_id, notices.unheard)
+    scheduler.listeners += [status.changed, notices.changed]
     desk = Desk(
         scheduler=scheduler,
         jobs=jobs,
@@ -168,7 +172,7 @@ async def _assemble(
         versions=lambda: versions(tools),
     )
     router = Router(account, desk, Handled(store), messenger)
-    return App(config, account, store, jobs, settings, pipeline, scheduler, status, router)
+    return App(config, account, store, jobs, settings, room, pipeline, scheduler, status, notices, router)
 
 
 def _obey(settings: Settings, scheduler: Scheduler, quiet: QuietHours, budget: Budget) -> None:
@@ -185,10 +189,6 @@ def _obey(settings: Settings, scheduler: Scheduler, quiet: QuietHours, budget: B
     settings.follow(BUDGET_DOWN, then_look(budget.down.allow))
     settings.follow(BUDGET_UP, then_look(budget.up.allow))
     settings.follow(PER_HOST, then_look(scheduler.visit))
-
-
-def _tell(notice: Notice, line: str) -> None:
-    log.warning("notice", kind=str(notice), text=line)
 
 
 def versions(tools: Tools) -> Mapping[str, str]:

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any, Generic, TypeVar
 
 from medusa.errors import UserError
-from medusa.model import Hours
+from medusa.model import Hours, Notice
 from medusa.storage.settings import StoredSettings
 
 T = TypeVar("T")
@@ -173,24 +173,31 @@ QUIET_HOURS: Setting[Hours] = Setting(
     _show_hours,
 )
 PER_HOST = Setting("per-host", 2, _visitors, "a number from 1 to 16", "how many jobs may fetch from one host at once")
-
-ALL: dict[str, Setting[Any]] = {
-    s.key: s
-    for s in (
-        PREFIX,
-        BARE_LINKS,
-        QUALITY,
-        DOCUMENTS,
-        SILENT,
-        CHATS,
-        LIMIT_DOWN,
-        LIMIT_UP,
-        BUDGET_DOWN,
-        BUDGET_UP,
-        QUIET_HOURS,
-        PER_HOST,
-    )
+NOTICES: dict[Notice, Setting[bool]] = {
+    Notice.DONE: switch("notice-done", False, "say in Saved Messages what is done, beside the command message"),
+    Notice.FAILED: switch("notice-failed", True, "say there what failed out of sight: elsewhere, late, or many"),
+    Notice.WAITING: switch("notice-waiting", True, "say there what has to wait for more than ten minutes, and why"),
+    Notice.SESSION: switch("notice-session", True, "say there when login or connection have trouble"),
+    Notice.DISK: switch("notice-disk", True, "say there when the disk is nearly full"),
 }
+"""Which kinds of news the owner wants to hear of."""
+
+_ALL: tuple[Setting[Any], ...] = (
+    PREFIX,
+    BARE_LINKS,
+    QUALITY,
+    DOCUMENTS,
+    SILENT,
+    CHATS,
+    LIMIT_DOWN,
+    LIMIT_UP,
+    BUDGET_DOWN,
+    BUDGET_UP,
+    QUIET_HOURS,
+    PER_HOST,
+    *NOTICES.values(),
+)
+ALL = {setting.key: setting for setting in _ALL}
 
 
 def find(key: str) -> Setting[Any]:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -36,6 +36,9 @@ MOST_REMEMBERED = 200
 """Command messages whose text is remembered."""
 MOST_SHOWN = 8
 """Jobs named one by one in a live message."""
+
+Unheard = Callable[[Sequence[Job], Callable[[], Awaitable[None]]], None]
+"""Takes failed jobs of which their command message cannot tell, and what to await once the owner knows of them."""
 
 
 @dataclass(slots=True)
@@ -71,7 +74,10 @@ class _Speed:
 class Status:
     """Keeps the owner's messages in step with the jobs. ``home`` is the id of Saved Messages."""
 
-    def __init__(self, scheduler: Scheduler, jobs: Jobs, boards: Boards, messenger: Messenger, home: int) -> None:
+    def __init__(
+        self, scheduler: Scheduler, jobs: Jobs, boards: Boards, messenger: Messenger, home: int, unheard: Unheard
+    ) -> None:
+        self._unheard = unheard
         self._scheduler = scheduler
         self._jobs = jobs
         self._stored = boards
@@ -173,10 +179,14 @@ class Status:
                 raise
             log.info("status.unreachable", chat=chat_id, reason=error.user_text)
             heard = False
-        if not heard and (failed := [job for job in ended if job.state is JobState.FAILED]):
-            async with self._edits:
-                await self._messenger.say(self._home, job_lines(failed, time.time()))
-        await self._jobs.mark_told([job.id for job in ended])
+        unheard = [] if heard else [job for job in ended if job.state is JobState.FAILED]
+        if unheard:
+            self._unheard(unheard, lambda: self._told(unheard))
+        await self._told([job for job in ended if job not in unheard])
+
+    async def _told(self, jobs: Sequence[Job]) -> None:
+        """Note that the owner knows how these jobs ended."""
+        await self._jobs.mark_told([job.id for job in jobs])
         self._stirred.set()
 
     async def _rewrite(self, chat_id: int, message_id: int, family: list[Job]) -> bool:

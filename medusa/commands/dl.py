@@ -8,7 +8,7 @@ from medusa.commands.parsing import moment, priority
 from medusa.errors import UserError
 from medusa.model import Order
 from medusa.settings import DOCUMENTS, QUALITY, SILENT
-from medusa.words import clock
+from medusa.words import SCHEDULED, clock
 
 MOST_LINKS = 100
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
@@ -32,7 +32,7 @@ async def _run(call: Call) -> None:
         call.message.message_id,
         priority=priority(call.options.get("prio", "normal")),
         not_before=not_before,
-        reason=f"Scheduled for {clock(not_before, now)}." if at else "",
+        reason=f"{SCHEDULED} {clock(not_before, now)}." if at else "",
     )
     call.desk.announce(call.message.chat_id, call.message.message_id)
 
