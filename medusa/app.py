@@ -30,6 +30,7 @@ from medusa.storage.boards import Boards
 from medusa.storage.handled import Handled
 from medusa.storage.jobs import Jobs
 from medusa.storage.library import Posts
+from medusa.storage.menus import Menus
 from medusa.storage.outbox import Outbox
 from medusa.storage.settings import StoredSettings
 from medusa.storage.telegram import TelegramState
@@ -171,7 +172,7 @@ async def _assemble(
         commands=plugins("medusa.commands", "COMMAND", Command),
         versions=lambda: versions(tools),
     )
-    router = Router(account, desk, Handled(store), messenger)
+    router = Router(account, desk, Handled(store), Menus(store), messenger)
     return App(config, account, store, jobs, settings, room, pipeline, scheduler, status, notices, router)
 
 

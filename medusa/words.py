@@ -121,6 +121,12 @@ def queue_line(job: Job, progress: Progress, now: float) -> Markup:
     return Markup("{} <b>#{}</b> {}").format(sign, job.id, " · ".join([name, *marks]))
 
 
+def choice_line(job: Job) -> Markup:
+    """Exactly one line that tells a job from others."""
+    stands = VERBS[job.stage] if job.state is JobState.RUNNING else job.state
+    return Markup("<b>#{}</b> {} · {}").format(job.id, _one_line(job_name(job), _LONGEST_LINK), stands)
+
+
 def _percent(progress: Progress) -> list[str]:
     return [f"{min(1.0, progress.done / progress.total):.0%}"] if progress.total else []
 
@@ -132,7 +138,7 @@ def _one_line(text: str, most: int) -> str:
 
 def clock(at: float, now: float) -> str:
     """A Unix time as this machine's clock says it, with the date unless it is within a day."""
-    return time.strftime("%H:%M" if 0 <= at - now < 86400 else "%Y-%m-%d %H:%M", time.localtime(at))
+    return time.strftime("%H:%M" if abs(at - now) < 86400 else "%Y-%m-%d %H:%M", time.localtime(at))
 
 
 def job_lines(jobs: list[Job], now: float) -> Markup:

@@ -60,8 +60,31 @@ class Call:
         return self.desk.settings[PREFIX][0]
 
 
-Answer = str | None
-"""What replaces the command message: plain text, or Markup; None when the command has seen to its message itself."""
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One line of a menu, and the word that it stands for."""
+
+    label: str
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Menu:
+    """A question that the owner answers by replying with the numbers of choices.
+
+    The reply is obeyed as ``command``, written without prefix, with the chosen words in the place of ``{}``; ``many``
+    says whether several may be chosen. ``note`` stands below the choices.
+    """
+
+    question: str
+    choices: tuple[Choice, ...]
+    command: str
+    many: bool = True
+    note: str = ""
+
+
+Answer = str | Menu | None
+"""What replaces the command message: plain text, Markup, or a menu; None when the command has seen to it itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from medusa.commands import Call, Command
+from medusa.commands import Answer, Call, Command
 from medusa.commands.several import each
 from medusa.model import JobState
 
@@ -10,7 +10,7 @@ from medusa.model import JobState
 _LIVE = (JobState.PAUSED, JobState.WAITING, JobState.QUEUED, JobState.RUNNING)
 
 
-async def _run(call: Call) -> str:
+async def _run(call: Call) -> Answer:
     able = await call.desk.jobs.numbers(*_LIVE)
     many = partial(call.desk.scheduler.together, JobState.CANCELLED)
     return await each(call, call.desk.scheduler.cancel, able, others="no job under way", many=many)
@@ -21,7 +21,7 @@ COMMAND = Command(
     aliases=("stop",),
     family="Queue",
     about="end jobs and remove what they have fetched",
-    usage="N… | all",
+    usage="[N… | all]",
     run=_run,
-    examples=("cancel 3", "cancel 1,4-6 9", "cancel all"),
+    examples=("cancel", "cancel 3", "cancel 1,4-6 9", "cancel all"),
 )

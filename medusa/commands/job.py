@@ -4,19 +4,28 @@ import time
 
 from markupsafe import Markup
 
-from medusa.commands import Call, Command
+from medusa.commands import Answer, Call, Command
+from medusa.commands.menus import MOST, which
 from medusa.commands.parsing import numbers
 from medusa.errors import UserError
-from medusa.model import Job
+from medusa.model import Job, JobState
 from medusa.words import job_line, progress_line, span
 
 MOST_SHOWN = 20
 
 
-async def _run(call: Call) -> str:
-    wanted = numbers(call.words)
-    if not wanted:
-        raise UserError(f"Which job? For instance: {call.prefix}job 3")
+_LIVE = (JobState.RUNNING, JobState.QUEUED, JobState.WAITING, JobState.PAUSED)
+
+
+async def _run(call: Call) -> Answer:
+    if wanted := numbers(call.words):
+        return await _cards(call, wanted)
+    # Of what has ended, the latest jobs are asked for when nothing else is there.
+    able = sorted(await call.desk.jobs.numbers(*_LIVE)) or [job.id for job in await call.desk.jobs.recent(MOST)]
+    return await which(call, able, lambda number: _cards(call, [number]), "job {}", nothing="There is no job yet.")
+
+
+async def _cards(call: Call, wanted: list[int]) -> str:
     found = [await call.desk.jobs.get(number) for number in wanted[:MOST_SHOWN]]
     known = [job for job in found if job is not None]
     if not known:
@@ -45,7 +54,7 @@ COMMAND = Command(
     name="job",
     family="Queue",
     about="everything about a job",
-    usage="N…",
+    usage="[N…]",
     run=_run,
-    examples=("job 3", "job 1,4-6"),
+    examples=("job", "job 3", "job 1,4-6"),
 )

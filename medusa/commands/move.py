@@ -2,7 +2,8 @@
 
 import time
 
-from medusa.commands import Call, Command
+from medusa.commands import Answer, Call, Command
+from medusa.commands.menus import which
 from medusa.commands.parsing import numbers
 from medusa.errors import UserError
 from medusa.model import JobState
@@ -12,11 +13,21 @@ _LAST_FIRST = (Place.TOP, Place.DOWN)
 """Where several jobs keep their order among themselves only when the last of them moves first."""
 
 
-async def _run(call: Call) -> str:
+async def _run(call: Call) -> Answer:
     *words, last = call.words or ("",)
-    if not words or last.lower() not in list(Place):
+    if last.lower() not in list(Place):
         raise UserError(f"Which job, and where to? For instance: {call.prefix}move 3 top (or up, down, bottom)")
     place, wanted, queued = Place(last.lower()), numbers(words), await call.desk.jobs.numbers(JobState.QUEUED)
+    if wanted:
+        return await _move(call, wanted, place, queued)
+
+    async def alone(number: int) -> str:
+        return await _move(call, [number], place, queued)
+
+    return await which(call, queued, alone, f"move {{}} {place}", nothing="No job is queued.")
+
+
+async def _move(call: Call, wanted: list[int], place: Place, queued: list[int]) -> str:
     chosen = set(wanted)
     found = [number for number in queued if number in chosen]
     if not found:
@@ -47,7 +58,7 @@ COMMAND = Command(
     name="move",
     family="Queue",
     about="another place in the queue",
-    usage="N… top | up | down | bottom",
+    usage="[N…] top | up | down | bottom",
     run=_run,
-    examples=("move 3 top", "move 1,4-6 9 bottom", "move 3 up"),
+    examples=("move top", "move 3 top", "move 1,4-6 9 bottom", "move 3 up"),
 )

@@ -8,13 +8,15 @@ from functools import partial
 
 import structlog
 
-from medusa.commands import Call, Command, Desk
+from medusa.commands import Answer, Call, Command, Desk, Menu
 from medusa.commands.help import page
+from medusa.commands.menus import chosen, is_choice, offer, shown
 from medusa.commands.parsing import split_options
-from medusa.errors import MedusaError
+from medusa.errors import MedusaError, UserError
 from medusa.patience import until_it_works
 from medusa.settings import BARE_LINKS, CHATS, PREFIX
 from medusa.storage.handled import Handled
+from medusa.storage.menus import Menus, Offer
 from medusa.telegram.client import Account
 from medusa.telegram.inbox import Incoming, incoming
 from medusa.telegram.messages import Messenger, units
@@ -31,10 +33,11 @@ _NAME = re.compile(r"([^\W\d_][\w-]*)(?:@\w+)?(?:\s+|$)")
 class Router:
     """Obeys the owner's messages, one after the other; the answers go out beside that."""
 
-    def __init__(self, account: Account, desk: Desk, handled: Handled, messenger: Messenger) -> None:
+    def __init__(self, account: Account, desk: Desk, handled: Handled, menus: Menus, messenger: Messenger) -> None:
         self._account = account
         self._desk = desk
         self._handled = handled
+        self._menus = menus
         self._messenger = messenger
         self.refused = 0
         """Commands so far that were answered with a refusal."""
@@ -45,49 +48,84 @@ class Router:
         await until_it_works(lambda: self._handled.prune(time.time() - REMEMBERED_FOR))
         async with asyncio.TaskGroup() as answers:
             async for message in incoming(self._account, self._listens_to):
-                meant = self.meant(message)
                 place = (message.chat_id, message.message_id)
-                if meant is None or await until_it_works(partial(self._handled.seen, *place)):
+                if not await self.concerned(message) or await until_it_works(partial(self._handled.seen, *place)):
                     continue
-                command = self._names.get(meant[0])
-                answer = await (self._obey(message, command, meant[1]) if command else self._hint(meant[0]))
+                answer, in_place = await self._understand(message)
+                if isinstance(answer, Menu):
+                    # Before it is shown, so that the first reply to it finds it.
+                    await until_it_works(partial(self._menus.put, *place, offer(answer, time.time())))
                 await until_it_works(partial(self._handled.mark, *place, time.time()))
                 if answer is not None:
-                    answers.create_task(self._answer(message, answer, in_place=command is not None))
+                    answers.create_task(self._answer(message, answer, in_place=in_place))
 
-    def meant(self, message: Incoming) -> tuple[str, str] | None:
+    async def concerned(self, message: Incoming) -> bool:
+        """Whether the message is a command, or chooses from a menu."""
+        return self._meant(message) is not None or await self._offered(message) is not None
+
+    async def _understand(self, message: Incoming) -> tuple[Answer, bool]:
+        """Do what the message says; returns the answer, and whether it takes the message's place."""
+        try:
+            meant = self._meant(message) or await self._chosen(message)
+        except UserError as error:
+            return self._refuse(error), True
+        if meant is None:
+            return None, True
+        command = self._names.get(meant[0])
+        if command is None:
+            return self._hint(meant[0]), False
+        return await self._obey(message, command, meant[1]), True
+
+    async def _offered(self, message: Incoming) -> Offer | None:
+        """The menu that the message chooses from, if it is nothing but numbers and replies to one."""
+        if message.reply_to is None or not is_choice(message.text.strip()):
+            return None
+        return await until_it_works(partial(self._menus.get, message.chat_id, message.reply_to))
+
+    async def _chosen(self, message: Incoming) -> tuple[str, str] | None:
+        """What the message chooses from a menu, as ``_meant`` does; raises UserError when it was not offered."""
+        offered = await self._offered(message)
+        return _named(chosen(offered, message.text.strip(), time.time(), self._prefix)) if offered else None
+
+    @property
+    def _prefix(self) -> str:
+        return self._desk.settings[PREFIX][0]
+
+    def _meant(self, message: Incoming) -> tuple[str, str] | None:
         """The command's name and the rest of the text; None when the message is no command at all."""
         text = message.text.strip()
         if text[:1] and text[0] in self._desk.settings[PREFIX]:
-            named = _NAME.match(text, 1)
-            return (named[1].lower(), text[named.end() :]) if named else None
+            return _named(text[1:])
         if message.private and self._desk.settings[BARE_LINKS] and _LINKS_ALONE.fullmatch(text):
             return "dl", text
         return None
 
-    async def _obey(self, message: Incoming, command: Command, rest: str) -> str | None:
+    async def _obey(self, message: Incoming, command: Command, rest: str) -> Answer:
         structlog.contextvars.bind_contextvars(command=command.name)
         try:
             if "--help" in rest.split():
-                return page(command, self._desk.settings[PREFIX][0])
+                return page(command, self._prefix)
             words, options = split_options(rest, command.options)
             return await command.run(Call(message, self._desk, command.name, words, options))
         except MedusaError as error:
             if error.fatal:
                 raise
-            self.refused += 1
-            log.info("command.refused", error=error.user_text)
-            return error.user_text
+            return self._refuse(error)
         except Exception:
             log.exception("command.broken")
             return "Something went wrong inside Medusa; see its log. Nothing that was running is affected."
         finally:
             structlog.contextvars.unbind_contextvars("command")
 
-    async def _hint(self, name: str) -> str:
+    def _refuse(self, error: MedusaError) -> str:
+        self.refused += 1
+        log.info("command.refused", error=error.user_text)
+        return error.user_text
+
+    def _hint(self, name: str) -> str:
         """What to say to a command that there is not."""
         self.refused += 1
-        prefix = self._desk.settings[PREFIX][0]
+        prefix = self._prefix
         near = get_close_matches(name, self._names, n=1)
         hint = f"Did you mean {prefix}{near[0]}?" if near else f"See {prefix}help."
         return f"There is no command {prefix}{name}. {hint}"
@@ -95,23 +133,31 @@ class Router:
     def _listens_to(self, chat_id: int) -> bool:
         return chat_id in self._desk.settings[CHATS]
 
-    async def _answer(self, message: Incoming, answer: str, *, in_place: bool) -> None:
+    async def _answer(self, message: Incoming, answer: str | Menu, *, in_place: bool) -> None:
         """Put the answer in the command's place; what is too long for one message goes on in further ones.
 
         What only looked like a command may be a note: it stays, and the answer replies to it.
         """
-        first, *others = pages(answer, self._account.limits.text - 1)
+        first, *others = pages(shown(answer) if isinstance(answer, Menu) else answer, self._account.limits.text - 1)
         try:
             if not in_place:
                 await self._messenger.say(message.chat_id, first, message.message_id)
             elif not await self._messenger.edit(message.chat_id, message.message_id, first):
-                await self._messenger.say(message.chat_id, first)
+                place = await self._messenger.say(message.chat_id, first)
+                if isinstance(answer, Menu):
+                    await self._menus.put(message.chat_id, place, offer(answer, time.time()))
             for text in others:
                 await self._messenger.say(message.chat_id, text)
         except MedusaError as error:
             if error.fatal:
                 raise
             log.warning("command.unanswered", error=error.user_text)
+
+
+def _named(text: str) -> tuple[str, str] | None:
+    """A command without prefix as its name and the rest."""
+    named = _NAME.match(text)
+    return (named[1].lower(), text[named.end() :]) if named else None
 
 
 def pages(text: str, limit: int) -> list[str]:

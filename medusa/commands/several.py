@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from medusa.commands import Call
+from medusa.commands import Answer, Call
+from medusa.commands.menus import which
 from medusa.commands.parsing import numbers
 from medusa.errors import UserError
 from medusa.model import Job
@@ -30,20 +31,24 @@ async def each(
     others: str,
     all_of_them: str = "all",
     many: Many | None = None,
-) -> str:
+) -> Answer:
     """Do it to the jobs that the command's words name, by number or with the word ``all_of_them``.
 
     ``able`` are the jobs that it can be done to, in the order in which it is best done; ``others`` says what the rest
-    of the numbers belong to. Raises UserError when there is no number, and what ``act`` raises when there is just one.
+    of the numbers belong to. Without any word it is done to the only job that is able, or the owner is asked which one
+    is meant. Raises UserError for what is no number, and what ``act`` raises when there is just one.
     """
+
+    async def alone(number: int) -> str:
+        return said(await act(number))
+
     name, everything = call.command, [word.lower() for word in call.words] == [all_of_them]
     wanted = list(able) if everything else numbers(call.words)
-    if everything and not wanted:
-        return f"There is nothing to {name}."
     if not wanted:
-        raise UserError(f"Which job? For instance: {call.prefix}{name} 3, or {call.prefix}{name} {all_of_them}")
+        candidates = [] if everything else sorted(able)
+        return await which(call, candidates, alone, f"{name} {{}}", nothing=f"There is nothing to {name}.")
     if len(wanted) == 1:
-        return said(await act(wanted[0]))
+        return await alone(wanted[0])
     return await to_many(wanted, act, able, others=others, many=many)
 
 

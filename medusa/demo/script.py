@@ -32,8 +32,9 @@ async def settled(stage: Stage, sent: Sequence[Incoming]) -> None:
     """Wait until every command among ``sent`` was obeyed, every job has ended and nothing moves in the chats."""
     handled = Handled(stage.app.store)
     for one in sent:
-        while stage.app.router.meant(one) and not await handled.seen(one.chat_id, one.message_id):  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+        if await stage.app.router.concerned(one):
+            while not await handled.seen(one.chat_id, one.message_id):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
     while True:
         await stage.app.idle()
         if await _quiet(stage.owner):
@@ -67,10 +68,11 @@ async def _send(stage: Stage, line: Line) -> list[Incoming]:
         raise UserError(f"There is no file {line.file}.")
     if not text and line.file is None:
         return []
-    message_id = await phone.send(chat, text, line.file, await _reply_to(phone, chat, line.reply_to))
+    reply_to = await _reply_to(phone, chat, line.reply_to)
+    message_id = await phone.send(chat, text, line.file, reply_to)
     if phone is not stage.owner:
         return []
-    return [Incoming(chat or phone.user_id, message_id, text, private=line.chat == "me")]
+    return [Incoming(chat or phone.user_id, message_id, text, reply_to, private=line.chat == "me")]
 
 
 async def _chat(stage: Stage, phone: Phone, line: Line) -> int:

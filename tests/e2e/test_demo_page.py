@@ -43,6 +43,20 @@ async def test_a_song_can_be_heard_and_a_document_be_saved(stage: Stage) -> None
         assert saved.read_bytes().startswith(b"%PDF-1.4")
 
 
+async def test_a_menu_is_answered_by_a_reply(stage: Stage) -> None:
+    async with serve_chat(stage.owner, suggestions(stage.media)) as url, open_page(url, DESKTOP) as page:
+        for text in ("/dl a.example/1 --at +9h", "/dl a.example/2 --at +9h", "/cancel"):
+            await page.fill("#text", text)
+            await page.press("#text", "Enter")
+            await expect(page.locator(".message .text").last).not_to_have_text(text)
+        await expect(page.locator(".message").last).to_contain_text("2. #2")
+        await page.locator(".message").last.hover()
+        await page.locator(".message").last.get_by_role("button", name="Reply").click()
+        await page.fill("#text", "2")
+        await page.press("#text", "Enter")
+        await expect(page.locator(".message").last).to_contain_text("Job #2 is cancelled.")
+
+
 async def test_every_suggestion_names_a_command_that_medusa_knows(stage: Stage) -> None:
     known = {command.name for command in plugins("medusa.commands", "COMMAND", Command).values()}
     for suggestion in suggestions(stage.media):

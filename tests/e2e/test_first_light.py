@@ -176,7 +176,7 @@ ANSWERS = [
     ("/dl nonsense", "“nonsense” is no link"),
     ("/dl https://a.b --qality 3", "Did you mean --quality?"),
     ("/dl https://a.b -q huge", "-q takes best, audio, or a height"),
-    ("/job", "Which job?"),
+    ("/job", "There is no job yet."),
     ("/job 99", "There is no job #99."),
     ("/cancel 99", "There is no job #99."),
     ("/cancel x", "“x” is no job number"),

@@ -15,6 +15,7 @@ from medusa.storage.boards import Boards
 from medusa.storage.handled import Handled
 from medusa.storage.jobs import Jobs, Place
 from medusa.storage.library import Posts
+from medusa.storage.menus import Menus, Offer
 from medusa.storage.outbox import Entry, Outbox
 from medusa.storage.settings import StoredSettings
 from medusa.storage.telegram import Entity, Login, TelegramState, UpdateState
@@ -587,6 +588,8 @@ async def use_everything(store: Store) -> None:
     await handled.mark(1, 2, 3.0)
     await handled.seen(1, 2)
     await handled.prune(1.0)
+    await Menus(store).put(1, 2, Offer("job {}", ("1",), True, 3.0))
+    await Menus(store).get(1, 2)
     await put_entries(store, Entry(job.id, 0, 1, 2, "text"))
     await box.entries(job.id)
     await box.posted(job.id, 0, 5)
