@@ -18,6 +18,7 @@ PORT = 8477
 _EPILOG = """\
 In what is sent, a link "sample:NAME" stands for a sample of the demo's own web server: sample:clip.mp4,
 sample:hls/index.m3u8, sample:dash/manifest.mpd, ... and for its bad answers: sample:dead, sample:empty.mp4, ...
+To answer a menu, send {"text": "2", "reply_to": "last"}; that is a line of a script, which --send takes, too.
 """
 
 
@@ -67,7 +68,8 @@ async def main(options: argparse.Namespace, config: Config) -> int:
 
 def _lines(options: argparse.Namespace) -> list[Line]:
     if options.send:
-        return [Line(text=text) for text in options.send]
+        # What begins as a JSON object does can also say what it replies to, and where it goes.
+        return [line for text in options.send for line in (read_lines([text]) if text[:1] == "{" else [Line(text)])]
     if options.script == "-":
         return read_lines(sys.stdin)
     try:

@@ -97,6 +97,18 @@ async def test_a_script_with_channels_strangers_files_and_replies(home: Path, tm
     assert "Telethon" in version["text"]
 
 
+async def test_a_menu_is_answered_by_a_reply(home: Path) -> None:
+    reply = '{"text": "1,2", "reply_to": "last"}'
+    code, lines, _ = await demo(
+        home, "--send", "/dl sample:dead --at +9h", "/dl sample:dead --at +9h", "/cancel", reply, "--json"
+    )
+    assert code == 1
+    assert [line["text"].split("\n")[0] for line in lines[2:]] == [
+        "Which job? Reply with a number, or several such as 1,3-5",
+        "Job #1 is cancelled.",
+    ]
+
+
 async def test_what_cannot_be_begun_is_said_in_words(home: Path, tmp_path: Path) -> None:
     script = tmp_path / "script.jsonl"
     script.write_text('{"txt": "a"}\n')
