@@ -98,15 +98,22 @@ class Transient(MedusaError):
         return self._scope
 
 
-class DiskFull(Transient):
-    """No room on a disk: the job waits for as long as it takes, and is looked at again soon."""
+class Wait(Transient):
+    """Something that is over when its time has come, such as a flood wait: no failed try, however often it comes."""
 
-    def __init__(self, user_text: str = DISK_FULL, *, after: float = 60.0) -> None:
-        super().__init__(user_text, after=after, tries=FOREVER)
+    def __init__(self, user_text: str, *, after: float, scope: Scope = Scope.JOB) -> None:
+        super().__init__(user_text, after=after, tries=FOREVER, scope=scope)
 
     @property
     def counts(self) -> bool:
         return False
+
+
+class DiskFull(Wait):
+    """No room on a disk: the job waits for as long as it takes, and is looked at again soon."""
+
+    def __init__(self, user_text: str = DISK_FULL, *, after: float = 60.0) -> None:
+        super().__init__(user_text, after=after)
 
 
 class Broken(MedusaError):

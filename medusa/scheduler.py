@@ -4,7 +4,6 @@ import asyncio
 import functools
 import shutil
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -14,10 +13,11 @@ from typing import Any
 import structlog
 
 from medusa.config import Slots
-from medusa.errors import BROKEN, MedusaError, Scope, UserError
-from medusa.model import Gate, Hold, Job, JobState, LocalFile, Order, Priority, Progress, Stage
+from medusa.errors import BROKEN, MedusaError, UserError
+from medusa.model import Gate, Hold, Job, JobState, Order, Priority, Progress, Stage
+from medusa.parking import Parking
 from medusa.patience import backoff, to_the_end, until_it_works
-from medusa.slots import Slot
+from medusa.slots import Claims, Slot
 from medusa.storage.jobs import Beside, Jobs
 from medusa.throttle import Flow, own_flow
 from medusa.workfolder import sweep, trouble
@@ -74,8 +74,6 @@ class Run:
         self.workdir = workdir
         self.progress = Progress()
         self.flow = Flow()
-        self.slot: str | None = _SLOT_OF[job.stage]
-        """The kind of slot that it holds or is about to ask for."""
         self.started = self.since = time.monotonic()
         self._scheduler = scheduler
 
@@ -86,7 +84,7 @@ class Run:
     def step_aside(self, progress: Progress) -> None:
         """Report what the job waits for, and let another one have the slot meanwhile."""
         self.report(progress)
-        self.slot = None
+        self._scheduler.claims.drop(self.job.id)
         self._scheduler.look_again()
 
     @asynccontextmanager
@@ -95,7 +93,6 @@ class Run:
 
         Having a whole file is a success that no later failure takes back: the tries start anew.
         """
-        self.slot = _SLOT_OF[stage]
         async with self._scheduler.slot(stage, self):
             further = _ORDER.index(stage) > max(_ORDER.index(self.job.stage), _FETCHED)
             attempts = 0 if further else self.job.attempts
@@ -112,17 +109,6 @@ class Run:
         """Keep in mind columns of the job, to be committed with its next stage or its end."""
         self.job = replace(self.job, **facts)
 
-    async def note(self, **facts: Any) -> None:
-        """Commit columns of the job, when they differ, before anyone is told."""
-        before = self.job
-        self.learn(**facts)
-        if self.job != before:
-            await self._scheduler.commit(self.job)
-
-    async def keep(self, file: LocalFile) -> None:
-        """Commit what the work folder now holds, so that a restart goes on from it."""
-        await self.note(files=(file,), title=file.title or file.name, size=file.path.stat().st_size)
-
 
 Work = Callable[[Run], Awaitable[None]]
 
@@ -131,7 +117,7 @@ class Scheduler:
     """Runs queued jobs within its slots, and lets them wait for as long as one of ``gates`` is closed.
 
     ``work`` does one job and returns when it is posted. Each of ``listeners`` hears, synchronously, of each
-    committed change. At most ``per_host`` jobs fetch from one host at the same time.
+    committed change. ``claims`` knows what each running job needs.
     """
 
     def __init__(
@@ -144,7 +130,6 @@ class Scheduler:
         gates: Sequence[Gate] = (),
         now: Callable[[], float] = time.time,
     ) -> None:
-        self.per_host = 2
         self._jobs = jobs
         self._work = work
         self._workroot = workroot
@@ -153,10 +138,9 @@ class Scheduler:
         self._gates = gates
         self._hold: Hold | None = None
         """What the gates said last."""
-        self._parked: dict[tuple[Scope, int | str], Hold] = {}
-        """The chats and hosts that are in trouble, and until when they are left alone."""
+        self._parking = Parking()
         self._slots = {name: Slot(getattr(slots, name)) for name in ("fetch", "process", "upload")}
-        self._room = slots.fetch + slots.process + slots.upload
+        self.claims = Claims(self._slots)
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._runs: dict[int, Run] = {}
         self._stopping: dict[int, _Stop] = {}
@@ -328,7 +312,7 @@ class Scheduler:
 
     def visit(self, per_host: int) -> None:
         """Let at most so many jobs fetch from one host at the same time, from the next start on."""
-        self.per_host = per_host
+        self.claims.per_host = per_host
 
     def look_again(self) -> None:
         """Have it looked at once whether jobs may start, or have to stop."""
@@ -337,6 +321,7 @@ class Scheduler:
     @asynccontextmanager
     async def slot(self, stage: Stage, run: Run) -> AsyncIterator[None]:
         """Hold one of the slots in which ``stage`` runs."""
+        self.claims.put(run.job.id, _SLOT_OF[stage], run.job.order.host)
         async with self._slots[_SLOT_OF[stage]].held(lambda: (run.job.turn, run.job.id)):
             yield
 
@@ -359,10 +344,10 @@ class Scheduler:
     async def _pick(self, group: asyncio.TaskGroup) -> None:
         """Start what may start now."""
         async with self._picking:
-            await self._heed_gates()
             due = await self._jobs.next_due()
             if due is not None and due <= self._now():
                 await self._jobs.wake(self._now())
+            await self._heed_gates()
             while self._hold is None and any([await self._start(group, job) for job in await self._candidates()]):
                 pass
 
@@ -390,28 +375,22 @@ class Scheduler:
     async def _candidates(self) -> list[Job]:
         """The queued jobs for which there may be a slot, those whose turn it is first."""
         # Those that are starting, or are being stopped, may still be among the queued.
-        limit = 2 * self._room + len(self._stopping)
-        if len(self._tasks) >= self._room:
+        limit = 2 * self.claims.room + len(self._stopping)
+        if len(self._tasks) >= self.claims.room:
             return []
-        if self._at_work("fetch") >= self._slots["fetch"].count:
+        if self.claims.full("fetch"):
             return await self._jobs.ready(limit)
-        hosts = Counter(run.job.order.host for run in self._runs.values() if run.slot == "fetch")
-        return await self._jobs.queued(limit, [host for host, count in hosts.items() if count >= self.per_host])
-
-    def _at_work(self, kind: str, host: str | None = None) -> int:
-        """How many runs hold a slot of this kind or wait for one, at one host or at any."""
-        return sum(run.slot == kind and host in (None, run.job.order.host) for run in self._runs.values())
+        return await self._jobs.queued(limit, self.claims.crowded())
 
     def _may_start(self, job: Job) -> bool:
-        kind, host = _SLOT_OF[job.stage], job.order.host
-        free = len(self._tasks) < self._room and self._at_work(kind) < self._slots[kind].count
         known = job.id in self._tasks or job.id in self._stopping
-        return free and not known and (kind != "fetch" or not host or self._at_work(kind, host) < self.per_host)
+        free = len(self._tasks) < self.claims.room and self.claims.allow(_SLOT_OF[job.stage], job.order.host)
+        return free and not known
 
     async def _sleep(self) -> None:
         """Sleep until something changes or the next waiting job is due; never long, for the clock may be set."""
         pause = LOOK_AGAIN
-        if len(self._tasks) < self._room:
+        if len(self._tasks) < self.claims.room:
             due = await until_it_works(self._jobs.next_due)
             pause = LOOK_AGAIN if due is None else min(LOOK_AGAIN, max(0.05, due - self._now()))
         try:
@@ -424,15 +403,16 @@ class Scheduler:
         """Start a job, or put it off with all others that its chat or host lets wait; False when neither is to be."""
         if not self._may_start(job):
             return False
-        for key in _keys(job):
-            if (hold := self._parked.get(key)) is not None and hold.until > self._now():
-                await self._jobs.put_off(hold, key)
-                return True
+        if parked := self._parking.of(job, self._now()):
+            await self._jobs.put_off(*parked)
+            return True
+        self.claims.put(job.id, _SLOT_OF[job.stage], job.order.host)
         run = self._runs[job.id] = Run(job, self._workroot / str(job.id), self)
         task = self._tasks[job.id] = group.create_task(self._attempt(run), name=f"job {job.id}")
 
         def forget(_: asyncio.Task[None]) -> None:
             del self._tasks[job.id], self._runs[job.id]
+            self.claims.drop(job.id)
             self._wake.set()
             self._settled.set()
 
@@ -472,7 +452,7 @@ class Scheduler:
         pause = backoff(attempts, error.retry_after)
         hold = Hold(self._now() + pause, error.user_text)
         log.info("job.waiting", reason=hold.reason, seconds=round(pause, 1), attempts=attempts)
-        self._parked.update({key: hold for key in _keys(job) if key[0] is error.scope})
+        self._parking.park(job, error.scope, hold)
         waiting = replace(job, state=JobState.WAITING, attempts=attempts)
         await self.commit(replace(waiting, not_before=hold.until, reason=hold.reason))
 
@@ -490,9 +470,8 @@ class Scheduler:
 
     async def _open_up(self, job: Job) -> None:
         """End the wait of other jobs for the chat and the host of this one."""
-        for key in _keys(job):
-            if (hold := self._parked.pop(key, None)) is not None:
-                await until_it_works(functools.partial(self._jobs.bring_back, hold, key))
+        for parked in self._parking.clear(job):
+            await until_it_works(functools.partial(self._jobs.bring_back, *parked))
 
     async def _recover(self) -> None:
         """Queue what a previous process left running, and remove the work folders of jobs that have ended."""
@@ -507,9 +486,3 @@ class Scheduler:
             raise UserError(
                 f"The work folder {self._workroot} can't be used ({error.strerror}). Set MEDUSA_WORK to one that can."
             ) from error
-
-
-def _keys(job: Job) -> list[tuple[Scope, int | str]]:
-    """The chat and the host whose troubles a job shares with others."""
-    keys: list[tuple[Scope, int | str]] = [(Scope.CHAT, job.chat_id)]
-    return [*keys, (Scope.HOST, job.order.host)] if job.order.host else keys

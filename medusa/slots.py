@@ -1,7 +1,8 @@
 """Hands out the places in which jobs may be at work, to the one whose turn comes first."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 Turn = Callable[[], tuple[int, int]]
@@ -47,3 +48,34 @@ class Slot:
         first = min(self._line, key=lambda waiting: waiting[0]())
         self._line.remove(first)
         first[1].set_result(None)
+
+
+class Claims:
+    """Who holds a slot of which kind, or is about to ask for one, and at which host; ``fetch`` is where hosts count."""
+
+    def __init__(self, slots: Mapping[str, Slot]) -> None:
+        self.room = sum(slot.count for slot in slots.values())
+        self.per_host = 2
+        self._slots = slots
+        self._claims: dict[int, tuple[str, str]] = {}
+
+    def put(self, number: int, kind: str, host: str) -> None:
+        """Note what job ``number`` needs now, in place of what it needed before."""
+        self._claims[number] = (kind, host)
+
+    def drop(self, number: int) -> None:
+        """Note that the job needs nothing for now."""
+        self._claims.pop(number, None)
+
+    def full(self, kind: str) -> bool:
+        """Whether all slots of a kind are spoken for."""
+        return sum(claimed == kind for claimed, _ in self._claims.values()) >= self._slots[kind].count
+
+    def crowded(self) -> list[str]:
+        """The hosts that get no further visitor; a job that names no host is none."""
+        visits = Counter(host for kind, host in self._claims.values() if kind == "fetch" and host)
+        return [host for host, count in visits.items() if count >= self.per_host]
+
+    def allow(self, kind: str, host: str) -> bool:
+        """Whether one more job may start, with a need of this kind at this host."""
+        return not self.full(kind) and (kind != "fetch" or host not in self.crowded())

@@ -9,6 +9,7 @@ from typing import Any
 
 from medusa.errors import Scope
 from medusa.model import Hold, Job, JobState, LocalFile, Media, Order, Priority, Stage
+from medusa.parking import Key
 from medusa.storage.handled import note
 from medusa.storage.store import Row, Store, Transaction
 from medusa.storage.text import storable
@@ -57,8 +58,6 @@ _COLUMN_OF = {Scope.CHAT: "chat_id", Scope.HOST: "host"}
 
 Beside = Callable[[Transaction], Awaitable[None]]
 """Writes what has to be committed together with a job's row, or not at all."""
-Key = tuple[Scope, int | str]
-"""A chat, by its marked id, or a host, by its name."""
 
 
 class Place(StrEnum):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from telethon import errors as rpc
 from telethon.errors.rpcerrorlist import rpc_errors_dict
 
-from medusa.errors import FOREVER, Broken, MedusaError, Scope, Transient, UserError
+from medusa.errors import FOREVER, Broken, MedusaError, Scope, Transient, UserError, Wait
 from medusa.words import span
 
 BROKEN_CONNECTION = (ConnectionError, TimeoutError, OSError, EOFError, rpc.InvalidBufferError, rpc.SecurityError)
@@ -143,7 +143,7 @@ def _passing(error: rpc.RPCError) -> MedusaError | None:
     seconds = getattr(error, "seconds", None)
     if isinstance(error, rpc.SlowModeWaitError):
         words = f"That chat is in slow mode; its next post may go out in {span(error.seconds)}."
-        return Transient(words, after=float(error.seconds), tries=FOREVER, scope=Scope.CHAT)
+        return Wait(words, after=float(error.seconds), scope=Scope.CHAT)
     if seconds is not None:
         return flood_wait(int(seconds))
     if _name(error) == "RANDOM_ID_DUPLICATE":
@@ -155,7 +155,7 @@ def _passing(error: rpc.RPCError) -> MedusaError | None:
 
 def flood_wait(seconds: int) -> Transient:
     """A wait that Telegram asks for (https://core.telegram.org/api/errors#420-flood)."""
-    return Transient(f"Telegram asks to wait {span(seconds)}.", after=float(seconds), tries=FOREVER)
+    return Wait(f"Telegram asks to wait {span(seconds)}.", after=float(seconds))
 
 
 def _lost(name: str) -> SessionLost | None:
@@ -174,7 +174,7 @@ def _refused(name: str) -> MedusaError | None:
     if name in _NOT_IN_CHAT or _SENDING_FORBIDDEN.fullmatch(name):
         words = _NOT_IN_CHAT.get(name, "That chat does not allow such files.")
         words = f"{words} The file is kept; /retry N tries at once."
-        return Transient(words, after=ASK_AGAIN, tries=FOREVER, scope=Scope.CHAT)
+        return Wait(words, after=ASK_AGAIN, scope=Scope.CHAT)
     return UserError(_IN_WORDS[name]) if name in _IN_WORDS else None
 
 

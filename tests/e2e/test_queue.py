@@ -107,7 +107,7 @@ async def test_a_pause_in_mid_fetch_keeps_the_bytes(
 
 def at_once(stage: Scene) -> int:
     """How many jobs fetch from one host at the same time."""
-    return min(stage.app.config.slots.fetch, stage.app.scheduler.per_host)
+    return min(stage.app.config.slots.fetch, stage.app.scheduler.claims.per_host)
 
 
 def slow_links(stage: Scene, count: int) -> str:

@@ -90,7 +90,7 @@ async def test_a_host_gets_no_more_visitors_at_once_than_is_polite(store: Store,
             await asyncio.sleep(0)
 
     async with scheduling(store, tmp_path, work, slots=Slots(fetch=4, process=1, upload=4)) as (scheduler, _):
-        scheduler.per_host = 2
+        scheduler.visit(2)
         await scheduler.submit([Order(f"https://a.b/{number}") for number in range(6)], *HERE)
         await scheduler.submit([Order(f"https://c.d/{number}") for number in range(6)], 1, 11)
         await scheduler.idle()
@@ -156,7 +156,7 @@ async def test_whose_turn_it_is_gets_the_next_slot(store: Store, tmp_path: Path)
             gone.append(run.job.id)
 
     async with scheduling(store, tmp_path, work, slots=Slots(fetch=4, process=1, upload=1)) as (scheduler, _):
-        scheduler.per_host = 9
+        scheduler.visit(9)
         await scheduler.submit([Order(f"https://a.b/{number}") for number in range(4)], *HERE)
         await first.wait()
         while len(scheduler.live()) < 4:

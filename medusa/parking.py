@@ -1,0 +1,32 @@
+"""Remembers which chats and hosts are in trouble, so that jobs need not find out one by one."""
+
+from medusa.errors import Scope
+from medusa.model import Hold, Job
+
+Key = tuple[Scope, int | str]
+"""A chat, by its marked id, or a host, by its name."""
+
+
+class Parking:
+    """The chats and hosts that are left alone, and until when."""
+
+    def __init__(self) -> None:
+        self._holds: dict[Key, Hold] = {}
+
+    def park(self, job: Job, scope: Scope, hold: Hold) -> None:
+        """Leave alone what a job's trouble of this scope meets; a trouble of the job itself meets nobody else."""
+        self._holds.update({key: hold for key in _keys(job) if key[0] is scope})
+
+    def of(self, job: Job, now: float) -> tuple[Hold, Key] | None:
+        """Why a job had better not start at Unix time ``now``, and with whom it shares that."""
+        holds = ((self._holds[key], key) for key in _keys(job) if key in self._holds)
+        return next(((hold, key) for hold, key in holds if hold.until > now), None)
+
+    def clear(self, job: Job) -> list[tuple[Hold, Key]]:
+        """Forget the troubles of a job's chat and host; returns what they were."""
+        return [(self._holds.pop(key), key) for key in _keys(job) if key in self._holds]
+
+
+def _keys(job: Job) -> list[Key]:
+    keys: list[Key] = [(Scope.CHAT, job.chat_id)]
+    return [*keys, (Scope.HOST, job.order.host)] if job.order.host else keys
