@@ -2,11 +2,11 @@
 
 import asyncio
 import platform
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -60,6 +60,7 @@ class App:
     store: Store
     jobs: Jobs
     settings: Settings
+    budget: Budget
     room: Room
     pipeline: Pipeline
     scheduler: Scheduler
@@ -82,48 +83,30 @@ async def running(config: Config) -> AsyncIterator[App]:
     something ends Medusa while the block runs, the block is cancelled and that error is raised in its place.
     """
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(
-            open_store(config.data, key_file=config.key_file, passphrase=config.passphrase)
-        )
-        settings = Settings(StoredSettings(store))
-        await settings.load()
-        down, up = Throttle(), Throttle()
-        settings.follow(LIMIT_DOWN, down.limit)
-        settings.follow(LIMIT_UP, up.limit)
-        budget = Budget(TrafficTable(store), down, up)
-        guard = Guard(config.allow)
-        web = await stack.enter_async_context(open_web(guard, down))
-        egress = await stack.enter_async_context(open_egress(guard, down))
-        javascript = await asyncio.to_thread(find_javascript)
-        session = await StoreSession.load(TelegramState(store))
-        if config.session_string and session.auth_key is None:
-            await session.import_string(config.session_string)
-        account = await stack.enter_async_context(open_account(config, session))
-        lanes = await stack.enter_async_context(Lanes(account, throttle=up))
-        tools = Tools(
-            web=web,
-            egress=egress,
-            ffmpeg=find_ffmpeg(),
-            javascript=javascript,
-            upload_limit=account.limits.upload_bytes,
-            max_bytes=config.max_file,
-            extractions=asyncio.Semaphore(config.slots.extract),
-        )
-        app = await _assemble(config, store, settings, account, lanes, tools, budget)
+        app = _assemble(await _open(config, stack))
         try:
             async with asyncio.TaskGroup() as group:
-                clock = Clock(account, app.notices.tell)
-                parts = (app.status, app.notices, app.router, app.room)
-                tasks = [group.create_task(part.run()) for part in parts]
-                tasks.append(group.create_task(_on_time(clock, app.scheduler)))
-                tasks.append(group.create_task(stay_connected(account, clock, app.notices.tell)))
-                tasks.append(group.create_task(budget.run(app.scheduler.look_again)))
-                log.info("medusa.ready", version=__version__, account=account.name)
+                tasks = [group.create_task(part) for part in _parts(app)]
+                log.info("medusa.ready", version=__version__, account=app.account.name)
                 yield app
                 for task in tasks:
                     task.cancel()
         except ExceptionGroup as errors:
             raise first_of(errors) from errors
+
+
+def _parts(app: App) -> list[Coroutine[Any, Any, None]]:
+    """What runs for as long as Medusa does."""
+    clock = Clock(app.account, app.notices.tell)
+    return [
+        app.status.run(),
+        app.notices.run(),
+        app.router.run(),
+        app.room.run(),
+        app.budget.run(app.scheduler.look_again),
+        stay_connected(app.account, clock, app.notices.tell),
+        _on_time(clock, app.scheduler),
+    ]
 
 
 async def _on_time(clock: Clock, scheduler: Scheduler) -> None:
@@ -132,33 +115,69 @@ async def _on_time(clock: Clock, scheduler: Scheduler) -> None:
     await scheduler.run()
 
 
-async def _assemble(
-    config: Config,
-    store: Store,
-    settings: Settings,
-    account: Account,
-    lanes: Lanes,
-    tools: Tools,
-    budget: Budget,
-) -> App:
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What has to be opened before anything can be built on it."""
+
+    config: Config
+    store: Store
+    settings: Settings
+    budget: Budget
+    account: Account
+    lanes: Lanes
+    tools: Tools
+
+
+async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
+    store = await stack.enter_async_context(
+        open_store(config.data, key_file=config.key_file, passphrase=config.passphrase)
+    )
+    settings = Settings(StoredSettings(store))
+    await settings.load()
+    down, up = Throttle(), Throttle()
+    settings.follow(LIMIT_DOWN, down.limit)
+    settings.follow(LIMIT_UP, up.limit)
+    guard = Guard(config.allow)
+    web = await stack.enter_async_context(open_web(guard, down))
+    egress = await stack.enter_async_context(open_egress(guard, down))
+    javascript = await asyncio.to_thread(find_javascript)
+    session = await StoreSession.load(TelegramState(store))
+    if config.session_string and session.auth_key is None:
+        await session.import_string(config.session_string)
+    account = await stack.enter_async_context(open_account(config, session))
+    lanes = await stack.enter_async_context(Lanes(account, throttle=up))
+    tools = Tools(
+        web=web,
+        egress=egress,
+        ffmpeg=find_ffmpeg(),
+        javascript=javascript,
+        upload_limit=account.limits.upload_bytes,
+        max_bytes=config.max_file,
+        extractions=asyncio.Semaphore(config.slots.extract),
+    )
+    return _Ground(config, store, settings, Budget(TrafficTable(store), down, up), account, lanes, tools)
+
+
+def _assemble(ground: _Ground) -> App:
+    config, store, settings, account = ground.config, ground.store, ground.settings, ground.account
     jobs = Jobs(store)
     messenger = Messenger(account)
     notices = Notices(messenger, settings, account.user_id)
     room = Room(config.work, notices.tell, config.keep_free)
     library = Library(Posts(store), messenger)
     pipeline = Pipeline(
-        tools=tools,
+        tools=ground.tools,
         room=room,
         account=account,
         messenger=messenger,
-        uploader=Uploader(lanes),
+        uploader=Uploader(ground.lanes),
         uploads=Uploads(store),
         outbox=Outbox(store),
         library=library,
     )
     quiet = QuietHours()
-    scheduler = Scheduler(jobs, pipeline.run, config.slots, config.work, gates=(quiet, budget))
-    _obey(settings, scheduler, quiet, budget)
+    scheduler = Scheduler(jobs, pipeline.run, config.slots, config.work, gates=(quiet, ground.budget))
+    _obey(settings, scheduler, quiet, ground.budget)
     status = Status(scheduler, jobs, Boards(store), messenger, account.user_id, notices.unheard)
     scheduler.listeners += [status.changed, notices.changed]
     desk = Desk(
@@ -166,14 +185,27 @@ async def _assemble(
         jobs=jobs,
         library=library,
         settings=settings,
-        budget=budget,
+        budget=ground.budget,
         announce=status.announce,
         show_live=status.adopt,
         commands=plugins("medusa.commands", "COMMAND", Command),
-        versions=lambda: versions(tools),
+        versions=lambda: versions(ground.tools),
     )
     router = Router(account, desk, Handled(store), Menus(store), messenger)
-    return App(config, account, store, jobs, settings, room, pipeline, scheduler, status, notices, router)
+    return App(
+        config=config,
+        account=account,
+        store=store,
+        jobs=jobs,
+        settings=settings,
+        budget=ground.budget,
+        room=room,
+        pipeline=pipeline,
+        scheduler=scheduler,
+        status=status,
+        notices=notices,
+        router=router,
+    )
 
 
 def _obey(settings: Settings, scheduler: Scheduler, quiet: QuietHours, budget: Budget) -> None:
