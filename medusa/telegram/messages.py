@@ -15,6 +15,8 @@ from medusa.model import LocalFile, Media
 from medusa.telegram.client import Account
 from medusa.telegram.errors import MessageGone, StillPosting, Unchanged, translated
 
+MOST_CHATS = 500
+"""Chats, newest first, among which one is looked for that is not known."""
 LOOK_BACK = 50
 """Messages among which a post is looked for whose call was never answered."""
 _WORD_JOINER = "\u2060"
@@ -210,6 +212,12 @@ class Messenger:
         if chat_id == self._account.user_id:
             return types.InputPeerSelf()
         try:
+            return await self._client.get_input_entity(chat_id)
+        except ValueError:
+            pass  # after a new login, nothing is known yet
+        try:
+            with translated():
+                await self._client.get_dialogs(limit=MOST_CHATS)
             return await self._client.get_input_entity(chat_id)
         except ValueError:
             raise UserError("This account does not know that chat.") from None

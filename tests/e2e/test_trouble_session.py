@@ -24,6 +24,7 @@ import structlog
 from medusa.config import Config
 from medusa.demo.samples import Samples
 from medusa.demo.stage import Stage, open_stage
+from medusa.errors import UserError
 from medusa.loopback import Loopback
 from medusa.model import JobState, Notice
 from medusa.storage import open_store
@@ -33,6 +34,7 @@ from medusa.telegram import client, clock, line, watch
 from medusa.telegram.clock import Clock
 from medusa.telegram.errors import SessionLost
 from medusa.telegram.line import Line
+from medusa.telegram.messages import Messenger
 from tests.e2e.kit import post, send
 from tests.e2e.test_kill import PATIENCE, World, outside
 from tests.e2e.test_trouble import WITHIN, reaches
@@ -83,6 +85,21 @@ async def test_an_account_that_is_lost_stops_medusa_and_keeps_its_jobs(
         job = await Jobs(store).get(1)
         assert job is not None
         assert job.state is JobState.RUNNING
+
+
+async def test_after_a_new_login_the_chats_of_old_jobs_are_found_again(stage: Stage) -> None:
+    channel = await stage.channel("Films")
+    account = stage.app.account
+    async with stage.app.store.write() as db:
+        await db.run("DELETE FROM telegram_entities")
+    account.client.session._new_entities.clear()
+    account.client._mb_entity_cache.hash_map.clear()
+    lists = stage.telegram.calls["messages.getDialogs"]
+    message = await Messenger(account).say(channel, "here")
+    assert stage.telegram.messages(channel)[-1].id == message
+    assert stage.telegram.calls["messages.getDialogs"] > lists
+    with pytest.raises(UserError, match="does not know that chat"):
+        await Messenger(account).say(-1009999999999, "nowhere")
 
 
 @pytest.fixture
