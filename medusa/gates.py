@@ -9,7 +9,7 @@ from medusa.model import Hold, Hours
 from medusa.patience import to_the_end, until_it_works
 from medusa.storage.traffic import TrafficTable
 from medusa.throttle import Throttle
-from medusa.words import clock, size
+from medusa.words import QUIET, clock, size
 
 COMMIT_EVERY = 60.0
 """Seconds between two notes of the bytes moved; a kill may forget that much of them."""
@@ -40,7 +40,7 @@ class QuietHours:
             within = begin <= minute < end if begin < end else minute >= begin or minute < end
             if within:
                 until = _day_at(now, end, later=int(minute >= end))
-                return Hold(until, f"Quiet hours until {clock(until, now)}.")
+                return Hold(until, f"{QUIET} until {clock(until, now)}.")
         return None
 
 

@@ -15,7 +15,7 @@ from medusa.model import Job, JobState, Notice
 from medusa.patience import until_it_works
 from medusa.settings import NOTICES, PREFIX, Settings
 from medusa.telegram.messages import Messenger, new_random_id
-from medusa.words import SCHEDULED, clock, job_line, job_name
+from medusa.words import QUIET, SCHEDULED, clock, job_line, job_name
 
 log = structlog.get_logger()
 
@@ -125,7 +125,7 @@ class Notices:
         self._due.set()
 
     def _waiting(self, job: Job) -> None:
-        if job.not_before - self._now() <= LONG or job.reason.startswith(SCHEDULED):
+        if job.not_before - self._now() <= LONG or job.reason.startswith((SCHEDULED, QUIET)):
             return
         reason, known = _without_numbers(job.reason), self._waits.get(job.id, ())
         if reason not in known:

@@ -14,8 +14,8 @@ VERBS = {
     Stage.UPLOAD: "uploading",
     Stage.POST: "posting",
 }
-SCHEDULED = "Scheduled for"
-"""How the reason begins for which a job waits that is to start at a time of the owner's choice."""
+SCHEDULED, QUIET = "Scheduled for", "Quiet hours"
+"""How the reasons begin for which jobs wait that are to start at a time of the owner's choice."""
 _BAR = 12
 _LONGEST_LINK = 80
 _LONGEST_TEXT = 3000

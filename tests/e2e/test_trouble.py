@@ -18,7 +18,6 @@ import asyncio
 import functools
 import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -45,10 +44,9 @@ async def reaches(stage: Stage, number: int, state: JobState) -> Job:
 
 
 async def due(stage: Stage, number: int) -> None:
-    """Let a waiting job's time have come."""
-    job = await reaches(stage, number, JobState.WAITING)
-    await stage.app.scheduler.commit(replace(job, not_before=time.time()))
-    stage.app.scheduler._wake.set()
+    """Have a waiting job try at once."""
+    await reaches(stage, number, JobState.WAITING)
+    await stage.app.scheduler.retry(number)
 
 
 async def text_of(stage: Stage, message_id: int) -> str:

@@ -156,6 +156,7 @@ async def test_a_long_wait_is_said_once_for_each_reason(here: Scene) -> None:
     here.hear(1, waiting(here, "Telegram asks to wait 7200 s."))
     here.hear(1, waiting(here, "Busy.", seconds=500), first=2)
     here.hear(1, waiting(here, "Scheduled for 18:30."), first=3)
+    here.hear(1, waiting(here, "Quiet hours until 07:00."), first=4)
     assert await here.said() == [f"… #1 https://a.b/1 waits until {until}: Telegram asks to wait 7200 s."]
     here.notices.changed(here.job(1, JobState.RUNNING, ended=None))
     here.hear(1, waiting(here, "Telegram asks to wait 6900 s."))
