@@ -18,7 +18,7 @@ from medusa.settings import BARE_LINKS, CHATS, PREFIX
 from medusa.storage.handled import Handled
 from medusa.storage.menus import Menus, Offer
 from medusa.telegram.client import Account
-from medusa.telegram.inbox import Incoming, incoming
+from medusa.telegram.inbox import Incoming, follow, incoming
 from medusa.telegram.messages import Messenger, units
 
 log = structlog.get_logger()
@@ -41,11 +41,13 @@ class Router:
         self._messenger = messenger
         self.refused = 0
         """Commands so far that were answered with a refusal."""
+        self._followed: tuple[int, ...] = ()
         self._names = {name: command for command in desk.commands.values() for name in (command.name, *command.aliases)}
 
     async def run(self) -> None:
         """Obey until cancelled."""
         await until_it_works(lambda: self._handled.prune(time.time() - REMEMBERED_FOR))
+        await until_it_works(self._follow)
         async with asyncio.TaskGroup() as answers:
             async for message in incoming(self._account, self._listens_to):
                 place = (message.chat_id, message.message_id)
@@ -55,6 +57,7 @@ class Router:
                 if isinstance(answer, Menu):
                     # Before it is shown, so that the first reply to it finds it.
                     await until_it_works(partial(self._menus.put, *place, offer(answer, time.time())))
+                await until_it_works(self._follow)
                 await until_it_works(partial(self._handled.mark, *place, time.time()))
                 if answer is not None:
                     answers.create_task(self._answer(message, answer, in_place=in_place))
@@ -90,6 +93,13 @@ class Router:
     @property
     def _prefix(self) -> str:
         return self._desk.settings[PREFIX][0]
+
+    async def _follow(self) -> None:
+        """Miss nothing in the chats that are listened to, once they are others than before."""
+        chats = self._desk.settings[CHATS]
+        if chats != self._followed:
+            await follow(self._account, chats)
+            self._followed = chats
 
     def _meant(self, message: Incoming) -> tuple[str, str] | None:
         """The command's name and the rest of the text; None when the message is no command at all."""

@@ -1,9 +1,13 @@
 """Turns Telegram's updates into a stream of the messages that may be commands."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 
+from telethon import utils
+from telethon.tl import types
+
 from medusa.telegram.client import Account
+from medusa.telegram.errors import translated
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +36,23 @@ async def incoming(account: Account, listens_to: Callable[[int], bool]) -> Async
         if message.out and not message.fwd_from and (private or listens_to(event.chat_id)):
             yield Incoming(event.chat_id, message.id, message.message or "", message.reply_to_msg_id, private=private)
         account.received.done()
+
+
+async def follow(account: Account, chats: Iterable[int]) -> None:
+    """See to it that from now on nothing is missed that is written in these chats while Medusa is away.
+
+    Without a known place, Telethon ignores that a channel has something new, and it stores a place only after a minute
+    (https://core.telegram.org/api/updates#subscribing-to-updates-of-channels-supergroups). Raises MedusaError.
+    """
+    session = account.client.session
+    channels = {chat for chat in chats if utils.resolve_id(chat)[1] is types.PeerChannel}
+    fresh = {chat for chat in channels if session.get_update_state(utils.resolve_id(chat)[0]) is None}
+    if not fresh:
+        return
+    with translated():
+        async for dialog in account.client.iter_dialogs():
+            if dialog.id in fresh:
+                await session.begin(utils.resolve_id(dialog.id)[0], dialog.dialog.pts)
+                fresh.discard(dialog.id)
+            if not fresh:
+                return

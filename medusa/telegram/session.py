@@ -141,6 +141,14 @@ class StoreSession(MemorySession):  # type: ignore[misc]  # Telethon has no type
         if self._known_updates.get(entity_id) != new:
             self._known_updates[entity_id] = self._new_updates[entity_id] = new
 
+    async def begin(self, channel_id: int, pts: int) -> None:
+        """Commit where a channel's updates begin, and what is known of the channel, unless its place is known."""
+        if channel_id not in self._known_updates:
+            place = UpdateState(channel_id, pts, 0, 0, 0)
+            await self._state.save(None, (), [place])
+            self._known_updates[channel_id] = place
+        await self.save()
+
     def process_entities(self, tlo: Any) -> None:
         """Remember the users, groups and channels in an answer of Telegram's."""
         for row in self._entities_to_rows(tlo):
