@@ -1,0 +1,158 @@
+"""Holds what has come of all commands against what they were to lead to."""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from medusa.model import Job, JobState
+from medusa.storage import open_store
+from medusa.storage.jobs import Jobs
+from tests.crash.feed import Piece, Wish
+from tests.crash.outside import SAVED, World
+
+_MOST_JOBS = 100_000
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What was found; each entry is a line that names the command. All lists but ``late`` are to be empty.
+
+    ``late`` are the cancels that came too late, which is no fault.
+    """
+
+    jobs: int = 0
+    posts: int = 0
+    lost: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    late: list[str] = field(default_factory=list)
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing was lost, doubled or wrong."""
+        return not (self.lost or self.doubled or self.wrong)
+
+
+@dataclass(frozen=True, slots=True)
+class _Post:
+    """A message with a file."""
+
+    id: int
+    name: str
+    digest: str
+
+
+async def judge(world: World, wishes: Sequence[Wish]) -> Verdict:
+    """Look at the store, the chats and the work folder of a Medusa that has ended. Raises MedusaError for damage."""
+    verdict = Verdict()
+    async with open_store(world.state) as store:
+        # SQLCipher's own check of each page was passed by opening it.
+        if await store.read("PRAGMA integrity_check") != [("ok",)]:
+            verdict.wrong.append("the database is damaged")
+        rows = await Jobs(store).recent(_MOST_JOBS)
+    jobs = defaultdict(list)
+    for job in sorted(rows, key=lambda job: job.id):
+        jobs[job.chat_id, job.message_id].append(job)
+    verdict.jobs = len(rows)
+    posts = {chat: _posts(world, chat) for chat in (SAVED, world.channel)}
+    verdict.posts = sum(map(len, posts.values()))
+    for wish in wishes:
+        home = wish.chat or world.owner
+        made = jobs.pop((home, wish.message_id), [])
+        if len(made) == len(wish.pieces):
+            _judge_jobs(verdict, wish, made, posts[wish.chat])
+        else:
+            reads = world.text(wish.chat, wish.message_id)
+            _note(verdict.lost, wish, f"{len(made)} jobs in place of {len(wish.pieces)}; it reads {reads!r}")
+    verdict.wrong += [f"jobs that nobody asked for: {left}" for left in jobs.values()]
+    for chat, found in posts.items():
+        _judge_posts(verdict, [wish for wish in wishes if wish.chat == chat], found, "Saved" if chat == SAVED else "ch")
+        _judge_texts(verdict, world, [wish for wish in wishes if wish.chat == chat], chat)
+    _judge_alike(verdict, wishes, posts.values())
+    if left := [entry.name for entry in world.work.iterdir()]:
+        verdict.wrong.append(f"left in the work folder: {left}")
+    return verdict
+
+
+def _judge_jobs(verdict: Verdict, wish: Wish, jobs: list[Job], posts: list[_Post]) -> None:
+    """Each job of a command has ended as it should, its row names its post, and the command's message says so."""
+    if not wish.settled:
+        _note(verdict.lost, wish, "its message does not say how it ended")
+    for piece, job in zip(wish.pieces, jobs, strict=True):
+        if job.state not in piece.ends:
+            _note(verdict.wrong, wish, f"#{job.id} is {job.state} ({job.reason})")
+        elif job.state is JobState.DONE:
+            named = [post for post in posts if post.id == job.post_id]
+            if [post.name for post in named] != [piece.name]:
+                _note(verdict.wrong, wish, f"#{job.id} is done and names the post {job.post_id}: {named}")
+            if JobState.CANCELLED in piece.ends:
+                _note(verdict.late, wish, f"#{job.id}")
+
+
+def _judge_posts(verdict: Verdict, wishes: Iterable[Wish], posts: list[_Post], chat: str) -> None:
+    """Each file stands there exactly once, as it was."""
+    found = Counter(post.name for post in posts)
+    digests = {post.name: post.digest for post in posts}
+    wanted: dict[str, tuple[Wish, Piece]] = {}
+    for wish in wishes:
+        wanted.update({piece.name: (wish, piece) for piece in wish.pieces if piece.name and not piece.again})
+    for name, (wish, piece) in wanted.items():
+        if found[name] > 1:
+            _note(verdict.doubled, wish, f"{found[name]} posts of {name} in {chat}")
+        elif not found[name] and JobState.CANCELLED not in piece.ends:
+            _note(verdict.lost, wish, f"no post of {name} in {chat}")
+        elif found[name] and piece.digest and digests[name] != piece.digest:
+            _note(verdict.wrong, wish, f"{name} in {chat} holds other bytes")
+    verdict.wrong += [f"a post that nobody asked for: {name} in {chat}" for name in found.keys() - wanted.keys()]
+
+
+def _judge_texts(verdict: Verdict, world: World, wishes: list[Wish], chat: int) -> None:
+    """Beside commands and posts there are the long captions, once each, the pointers to posts, and nothing else."""
+    texts = [message for message in world.messages(chat) if not getattr(message, "media", None) and message.message]
+    captions, pointers = Counter[str](), 0
+    starts = tuple(wish.caption for wish in wishes if wish.caption)
+    for message in texts:
+        if starts and message.message.startswith(starts):
+            captions[message.message.split()[0] + " "] += 1
+        elif message.message.startswith("Here is ") and message.reply_to:
+            pointers += 1
+        elif message.id not in world.written[chat]:
+            verdict.wrong.append(f"a message that nobody asked for: {message.id} {message.message[:80]!r}")
+    for wish in wishes:
+        if wish.caption and captions[wish.caption] != 1:
+            _note(verdict.doubled if captions[wish.caption] else verdict.lost, wish, "the long caption")
+    asked = sum(piece.again for wish in wishes for piece in wish.pieces) if chat == SAVED else 0
+    if pointers != asked:
+        (verdict.doubled if pointers > asked else verdict.lost).append(f"{pointers} pointers to {asked} posts")
+
+
+def _judge_alike(verdict: Verdict, wishes: Iterable[Wish], posts: Iterable[list[_Post]]) -> None:
+    """What is made of equal clips is equal, however often its making was broken off."""
+    digests = {post.name: post.digest for found in posts for post in found}
+    for kind in ("clip", "hls"):
+        made = {digests.get(wish.pieces[0].name) for wish in wishes if wish.kind == kind} - {None}
+        if len(made) > 1:
+            verdict.wrong.append(f"{len(made)} different files were made of equal sources ({kind})")
+
+
+def _note(where: list[str], wish: Wish, what: str) -> None:
+    where.append(f"{wish.kind} {wish.chat}/{wish.message_id} {wish.text[:100]!r}: {what}")
+
+
+def _posts(world: World, chat: int) -> list[_Post]:
+    return [_post(world, message) for message in world.messages(chat) if getattr(message, "media", None)]
+
+
+def _post(world: World, message: Any) -> _Post:
+    stored = world.telegram.file_of(message)
+    if stored is None:
+        return _Post(message.id, "?", "")
+    return _Post(message.id, stored.name, _digest(stored.path))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
