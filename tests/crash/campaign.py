@@ -16,7 +16,7 @@ from tests.crash.verdict import Verdict, judge
 UNTIL_READY = 60.0
 """Seconds within which a Medusa must be ready."""
 UNTIL_SETTLED = 180.0
-"""Seconds that the last, undisturbed run gets to bring everything to its end."""
+"""Seconds in which the last, undisturbed run must bring something to its end, as long as there is something."""
 _QUIET = 1.0
 """Seconds after that end in which whatever is still to be said would be said."""
 _RESUMED = re.compile(r"job\.resumed .*stage=(\w+)")
@@ -103,10 +103,17 @@ class Campaign:
         await self.end(medusa)
 
     async def _calm(self, medusa: Medusa, feed: Feed, writing: "asyncio.Task[None]") -> None:
-        """Nothing disturbs it any more; what is not settled when its time is over, the verdict finds lost."""
+        """Nothing disturbs it any more; what never settles, the verdict finds lost."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(UNTIL_SETTLED):
-                await writing
-                await feed.until(lambda: not feed.under_way)
+            while feed.under_way or not writing.done():
+                async with asyncio.timeout(UNTIL_SETTLED):
+                    await self._step(feed, writing)
+        if writing.done():
+            writing.result()
         await asyncio.sleep(_QUIET)
         await self.end(medusa)
+
+    async def _step(self, feed: Feed, writing: "asyncio.Task[None]") -> None:
+        """Wait until something has settled, or everything has."""
+        left = len(feed.under_way)
+        await feed.until(lambda: len(feed.under_way) != left or (writing.done() and not feed.under_way))

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,16 @@ KINDS = ("video", "big", "several", "long", "again", "clip", "dead")
 async def world(samples: Samples, tmp_path: Path) -> AsyncIterator[World]:
     async with outside(samples, tmp_path) as world:
         yield world
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+def says(world: World, message_id: int, words: str) -> bool:
+    return words in (world.text(SAVED, message_id) or "")
 
 
 def check(campaign: Campaign, verdict: Verdict) -> None:
@@ -60,15 +70,11 @@ async def test_a_command_in_a_channel_that_was_never_heard_of_is_not_missed(worl
     campaign = Campaign(world, SEED)
     medusa = await campaign.start()
     asked = world.write(SAVED, f"/set chats {world.channel}")
-    async with asyncio.timeout(30):
-        while (world.text(SAVED, asked) or "").startswith("/"):
-            await asyncio.sleep(0.02)
+    await until(lambda: not says(world, asked, "/set"))
     await campaign.kill(medusa)
     command = world.write(world.channel, f"/dl {world.media.link('note', 'n1.pdf')}")
     medusa = await campaign.start()
-    async with asyncio.timeout(30):
-        while world.text(world.channel, command) is not None:
-            await asyncio.sleep(0.02)
+    await until(lambda: world.text(world.channel, command) is None)
     await campaign.end(medusa)
     assert [message.id for message in world.messages(world.channel) if getattr(message, "media", None)]
     assert not campaign.record.broken
