@@ -61,16 +61,21 @@ def report(record: Record, verdict: Verdict) -> list[str]:
     lines += [f"{count:7} {record.missed[name]:7}  {name}" for name, count in sorted(record.blows.items())]
     lines += [f"{'jobs':>7}  torn out of the stage"]
     lines += [f"{count:7}  {stage}" for stage, count in record.stages.most_common()]
-    for title, found in (("lost", verdict.lost), ("doubled", verdict.doubled), ("wrong", verdict.wrong)):
+    for title, found in _found(verdict).items():
         lines += [f"{title}: {line}" for line in found[:_MOST_SHOWN]]
     for one in record.broken[:3]:
         lines += ["a run ended badly:", one]
     lines += [
         f"{record.blows.total()} blows: {verdict.jobs} jobs, {verdict.posts} posts, "
-        f"{len(verdict.wrong)} wrong, {len(record.broken)} runs ended badly, {len(verdict.late)} cancels came too late",
+        f"{len(verdict.wrong)} wrong, {len(record.broken)} runs ended badly",
+        f"{len(verdict.late)} cancels came too late, {len(verdict.stray)} live messages were left over",
         f"{len(verdict.lost)} lost, {len(verdict.doubled)} doubled",
     ]
     return lines
+
+
+def _found(verdict: Verdict) -> dict[str, list[str]]:
+    return {"lost": verdict.lost, "doubled": verdict.doubled, "wrong": verdict.wrong, "stray": verdict.stray}
 
 
 def _say(text: str) -> None:
