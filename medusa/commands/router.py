@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+from collections.abc import Awaitable, Callable
 from difflib import get_close_matches
 from functools import partial
 
@@ -12,7 +13,7 @@ from medusa.commands import Answer, Call, Command, Desk, Menu
 from medusa.commands.help import page
 from medusa.commands.menus import chosen, is_choice, offer, shown
 from medusa.commands.parsing import split_options
-from medusa.errors import MedusaError, UserError
+from medusa.errors import DiskFull, MedusaError, UserError
 from medusa.patience import until_it_works
 from medusa.settings import BARE_LINKS, CHATS, PREFIX
 from medusa.storage.handled import Handled
@@ -116,7 +117,8 @@ class Router:
             if "--help" in rest.split():
                 return page(command, self._prefix)
             words, options = split_options(rest, command.options)
-            return await command.run(Call(message, self._desk, command.name, words, options))
+            call = Call(message, self._desk, command.name, words, options)
+            return await _with_room(partial(command.run, call))
         except MedusaError as error:
             if error.fatal:
                 raise
@@ -168,6 +170,16 @@ def _named(text: str) -> tuple[str, str] | None:
     """A command without prefix as its name and the rest."""
     named = _NAME.match(text)
     return (named[1].lower(), text[named.end() :]) if named else None
+
+
+async def _with_room(run: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Do a command, and do it again while the state's disk is full: a command that was heard is not lost to that."""
+    while True:
+        try:
+            return await run()
+        except DiskFull as error:
+            log.warning("command.waiting", reason=error.user_text)
+            await asyncio.sleep(error.retry_after)
 
 
 def pages(text: str, limit: int) -> list[str]:
