@@ -16,7 +16,7 @@ from medusa.patience import until_it_works
 from medusa.scheduler import Live, Scheduler
 from medusa.storage.boards import Boards
 from medusa.storage.jobs import Jobs
-from medusa.telegram.messages import Messenger
+from medusa.telegram.messages import Messenger, new_random_id
 from medusa.words import VERBS, job_line, job_lines, progress_line
 
 log = structlog.get_logger()
@@ -46,6 +46,8 @@ class _Board:
     """The live message of one chat."""
 
     message_id: int | None = None
+    random_id: int | None = None
+    """Under which it is sent, or was by an earlier process, which did not live to see its message id."""
     text: str = ""
     touched: float = float("-inf")
     gone: bool = False
@@ -135,8 +137,8 @@ class Status:
 
     async def run(self) -> None:
         """Tell outcomes as they come and refresh the live messages, until cancelled."""
-        for chat_id, message_id in await until_it_works(self._stored.all):
-            self._boards[chat_id] = _Board(message_id)
+        for chat_id, random_id in await until_it_works(self._stored.all):
+            self._boards[chat_id] = _Board(random_id=random_id)
         for job in await until_it_works(self._jobs.untold):
             self.announce(job.chat_id, job.message_id)
         async with asyncio.TaskGroup() as group:
@@ -270,20 +272,30 @@ class Status:
                 return
             board.touched, board.text = time.monotonic(), text
             if board.message_id is None:
-                board.message_id = await self._messenger.say(chat_id, text)
-                await self._stored.put(chat_id, board.message_id)
+                await self._place(chat_id, board, text)
             elif not await self._messenger.edit(chat_id, board.message_id, text):
                 board.gone = True
 
+    async def _place(self, chat_id: int, board: _Board, text: str) -> None:
+        """Send a live message, or find the one that an earlier process has sent, which reads as it did then."""
+        board.text = text if board.random_id is None else ""
+        if board.random_id is None:
+            number = new_random_id()
+            await self._stored.put(chat_id, number)
+            board.random_id = number
+        board.message_id = await self._messenger.say_once(chat_id, text, board.random_id)
+
     async def _remove(self, chat_id: int, board: _Board, last_words: str) -> None:
         """Take a live message away; the owner's own /status message stays, with ``last_words``."""
-        if board.message_id is None or board.gone:
+        if board.gone or (board.message_id is None and board.random_id is None):
             return
+        if board.message_id is None:
+            await self._place(chat_id, board, last_words)
         if board.adopted:
-            await self._messenger.edit(chat_id, board.message_id, last_words)
+            await self._messenger.edit(chat_id, board.message_id or 0, last_words)
         else:
+            await self._messenger.delete(chat_id, [board.message_id or 0])
             await self._stored.forget(chat_id)
-            await self._messenger.delete(chat_id, [board.message_id])
 
     def _sample(self) -> None:
         """Take a sample of each running stage for its speed."""
