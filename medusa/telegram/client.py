@@ -24,6 +24,10 @@ from medusa.words import moment
 log = structlog.get_logger()
 
 MIB = 1024 * 1024
+CALL_WITHIN = 180.0
+"""Seconds that Telegram gets to answer a call while the connection stands, the short flood waits that Telethon waits
+out among them.
+"""
 MOST_WAIT = 60
 """Seconds of a flood wait that a request sits out; a longer one is its job's to wait for."""
 
@@ -78,11 +82,12 @@ class Account:
 
 
 class _Client(TelegramClient):  # type: ignore[misc]
-    """Telethon's client, which minds three things about broken connections that it does not by itself.
+    """Telethon's client, which minds four things about broken connections that it does not by itself.
 
     After one, it asks for what was missed meanwhile: else it would notice only with the next update, or after a quarter
     of an hour of silence. A call that was cancelled is not sent again: a post would appear after all. And a call that
-    Telethon itself cancels, as it does when it disconnects, fails: its caller was not told to stop.
+    Telethon itself cancels, as it does when it disconnects, fails: its caller was not told to stop. So does one that is
+    not answered at all, and its caller asks anew.
     """
 
     line: Line
@@ -93,14 +98,25 @@ class _Client(TelegramClient):  # type: ignore[misc]
         await self.catch_up()
 
     async def _call(self, sender: Any, *call: Any, **options: Any) -> Any:
+        answer = asyncio.ensure_future(super()._call(sender, *call, **options))
         try:
-            return await super()._call(sender, *call, **options)
-        except asyncio.CancelledError:
-            _withdraw(sender)
-            task = asyncio.current_task()
-            if task is not None and not task.cancelling():
-                raise ConnectionError("Telethon gave the connection up") from None
-            raise
+            await self._patience(answer)
+        finally:
+            if not answer.done():
+                answer.cancel()
+                await asyncio.wait({answer})
+            if answer.cancelled():
+                _withdraw(sender)
+        if answer.cancelled():
+            raise ConnectionError("Telethon gave the connection up")
+        return answer.result()
+
+    async def _patience(self, answer: asyncio.Future[Any]) -> None:
+        """Wait for an answer: without end while there is no connection, but not while there is one."""
+        while not answer.done():
+            await asyncio.wait({answer}, timeout=CALL_WITHIN)
+            if not answer.done() and self.line.stood_for >= CALL_WITHIN:
+                raise TimeoutError("Telegram does not answer")
 
 
 def _withdraw(sender: Any) -> None:

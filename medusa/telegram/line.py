@@ -42,6 +42,11 @@ class Line:
             return 0.0
         return min(LONGEST_PAUSE, 2.0 ** (self._failures - 1)) * random.uniform(0.5, 1.0)  # noqa: S311 (spreads load)
 
+    @property
+    def stood_for(self) -> float:
+        """Seconds for which there has been a socket; none when there is none."""
+        return max(0.0, time.monotonic() - self._stands_at)
+
     def stands(self) -> None:
         """Note that there is a socket; whether anybody answers is another question."""
         self._stands_at = time.monotonic()

@@ -17,6 +17,8 @@ import threading
 import traceback
 from collections.abc import Mapping
 
+_CALL_WITHIN = 10.0
+"""Seconds that Telegram gets to answer, in place of minutes."""
 _PR_SET_PDEATHSIG = 1
 _PACKAGES = ("medusa.commands", "medusa.sources", "medusa.steps", "medusa.storage", "medusa.telegram", "medusa.net")
 _LONGEST_ORDER = 1 << 16
@@ -68,12 +70,14 @@ def _let_go(errors: int) -> None:
 
 
 def _import_all() -> None:
+    """Import what Medusa needs, and let it wait less for answers that never come."""
     for module in ("medusa.cli", "medusa.app", "medusa.firstrun"):
         importlib.import_module(module)
     for package in _PACKAGES:
         for info in pkgutil.iter_modules(importlib.import_module(package).__path__):
             if not info.ispkg:
                 importlib.import_module(f"{package}.{info.name}")
+    importlib.import_module("medusa.telegram.client").__dict__["CALL_WITHIN"] = _CALL_WITHIN
 
 
 def main() -> None:

@@ -154,6 +154,18 @@ async def test_a_telegram_that_takes_and_never_answers_gets_another_connection(w
     assert watchful.telegram.calls["messages.sendMedia"] == 2
 
 
+async def test_a_call_that_is_never_answered_is_made_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All else is answered, so that the connection stays: one answer was lost."""
+    monkeypatch.setattr(client, "CALL_WITHIN", 1.0)
+    telegram = stage.telegram
+    stuck = telegram.faults.hang("messages.sendMedia")
+    await stage.owner.send(0, f"/dl {stage.media.link('notes.pdf')}")
+    await until(lambda: stuck.hits)
+    await stage.app.scheduler.idle()
+    post(await send(stage, "/version"))
+    assert telegram.calls["messages.sendMedia"] == 2
+
+
 async def test_a_telegram_that_never_answers_at_all_is_tried_again(
     monkeypatch: pytest.MonkeyPatch, config: Config, tmp_path: Path, samples: Samples, samples_folder: Path
 ) -> None:
