@@ -68,14 +68,14 @@ def report(record: Record, verdict: Verdict) -> list[str]:
     lines += [
         f"{record.blows.total()} blows: {verdict.jobs} jobs, {verdict.posts} posts, "
         f"{len(verdict.wrong)} wrong, {len(record.broken)} runs ended badly",
-        f"{len(verdict.late)} cancels came too late, {len(verdict.stray)} live messages were left over",
+        f"{len(verdict.late)} cancels came too late",
         f"{len(verdict.lost)} lost, {len(verdict.doubled)} doubled",
     ]
     return lines
 
 
 def _found(verdict: Verdict) -> dict[str, list[str]]:
-    return {"lost": verdict.lost, "doubled": verdict.doubled, "wrong": verdict.wrong, "stray": verdict.stray}
+    return {"lost": verdict.lost, "doubled": verdict.doubled, "wrong": verdict.wrong}
 
 
 def _say(text: str) -> None:

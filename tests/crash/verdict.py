@@ -14,16 +14,13 @@ from tests.crash.feed import Piece, Wish
 from tests.crash.outside import SAVED, World
 
 _MOST_JOBS = 100_000
-_LIVE = "\u2060#"
-"""What a live message begins with."""
 
 
 @dataclass(slots=True)
 class Verdict:
     """What was found; each entry is a line. ``lost``, ``doubled`` and ``wrong`` are to be empty.
 
-    ``late`` are cancels that came too late, which is no fault; ``stray`` are live messages that outlived their jobs,
-    since Medusa died between writing one and noting it.
+    ``late`` are cancels that came too late, which is no fault.
     """
 
     jobs: int = 0
@@ -32,7 +29,6 @@ class Verdict:
     doubled: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     late: list[str] = field(default_factory=list)
-    stray: list[str] = field(default_factory=list)
 
     @property
     def well(self) -> bool:
@@ -124,8 +120,7 @@ def _judge_texts(verdict: Verdict, world: World, wishes: list[Wish], chat: int) 
         elif message.message.startswith("Here is ") and message.reply_to:
             pointers += 1
         elif message.id not in world.written[chat]:
-            where = verdict.stray if message.message.startswith(_LIVE) else verdict.wrong
-            where.append(f"a message that nobody asked for: {message.id} {message.message[:80]!r}")
+            verdict.wrong.append(f"a message that nobody asked for: {message.id} {message.message[:80]!r}")
     for wish in wishes:
         if wish.caption and captions[wish.caption] != 1:
             _note(verdict.doubled if captions[wish.caption] else verdict.lost, wish, "the long caption")
