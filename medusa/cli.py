@@ -175,8 +175,9 @@ def _loopback(options: argparse.Namespace, _config: Config) -> int:
 def _test(options: argparse.Namespace, _config: Config) -> int:
     """Format, lint, types, layers and tests, with the coverage that the tests reach."""
     python = [sys.executable, "-m"]
-    workers = str(min(4, os.cpu_count() or 1))
-    code = subprocess.call([*python, "coverage", "run", "-m", "pytest", "-n", workers, *options.further], cwd=ROOT)
+    workers = str(min(6, 3 * (os.cpu_count() or 1) // 2))  # most tests of the whole program wait for half of their time
+    several = ["-n", workers, "--dist", "worksteal"]
+    code = subprocess.call([*python, "coverage", "run", "-m", "pytest", *several, *options.further], cwd=ROOT)
     subprocess.call([*python, "coverage", "combine", "--quiet"], cwd=ROOT)
     subprocess.call([*python, "coverage", "report"], cwd=ROOT)
     return code
