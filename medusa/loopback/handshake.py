@@ -18,10 +18,11 @@ from telethon.tl import functions, types
 from medusa.loopback import tl
 from medusa.loopback.crypto import DH_G, DH_PRIME, DH_PRIME_BYTES, ServerKey, in_safe_range
 
-# Factoring pq is work that keeps others from asking for keys without end, of which there is no need here: these are the
-# smallest primes of four bytes, which is how long some clients take each for.
-_P, _Q = b"\x01\x00\x00\x2b", b"\x01\x00\x00\x49"
-_PQ = (0x0100002B * 0x01000049).to_bytes(7, "big")
+# Factoring pq is work that keeps others from asking for keys without end, of which there is no need here: one is the
+# smallest prime of four bytes, which is how long some clients take each for. The other is far larger: of two alike,
+# Pollard's method finds both at once now and then, and Telethon takes that for the factors 1 and pq.
+_P, _Q = b"\x01\x00\x00\x2b", b"\x3f\xff\xff\xdd"
+_PQ = (0x0100002B * 0x3FFFFFDD).to_bytes(7, "big")
 
 
 class HandshakeFailed(Exception):
