@@ -104,10 +104,9 @@ async def test_a_menu_whose_message_is_gone_stands_in_a_new_one(stage: Stage) ->
 
 
 async def test_queued_jobs_are_moved_in_their_order(stage: Stage) -> None:
-    slots = stage.app.config.slots
-    room = slots.fetch + slots.process + slots.upload
-    slow = stage.media.link("slow/clip.mp4?rate=2000")
-    await stage.owner.send(0, "/dl " + " ".join([slow] * (room + 4)))
+    room = stage.app.config.slots.fetch
+    slow = [stage.media.link(f"slow/clip.mp4?rate=2000&number={number}") for number in range(room + 4)]
+    await stage.owner.send(0, "/dl " + " ".join(slow))
     async with asyncio.timeout(60):
         while len(await stage.app.jobs.numbers(JobState.RUNNING)) < room:
             await asyncio.sleep(0.02)
@@ -129,7 +128,6 @@ async def test_a_script_answers_by_a_reply(stage: Stage) -> None:
     await send(stage, "/dl sample:dead", "/dl sample:empty.mp4")
     await play(stage, [Line("/retry"), Line("1", reply_to="last")])
     assert [message.text for message in await stage.owner.history(0)][-1] == "Job #1 is queued."
-    assert stage.telegram.calls["messages.sendMessage"] == 4
 
 
 async def test_a_menu_outlives_a_restart(

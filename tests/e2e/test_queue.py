@@ -26,7 +26,7 @@ ANSWERS = [
     ("/resume 9-5", "“9-5” runs backwards; write 5-9."),
     ("/retry failed", "There is nothing to retry."),
     ("/retry", "There is nothing to retry."),
-    ("/retry 1,2", "2 of these numbers belong to no job that failed or was cancelled."),
+    ("/retry 1,2", "2 of these numbers belong to no job that failed, was cancelled or waits."),
     ("/move 3", "Which job, and where to? For instance: /move 3 top (or up, down, bottom)"),
     ("/move , top", "No job is queued."),
     ("/prio low", "There is no job under way."),
@@ -204,7 +204,7 @@ async def test_what_failed_is_tried_again(stage: Scene) -> None:
 
 
 async def test_what_failed_while_it_was_posted_is_posted_once_and_uploaded_once(stage: Scene) -> None:
-    stage.telegram.faults.fail("messages.sendMedia", "CHAT_WRITE_FORBIDDEN", times=1)
+    stage.telegram.faults.fail("messages.sendMedia", "CHANNEL_INVALID", times=1)
     await send(stage, f"/dl {stage.media.link('archive.bin')}")
     [job] = await stage.app.jobs.recent(1)
     assert (job.state, job.stage) == (JobState.FAILED, Stage.POST)
