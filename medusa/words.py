@@ -113,7 +113,8 @@ def queue_line(job: Job, progress: Progress, now: float) -> Markup:
         case JobState.RUNNING:
             sign, marks = "›", [VERBS[job.stage], *_percent(progress), *marks]
         case JobState.WAITING:
-            sign, marks = "…", [_one_line(job.reason, _LONGEST_LINK), f"in {span(job.not_before - now)}", *marks]
+            reason = _one_line(job.reason, _LONGEST_LINK).removesuffix(".")
+            sign, marks = "…", [reason, f"in {span(job.not_before - now)}", *marks]
         case JobState.PAUSED:
             sign, marks = "=", ["paused", *marks]
         case _:

@@ -186,7 +186,7 @@ async def test_what_is_scheduled_waits_and_says_so(stage: Scene) -> None:
     texts = [message.text for message in messages]
     shown = next(text for text in texts if text.startswith("Queue: 2 waiting"))
     assert "Scheduled for " in shown
-    assert f"Scheduled for {day} 07:00. · in 2 d" in shown or f"Scheduled for {day} 07:00. · in 3 d" in shown
+    assert f"Scheduled for {day} 07:00 · in 2 d" in shown or f"Scheduled for {day} 07:00 · in 3 d" in shown
     assert "Job #1 is not paused: it is waiting." in texts
     assert "Job #1 is cancelled.\nJob #2 is cancelled." in texts
     assert texts[0].startswith("✓ #1")

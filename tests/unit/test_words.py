@@ -100,7 +100,7 @@ def test_job_line(job: Job, text: str) -> None:
         (replace(JOB, state=JobState.RUNNING, stage=Stage.FETCH), "› <b>#7</b> https://a.b/c · fetching · 50%"),
         (
             replace(JOB, state=JobState.WAITING, reason="Busy.\nVery.", not_before=170.0),
-            "… <b>#7</b> https://a.b/c · Busy. Very. · in 1 min 0 s",
+            "… <b>#7</b> https://a.b/c · Busy. Very · in 1 min 0 s",
         ),
         (replace(JOB, state=JobState.PAUSED, title="<b>"), "= <b>#7</b> &lt;b&gt; · paused"),
     ],
