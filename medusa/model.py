@@ -1,6 +1,6 @@
 """The frozen nouns that travel through the house."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -93,6 +93,19 @@ class Order:
         except ValueError:
             return ""
         return name.removeprefix("www.").removeprefix("m.")
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What the owner has for the host of one link: each is empty where there is nothing.
+
+    ``cookies`` is the text of a cookies.txt that holds nothing but what that host gets; ``headers`` are sent to it as
+    they are, and to no other host.
+    """
+
+    cookies: str = ""
+    token: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,14 @@ import asyncio
 import re
 import shutil
 import sysconfig
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
+from medusa.model import Secrets
 from medusa.net import Egress, Web
 from medusa.process import version_line
 
@@ -25,6 +27,11 @@ SAFE_INPUT = ("-protocol_whitelist", "file,pipe", "-format_whitelist", CONTAINER
 """What stands before every ``-i``: a hostile file that is a playlist could else make ffmpeg read other files or the
 network.
 """
+
+
+async def nothing_kept(_link: str) -> Secrets:
+    """For a tool box without a vault."""
+    return Secrets()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,8 @@ class Tools:
     max_bytes: int
     extractions: asyncio.Semaphore
     """Held while yt-dlp looks at a page, which takes much memory."""
+    secrets: Callable[[str], Awaitable[Secrets]] = nothing_kept
+    """Looks up what the owner has for the host of a link."""
 
 
 def find_ffmpeg() -> Path | None:
