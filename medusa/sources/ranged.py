@@ -177,11 +177,16 @@ def expect(answer: Answer, *wanted: int) -> None:
 def _refusal(status: int, headers: Mapping[str, str]) -> MedusaError:
     if status in (404, 410):
         return UserError(f"The link is dead: the server has no such file ({status}).")
-    if status in (401, 403, 407):
-        return UserError(f"The link is private: the server wants a login or refuses us ({status}).")
+    if status in (401, 407):
+        return UserError(f"This link wants a login ({status}). If you have one, send its cookies (/cookies) or /token.")
+    if status in (402, 403):
+        return UserError(f"The server refuses us ({status}): the link is private, meant for others, or has expired.")
+    if status == 451:
+        return UserError(f"The law forbids the server to hand this out here ({status}).")
     if status in (408, 425, 429) or status >= 500:
         scope = Scope.HOST if status == 429 else Scope.JOB  # too many requests, RFC 6585 section 4
-        return Transient(f"The server is busy ({status}).", after=_retry_after(headers), scope=scope)
+        words = "asks to be left alone for a while" if status == 429 else "is busy"
+        return Transient(f"The server {words} ({status}).", after=_retry_after(headers), scope=scope)
     if 400 <= status < 500:
         return UserError(f"The server does not accept this link ({status}).")
     return Broken(f"The server gave an answer that makes no sense ({status}).")

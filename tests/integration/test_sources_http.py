@@ -182,10 +182,11 @@ async def _etag(server: Server, tools: Tools) -> str | None:
     [
         (404, {}, UserError, "dead"),
         (410, {}, UserError, "dead"),
-        (401, {}, UserError, "private"),
+        (401, {}, UserError, "login"),
         (403, {}, UserError, "private"),
+        (451, {}, UserError, "law"),
         (400, {}, UserError, "does not accept"),
-        (429, {"Retry-After": "77"}, Transient, "busy"),
+        (429, {"Retry-After": "77"}, Transient, "alone"),
         (503, {}, Transient, "busy"),
         (500, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, Transient, "busy"),
     ],

@@ -2,9 +2,7 @@
 
 import pytest
 
-from medusa.errors import Broken, DiskFull, Transient, UserError
 from medusa.sources import content
-from medusa.sources.ytdlp_errors import explain
 
 
 @pytest.mark.parametrize(
@@ -82,39 +80,3 @@ def test_an_attached_page_is_a_file() -> None:
     headers = {"Content-Type": "text/html", "Content-Disposition": 'attachment; filename="notes.html"'}
     assert not content.is_page(headers, b"<html>")
     assert content.is_page({"Content-Type": "text/html"}, b"anything")
-
-
-@pytest.mark.parametrize(
-    ("text", "kind", "words"),
-    [
-        ("/usr/bin/python3: No module named yt_dlp", UserError, "not installed"),
-        ("ERROR: Unsupported URL: https://x.org/login", UserError, "Nothing"),
-        ("ERROR: [youtube] x: Private video. Sign in if you've been granted access", UserError, "private"),
-        (
-            "ERROR: [instagram] x: Requested content is not available, rate-limit reached or login required",
-            Transient,
-            "alone",
-        ),
-        ("ERROR: [youtube] x: The uploader has not made this video available in your country", UserError, "country"),
-        ("ERROR: [youtube] x: Video unavailable. This video has been removed", UserError, "dead"),
-        ("ERROR: unable to download video data: HTTP Error 404: Not Found", UserError, "dead"),
-        ("ERROR: unable to download video data: HTTP Error 503: Busy", Transient, "broke off"),
-        ("ERROR: [generic] Unable to download webpage: HTTP Error 429: Too Many Requests", Transient, "alone"),
-        ("ERROR: [Errno 28] No space left on device", DiskFull, "disk"),
-        ("ERROR: [site] x: This video is DRM protected", UserError, "DRM"),
-        ("ERROR: [site] x: Requested format is not available. Use --list-formats", UserError, "version"),
-        ("ERROR: You have requested merging of multiple formats but ffmpeg is not installed", UserError, "ffmpeg"),
-        ("WARNING: x\nERROR: [site] quux broke; please report this issue on ...", Broken, "quux broke"),
-        ("", Broken, "without saying why"),
-    ],
-)
-def test_complaints_of_yt_dlp(text: str, kind: type[Exception], words: str) -> None:
-    error = explain(text, None)
-    assert type(error) is kind
-    assert words in error.user_text
-    assert "\n" not in error.user_text
-
-
-def test_what_the_proxy_refused_goes_first() -> None:
-    refusal = UserError("private network")
-    assert explain("ERROR: HTTP Error 403", refusal) is refusal
