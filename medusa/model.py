@@ -84,6 +84,12 @@ class Order:
     silent: bool = False
     force: bool = False
     """Fetch and post it even when it was posted before."""
+    formats: str = ""
+    """yt-dlp's expression for the formats to take, in place of what ``quality`` and the limits make of it."""
+    sort: str = ""
+    """yt-dlp's fields by which formats are sorted, the best first."""
+    subtitles: str = ""
+    """The languages whose subtitles are to be in the video, such as ``en,de``, or ``all``."""
 
     @property
     def host(self) -> str:

@@ -6,10 +6,11 @@ import shutil
 import sysconfig
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Protocol
 
 from medusa.model import Secrets
 from medusa.net import Egress, Web
@@ -34,6 +35,33 @@ async def nothing_kept(_link: str) -> Secrets:
     return Secrets()
 
 
+class Memory(Protocol):
+    """Keeps what sites have answered for a while, so that the same is not asked twice."""
+
+    async def get(self, key: str) -> bytes | None:
+        """What was put there not long ago, or None."""
+
+    async def put(self, key: str, answer: bytes) -> None:
+        """Keep an answer, in place of a former one; what is too big is not kept."""
+
+    async def forget(self, key: str) -> None:
+        """Drop an answer that has turned out to be of no use any more."""
+
+
+class NoMemory:
+    """For a tool box that remembers nothing."""
+
+    async def get(self, _key: str) -> bytes | None:
+        """None, always."""
+        return None
+
+    async def put(self, _key: str, _answer: bytes) -> None:
+        """Keep nothing."""
+
+    async def forget(self, _key: str) -> None:
+        """Drop nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """The tool box that every source and step gets, made once by the composition root.
@@ -52,6 +80,8 @@ class Tools:
     """Held while yt-dlp looks at a page, which takes much memory."""
     secrets: Callable[[str], Awaitable[Secrets]] = nothing_kept
     """Looks up what the owner has for the host of a link."""
+    answers: Memory = field(default_factory=NoMemory)
+    """What sites have answered of late."""
 
 
 def find_ffmpeg() -> Path | None:

@@ -11,7 +11,10 @@ from urllib.parse import urlsplit
 from medusa.discover import plugins
 from medusa.errors import UserError
 from medusa.model import LocalFile, Order, Report
+from medusa.sources.described import Description
 from medusa.tools import Tools
+
+_NOTHING = "Nothing that can be fetched was found behind this link."
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,9 @@ class Source:
     fetch: Callable[[Plan, Order, Path, Tools, Report], Coroutine[Any, Any, LocalFile]]
     read: Callable[["ByteStream", int, Tools], AsyncGenerator[bytes, None]]
     examples: tuple[str, ...]
+    describe: Callable[[Order, str, Path, Tools], Coroutine[Any, Any, Description]] | None = None
+    """Says what a link is, where more is known of it than its plan: of a playlist, the items of these numbers, which
+    read ``1:20,25``."""
 
 
 @functools.cache
@@ -84,7 +90,28 @@ async def resolve(order: Order, workdir: Path, tools: Tools, report: Report) -> 
     for source in all_sources():
         if source.pattern.match(order.link) and (plan := await source.resolve(order, workdir, tools, report)):
             return source, plan
-    raise UserError("Nothing that can be fetched was found behind this link.")
+    raise UserError(_NOTHING)
+
+
+async def describe(order: Order, items: str, workdir: Path, tools: Tools) -> Description:
+    """Say what the order's link is, without fetching it; of a playlist, the ``items`` such as ``1:20,25``.
+
+    Raises UserError when nobody knows the link.
+    """
+    _check(order.link)
+    for source in all_sources():
+        if source.pattern.match(order.link) and (found := await _described(source, order, items, workdir, tools)):
+            return found
+    raise UserError(_NOTHING)
+
+
+async def _described(source: Source, order: Order, items: str, workdir: Path, tools: Tools) -> Description | None:
+    if source.describe is not None:
+        return await source.describe(order, items, workdir, tools)
+    if (plan := await source.resolve(order, workdir, tools, lambda _: None)) is None:
+        return None
+    kind = plan.stream.mime if plan.stream else "file"
+    return Description(plan.title, kind, size=plan.size, resumable=bool(plan.stream and plan.stream.version))
 
 
 def _check(link: str) -> None:

@@ -12,4 +12,5 @@ SOURCE = Source(
     fetch=ytdlp.fetch,
     read=ranged.read,
     examples=("https://example.com/lessons/first.html",),
+    describe=ytdlp.describe,
 )

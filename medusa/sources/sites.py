@@ -28,4 +28,5 @@ SOURCE = Source(
         "https://cdn.example.com/lesson/master.m3u8?token=1",
         "http://example.com/dash/stream.mpd",
     ),
+    describe=ytdlp.describe,
 )

@@ -3,53 +3,46 @@ thin over it.
 """
 
 import asyncio
+import hashlib
 import json
 import re
-import sys
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from medusa import process
-from medusa.errors import Broken, UserError
+from medusa.errors import Broken, Transient, UserError
 from medusa.model import LocalFile, Order, Progress, Report
 from medusa.names import display_name, safe_file_name
-from medusa.net import Lease
-from medusa.sources import ByteStream, Plan, content, ranged
-from medusa.sources.ytdlp_errors import TOO_BIG, explain
-from medusa.tools import SAFE_INPUT, Tools
+from medusa.sources import ByteStream, Plan, content, ranged, ytdlp_command, ytdlp_info
+from medusa.sources.described import Description
+from medusa.sources.ytdlp_errors import NOTHING, TOO_BIG, explain
+from medusa.sources.ytdlp_info import Info, is_link, is_list
+from medusa.tools import Tools
+from medusa.words import clock
 
 _INFO = "info.json"
-_FRESH = 1800.0
-"""Seconds for which the addresses in an info file are taken to be valid."""
+_KNOWN = "known.json"
+_COOKIES = "cookies.txt"
+FRESH = 1800.0
+"""Seconds for which the addresses in an answer are taken to be valid."""
+_NEW = 120.0
+"""Seconds for which they are, beyond doubt."""
 _RESOLVE_SECONDS = 300.0
 _MAX_INFO = 32 * 1024 * 1024
 _MAX_HOPS = 3
 """How many pages that hold nothing but one link to another page are followed."""
+_FIRST_ITEMS = "1:10"
 _SOUNDS = frozenset({"m4a", "mp3"})
 """Files of sound that are posted as they are, without being extracted from anything."""
 _SENT = frozenset({"User-Agent", "Accept", "Accept-Language", "Referer", "Origin"})
 """Headers that may be sent on an extractor's word."""
-_PROTOCOLS = frozenset({"http", "https", "m3u8", "m3u8_native", "http_dash_segments", "ism"})
-"""Transports that yt-dlp itself fetches over HTTP. The others start programs that know no proxy, or are live."""
-_POSTPROCESSORS = (
-    "Merger",
-    "ExtractAudio",
-    "FixupM3u8",
-    "FixupM4a",
-    "FixupStretched",
-    "FixupTimestamp",
-    "FixupDuration",
-    "FixupDuplicateMoov",
-)
 _PROGRESS = '{"done": %(progress.downloaded_bytes)j, "all": %(progress.total_bytes,progress.total_bytes_estimate)j'
 _PROGRESS = f'{_PROGRESS}, "part": %(info.format_id)j}}'
-
-
-# What generators of HLS and DASH call every stream.
-_NO_TITLES = frozenset({"index", "master", "playlist", "manifest", "main", "stream", "chunklist", "prog_index"})
+_FURTHEST = 30 * 86400.0
+_REFUSED = r"HTTP Error 4(01|03|04|10)\b"
 
 
 async def resolve(order: Order, workdir: Path, tools: Tools, report: Report) -> Plan:
@@ -60,12 +53,12 @@ async def resolve(order: Order, workdir: Path, tools: Tools, report: Report) -> 
     info = _fresh(workdir, order)
     if info is None:
         report(Progress(note="looking at the page"))
-        info = await _ask(order.link, order, workdir, tools)
+        info = await _looked_up(order, workdir, tools)
         _refuse_live(info)
-        info = _only_http(info)
+        info = ytdlp_info.only_http(info)
         (workdir / _INFO).write_text(json.dumps({**info, "medusa_order": _mark(order)}), encoding="utf-8")
-    title = display_name(_title(info, order.link)) or "Untitled"
-    size = _size(info)
+    title = ytdlp_info.title_of(info, order.link)
+    size = ytdlp_info.size_of(ytdlp_info.chosen(info))
     if size is not None and size > tools.max_bytes:
         raise UserError(f"The file is too big: {size / 1e6:,.0f} MB, and {tools.max_bytes / 1e6:,.0f} MB is the limit.")
     details = {"site": str(info.get("extractor_key") or ""), "id": str(info.get("id") or "")}
@@ -77,54 +70,110 @@ async def fetch(plan: Plan, order: Order, workdir: Path, tools: Tools, report: R
     if not (workdir / _INFO).exists():
         await resolve(order, workdir, tools, report)
     argv = [
-        *_base(tools),
-        *_formats(order, tools),
+        *ytdlp_command.base(tools),
+        *ytdlp_command.formats(order, tools),
+        *ytdlp_command.extras(order, tools),
         *("--output", "media.%(ext)s", "--load-info-json", _INFO, "--print", "after_move:filepath"),
         *("--progress", "--newline", "--progress-delta", "0.5", "--progress-template", f"download:{_PROGRESS}"),
     ]
     watcher = _Watcher(plan.size, report)
-    with tools.egress.lease() as lease:
-        async with process.child(argv, cwd=workdir, env=_proxy(lease), max_file=tools.max_bytes) as running:
-            async for line in running.lines():
-                watcher.see(line)
-                if watcher.done > tools.max_bytes:
-                    raise UserError(TOO_BIG)
-            code = await running.wait()
-            errors = running.err_tail
+    async with _cookies(order.link, workdir, tools) as cookies:
+        with tools.egress.lease() as lease:
+            env = ytdlp_command.proxy(lease)
+            async with process.child([*argv, *cookies], cwd=workdir, env=env, max_file=tools.max_bytes) as running:
+                async for line in running.lines():
+                    watcher.see(line)
+                    if watcher.done > tools.max_bytes:
+                        raise UserError(TOO_BIG)
+                code = await running.wait()
+                errors = running.err_tail
     if code:
-        (workdir / _INFO).unlink(missing_ok=True)
+        await _doubt(order, workdir, tools, errors)
         raise explain(errors, lease.error)
     return _found(watcher.path, plan, order, workdir)
 
 
-def _title(info: Mapping[str, Any], link: str) -> str:
-    """The title, or, where that is only a manifest's file name such as ``index``, the name of its folder."""
-    title = str(info.get("title") or info.get("id") or "")
-    if title.lower() not in _NO_TITLES:
-        return title
-    folders = urlsplit(link).path.split("/")[1:-1]
-    return unquote(folders[-1]) if folders and folders[-1] else title
+async def describe(order: Order, items: str, workdir: Path, tools: Tools) -> Description:
+    """Say what the link is: of one video the versions that there are, of a playlist the ``items`` or the first ones.
+
+    Without ``items``, a video that is seen as part of a playlist is described alone.
+    """
+    info = None if items else await _known(order, tools)
+    if info is None:
+        info = await _ask(order.link, ["--format=b*"], workdir, tools, items)
+        if is_list(info):
+            return ytdlp_info.listing(info, order.link)
+        await _remember(info, order, tools)
+    try:
+        info = await _choose(info, order, workdir, tools)
+    except UserError:
+        info = {key: value for key, value in info.items() if key not in ("format_id", "requested_downloads")}
+    return ytdlp_info.describe(info, order, tools.upload_limit)
 
 
-async def _ask(link: str, order: Order, workdir: Path, tools: Tools, hops: int = 0) -> dict[str, Any]:
-    """Return the info of the one video behind the link."""
-    argv = [*_base(tools), *_formats(order, tools), "--dump-single-json", "--flat-playlist", "--playlist-items", "1:2"]
-    async with tools.extractions:
-        with tools.egress.lease() as lease:
-            done = await process.run(
-                [*argv, "--", link], cwd=workdir, timeout=_RESOLVE_SECONDS, env=_proxy(lease), max_out=_MAX_INFO
-            )
-            if done.code:
-                raise explain(done.err, lease.error)
-    info = await asyncio.to_thread(_parse, done.out)
-    if info.get("_type") not in ("playlist", "multi_video"):
+async def _looked_up(order: Order, workdir: Path, tools: Tools) -> dict[str, Any]:
+    """The info of the one video behind the order's link, with the formats chosen that it asks for."""
+    known = await _known(order, tools)
+    if known is not None:
+        return await _choose(known, order, workdir, tools)
+    info = await _ask(order.link, ytdlp_command.formats(order, tools), workdir, tools)
+    if is_list(info):
+        raise UserError(_several(info))
+    await _remember(info, order, tools)
+    return {**info, "medusa_at": time.time()}
+
+
+async def _ask(
+    link: str, formats: Sequence[str], workdir: Path, tools: Tools, items: str = "", hops: int = 0
+) -> dict[str, Any]:
+    """Return the info of the one video behind the link, or of a playlist with some of its items."""
+    playlist = ["--flat-playlist", "--playlist-items", items or _FIRST_ITEMS]
+    playlist.append("--yes-playlist" if items else "--no-playlist")
+    info = await _answer(link, [*formats, *playlist, "--", link], workdir, tools)
+    if not is_list(info):
         return info
-    entry = _only_entry(info)
-    if entry.get("_type") not in ("url", "url_transparent"):
-        return entry
+    entries = [entry for entry in info.get("entries") or [] if entry]
+    if not entries:
+        raise UserError(NOTHING)
+    if items or len(entries) > 1:
+        return info
+    if not is_link(entries[0]):
+        return dict(entries[0])
     if hops == _MAX_HOPS:
         raise UserError("This page only leads on to other pages.")
-    return await _ask(str(entry.get("url")), order, workdir, tools, hops + 1)
+    return await _ask(str(entries[0].get("url")), formats, workdir, tools, items, hops + 1)
+
+
+async def _choose(info: Info, order: Order, workdir: Path, tools: Tools) -> dict[str, Any]:
+    """Have the formats chosen that the order asks for out of an answer, without asking the site again."""
+    kept = workdir / _KNOWN
+    kept.write_text(json.dumps(ytdlp_info.only_http(info)), encoding="utf-8")
+    try:
+        picked = [*ytdlp_command.formats(order, tools), "--load-info-json", _KNOWN]
+        return await _answer(order.link, picked, workdir, tools)
+    finally:
+        kept.unlink(missing_ok=True)
+
+
+async def _answer(link: str, further: Sequence[str], workdir: Path, tools: Tools) -> dict[str, Any]:
+    """What yt-dlp says to these arguments, as one object."""
+    argv = [*ytdlp_command.base(tools), "--dump-single-json"]
+    async with tools.extractions, _cookies(link, workdir, tools) as cookies:
+        with tools.egress.lease() as lease:
+            try:
+                async with asyncio.timeout(_RESOLVE_SECONDS):
+                    done = await process.run(
+                        [*argv, *cookies, *further],
+                        cwd=workdir,
+                        timeout=None,
+                        env=ytdlp_command.proxy(lease),
+                        max_out=_MAX_INFO,
+                    )
+            except TimeoutError:
+                raise Transient("The site takes too long to answer.", after=300, tries=3) from None
+            if done.code:
+                raise explain(done.err, lease.error)
+    return await asyncio.to_thread(_parse, done.out)
 
 
 def _parse(data: bytes) -> dict[str, Any]:
@@ -133,77 +182,105 @@ def _parse(data: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise Broken("yt-dlp gave an answer that cannot be read.") from error
     if not isinstance(info, dict):
-        raise UserError("Nothing that can be fetched was found behind this link.")
+        raise UserError(NOTHING)
     return info
 
 
-def _only_entry(info: Mapping[str, Any]) -> dict[str, Any]:
-    entries = [entry for entry in info.get("entries") or [] if entry]
-    if not entries:
-        raise UserError("Nothing that can be fetched was found behind this link.")
-    if len(entries) > 1:
-        title = display_name(str(info.get("title") or info.get("id") or "playlist"))
-        count = f"{info['playlist_count']} items" if info.get("playlist_count") else "several items"
-        raise UserError(f"This is a playlist: “{title}”, {count}. Send the link of one of them.")
-    return dict(entries[0])
+@asynccontextmanager
+async def _cookies(link: str, workdir: Path, tools: Tools) -> AsyncIterator[list[str]]:
+    """The arguments that hand over the owner's cookies for the link's host, which lie in the work folder meanwhile."""
+    text = (await tools.secrets(link)).cookies
+    if not text:
+        yield []
+        return
+    jar = workdir / _COOKIES
+    try:
+        jar.touch(mode=0o600)
+        jar.write_text(text, encoding="utf-8")
+        yield ["--cookies", _COOKIES]
+    finally:
+        jar.unlink(missing_ok=True)
 
 
-def _refuse_live(info: Mapping[str, Any]) -> None:
+async def _key(order: Order, tools: Tools) -> str:
+    """Under which name answers about the link are kept; another login may get another answer."""
+    login = await tools.secrets(order.link)
+    whole = "\0".join((order.link, login.cookies, login.token))
+    return "ytdlp:" + hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+async def _known(order: Order, tools: Tools) -> dict[str, Any] | None:
+    """What the site answered of late about the order's link."""
+    kept = await tools.answers.get(await _key(order, tools))
+    info = await asyncio.to_thread(json.loads, kept) if kept else None
+    return info if info and time.time() - info["medusa_at"] < FRESH else None
+
+
+async def _remember(info: Info, order: Order, tools: Tools) -> None:
+    """Keep an answer for the next job or command; what is live is another thing the next moment."""
+    if info.get("is_live") or info.get("live_status") in ("is_live", "is_upcoming", "post_live"):
+        return
+    dropped = ("requested_downloads", "requested_formats")
+    kept = {**{key: value for key, value in info.items() if key not in dropped}, "medusa_at": time.time()}
+    await tools.answers.put(await _key(order, tools), await asyncio.to_thread(lambda: json.dumps(kept).encode()))
+
+
+async def _doubt(order: Order, workdir: Path, tools: Tools, errors: str) -> None:
+    """Drop the answer that a download has failed with. Raises Transient when its age may have been the reason."""
+    old = _read(workdir)
+    (workdir / _INFO).unlink(missing_ok=True)
+    await tools.answers.forget(await _key(order, tools))
+    if old and time.time() - old["medusa_at"] > _NEW and re.search(_REFUSED, errors):
+        raise Transient("The addresses that the site gave have expired; it is asked anew.", after=1, tries=2)
+
+
+def _several(info: Info) -> str:
+    title = display_name(str(info.get("title") or info.get("id") or "playlist"))
+    count = f"{info['playlist_count']} items" if info.get("playlist_count") else "several items"
+    return (
+        f"This is a playlist: “{title}”, {count}. Say --playlist behind the link for all of them, or --playlist 1-5 "
+        "for some."
+    )
+
+
+def _refuse_live(info: Info) -> None:
     if info.get("live_status") == "is_upcoming":
-        raise UserError("This has not begun yet; try again when it is over.")
+        now, begins = time.time(), info.get("release_timestamp")
+        if not isinstance(begins, int | float):
+            raise Transient("This has not begun yet.", after=900, tries=24)
+        words = f"This begins at {clock(begins, now)}."
+        raise Transient(words, after=min(max(60.0, begins - now), _FURTHEST), tries=24)
     if info.get("is_live") or info.get("live_status") in ("is_live", "post_live"):
         raise UserError("This is a live stream; it can be fetched when it is over.")
 
 
-def _only_http(info: dict[str, Any]) -> dict[str, Any]:
-    """Leave in the info what may be fetched: formats over HTTP, and no page address to fall back on unasked."""
-    listed = info.get("formats") or [info]
-    formats = [entry for entry in listed if _over_http(entry)]
-    if not formats:
-        raise UserError("This is only offered as a kind of stream that cannot be fetched.")
-    dropped = {"webpage_url", "original_url", "requested_formats"}
-    kept = {key: value for key, value in info.items() if key not in dropped}
-    return {**kept, "formats": formats} if info.get("formats") else kept
-
-
-def _over_http(entry: Mapping[str, Any]) -> bool:
-    scheme = urlsplit(str(entry.get("url") or entry.get("manifest_url") or "")).scheme.lower()
-    return scheme in ("http", "https") and str(entry.get("protocol") or scheme) in _PROTOCOLS
-
-
 def _fresh(workdir: Path, order: Order) -> dict[str, Any] | None:
     """Return the kept info when it answers this very order and is not too old."""
-    file = workdir / _INFO
-    if not file.exists() or time.time() - file.stat().st_mtime > _FRESH:
-        return None
-    try:
-        info = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:
+    info = _read(workdir)
+    if info is None or time.time() - info["medusa_at"] > FRESH:
         return None
     return info if info.get("medusa_order") == _mark(order) else None
 
 
+def _read(workdir: Path) -> dict[str, Any] | None:
+    """The info in the work folder; None when there is none, or one that was cut short."""
+    try:
+        info = json.loads((workdir / _INFO).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return {"medusa_at": 0.0, **info}
+
+
 def _mark(order: Order) -> list[str]:
-    return [order.link, order.quality]
+    return [order.link, order.quality, order.formats, order.sort, order.subtitles]
 
 
-def _chosen(info: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The formats that are going to be fetched."""
-    downloads = info.get("requested_downloads") or info.get("requested_formats") or [info]
-    return [part for entry in downloads for part in (entry.get("requested_formats") or [entry])]
-
-
-def _size(info: Mapping[str, Any]) -> int | None:
-    """Add up the sizes of the chosen formats; None when one of them is unknown."""
-    sizes = [entry.get("filesize") or entry.get("filesize_approx") for entry in _chosen(info)]
-    return int(sum(size for size in sizes if size)) if all(sizes) else None
-
-
-async def _stream_of(info: Mapping[str, Any], title: str, order: Order, tools: Tools) -> ByteStream | None:
+async def _stream_of(info: Info, title: str, order: Order, tools: Tools) -> ByteStream | None:
     """The one format that was chosen, when it is a plain file that needs nothing of yt-dlp any more."""
-    chosen = _chosen(info)
+    chosen = ytdlp_info.chosen(info)
     ending = str(chosen[0].get("ext"))
-    if len(chosen) != 1 or not _is_plain(chosen[0]) or (order.quality == "audio" and ending not in _SOUNDS):
+    unlike = order.quality == "audio" and ending not in _SOUNDS
+    if len(chosen) != 1 or not ytdlp_info.is_plain(chosen[0]) or unlike or order.subtitles or info.get("chapters"):
         return None
     name = safe_file_name(order.name or title, extension=f".{ending}")
     headers = {key: value for key, value in (chosen[0].get("http_headers") or {}).items() if key in _SENT}
@@ -212,59 +289,6 @@ async def _stream_of(info: Mapping[str, Any], title: str, order: Order, tools: T
         str(chosen[0]["url"]), name, content.type_of(name), None, headers=headers, most=most, title=title
     )
     return await ranged.measured(stream, tools)
-
-
-def _is_plain(entry: Mapping[str, Any]) -> bool:
-    """Whether the file is fetched by one GET, without cookies, and is right as it comes (``_POSTPROCESSORS``)."""
-    scheme = urlsplit(str(entry.get("url"))).scheme.lower()
-    return (
-        scheme in ("http", "https")
-        and str(entry.get("protocol") or scheme) in ("http", "https")
-        and not (entry.get("cookies") or entry.get("fragments") or entry.get("stretched_ratio"))
-        and not str(entry.get("container") or "").endswith("_dash")
-        and re.fullmatch(r"[a-z0-9]{2,4}", str(entry.get("ext"))) is not None
-    )
-
-
-def _base(tools: Tools) -> list[str]:
-    """Return yt-dlp's command line up to what is asked of it; nothing of the owner's own set-up is read, nothing else
-    started.
-    """
-    argv = [sys.executable, "-I", "-m", "yt_dlp", "--ignore-config", "--no-plugin-dirs", "--no-exec"]
-    argv += ["--no-remote-components", "--no-cache-dir", "--no-cookies-from-browser", "--color", "never"]
-    argv += ["--downloader", "native", "--no-playlist", "--concat-playlist", "never", "--no-mtime"]
-    argv += ["--abort-on-unavailable-fragments", "--socket-timeout", "30", "--retries", "3", "--fragment-retries", "3"]
-    argv += ["--max-filesize", str(tools.max_bytes), "--merge-output-format", "mp4/mkv"]
-    # yt-dlp passes on ffmpeg's last line alone; at this level it is what went wrong.
-    before = " ".join((*SAFE_INPUT, "-loglevel", "repeat+error"))
-    for name in _POSTPROCESSORS:
-        argv += ["--postprocessor-args", f"{name}+ffmpeg_i:{before}"]
-    argv += ["--ffmpeg-location", str(tools.ffmpeg)] if tools.ffmpeg else []
-    argv += ["--no-js-runtimes", "--js-runtimes", tools.javascript] if tools.javascript else []
-    return argv
-
-
-def _formats(order: Order, tools: Tools) -> list[str]:
-    """Choose formats: the wanted height, then what MP4 and every player can take, so that nothing need be re-encoded.
-
-    A version that is known to exceed the upload limit is passed over; one of unknown size is not.
-    """
-    fit = f"[filesize<?{tools.upload_limit}][filesize_approx<?{tools.upload_limit}]"
-    # The sound of a separate track must fit beside the picture.
-    picture = int(tools.upload_limit * 0.93)
-    video = f"bv*[filesize<?{picture}][filesize_approx<?{picture}]+ba/" if tools.ffmpeg else ""
-    if order.quality == "audio":
-        extract = ["--extract-audio"] if tools.ffmpeg else []
-        return ["--format", f"ba{fit}/b{fit}", "--format-sort", "acodec:aac,ext", *extract]
-    height = f"res:{order.quality}" if order.quality.isdigit() else "res"
-    return ["--format", f"{video}b{fit}", "--format-sort", f"{height},vcodec:h264,acodec:aac,ext:mp4:m4a"]
-
-
-def _proxy(lease: Lease) -> dict[str, str]:
-    """Return the proxy as environment, where other users of the machine cannot read it (the command line they
-    could).
-    """
-    return dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), lease.url)
 
 
 class _Watcher:

@@ -125,7 +125,7 @@ _TABLE: tuple[tuple[str, Callable[[str], MedusaError], str], ...] = (
     (
         r"HTTP Error 403|Access .*forbidden|Referer",
         UserError,
-        "The site refuses this machine (403). It may want a login: /cookies",
+        "The link is private, or the site refuses this machine (403). A login may help: /cookies",
     ),
     (
         r"Requested format is not available",

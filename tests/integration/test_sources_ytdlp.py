@@ -13,7 +13,7 @@ from aiohttp import web
 from medusa import sources
 from medusa.errors import UserError
 from medusa.model import LocalFile, Order
-from medusa.sources import Plan, Source, ytdlp
+from medusa.sources import Plan, Source, ytdlp, ytdlp_info
 from medusa.steps.ffmpeg import look
 from medusa.tools import Tools
 from tests.integration.source_kit import Handler, Reports, Server, ffmpeg, folder_handler, make_video, serving, tool_box
@@ -118,7 +118,7 @@ PLAIN = {"url": "https://cdn.example.com/1.mp4", "protocol": "https", "ext": "mp
     ],
 )
 def test_only_plain_formats_are_streamed(more: dict[str, object], plain: bool) -> None:
-    assert ytdlp._is_plain({**PLAIN, **more}) is plain
+    assert ytdlp_info.is_plain({**PLAIN, **more}) is plain
 
 
 async def test_a_page_with_one_video(server: Server, tmp_path: Path) -> None:

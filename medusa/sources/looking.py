@@ -1,0 +1,45 @@
+"""Looks at links for commands: a few at once, each in a folder of its own that does not stay."""
+
+import asyncio
+import shutil
+import tempfile
+from pathlib import Path
+
+from medusa import sources
+from medusa.errors import Transient
+from medusa.model import Order
+from medusa.sources.described import Description
+from medusa.tools import Tools
+
+_AT_ONCE = 2
+_SECONDS = 600.0
+"""Seconds that one look may take, its wait for others that look at pages included."""
+
+
+class Looks:
+    """Looks at links in folders under ``root``, which is for this alone."""
+
+    def __init__(self, tools: Tools, root: Path) -> None:
+        self._tools = tools
+        self._root = root
+        self._places = asyncio.Semaphore(_AT_ONCE)
+        self._cleared = False
+
+    async def describe(self, order: Order, items: str = "") -> Description:
+        """Say what the order's link is; of a playlist, the ``items`` such as ``1:20,25``. Raises MedusaError."""
+        async with self._places:
+            folder = await asyncio.to_thread(self._folder)
+            try:
+                async with asyncio.timeout(_SECONDS):
+                    return await sources.describe(order, items, folder, self._tools)
+            except TimeoutError:
+                raise Transient("The site takes too long to answer; try again later.") from None
+            finally:
+                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    def _folder(self) -> Path:
+        if not self._cleared:  # what a predecessor that was killed has left
+            shutil.rmtree(self._root, ignore_errors=True)
+            self._cleared = True
+        self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return Path(tempfile.mkdtemp(dir=self._root))

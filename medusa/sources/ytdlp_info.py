@@ -1,0 +1,213 @@
+"""Reads what yt-dlp found out about a link: what may be fetched of it, how big it is, and how to describe it."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from medusa.errors import UserError
+from medusa.model import Order
+from medusa.names import display_name
+from medusa.sources.described import Description, Entry, Version
+from medusa.words import size as size_words
+
+Info = Mapping[str, Any]
+
+PROTOCOLS = frozenset({"http", "https", "m3u8", "m3u8_native", "http_dash_segments", "ism"})
+"""Transports that yt-dlp itself fetches over HTTP. The others start programs that know no proxy, or are live."""
+# What generators of HLS and DASH call every stream.
+_NO_TITLES = frozenset({"index", "master", "playlist", "manifest", "main", "stream", "chunklist", "prog_index"})
+_MOST_SUBTITLES = 60
+_LISTS = frozenset({"playlist", "multi_video"})
+_LINKS = frozenset({"url", "url_transparent"})
+
+
+def is_list(info: Info) -> bool:
+    """Whether the answer is a playlist, and not one video."""
+    return info.get("_type") in _LISTS
+
+
+def is_link(info: Info) -> bool:
+    """Whether the answer only says where else to look."""
+    return info.get("_type") in _LINKS
+
+
+def title_of(info: Info, link: str) -> str:
+    """The title, or, where that is only a manifest's file name such as ``index``, the name of its folder."""
+    title = str(info.get("title") or info.get("id") or "")
+    if title.lower() not in _NO_TITLES:
+        return display_name(title) or "Untitled"
+    folders = urlsplit(link).path.split("/")[1:-1]
+    return display_name(unquote(folders[-1]) if folders and folders[-1] else title) or "Untitled"
+
+
+def only_http(info: Info) -> dict[str, Any]:
+    """Leave in the info what may be fetched: formats over HTTP, and no page address to fall back on unasked."""
+    listed = info.get("formats") or [info]
+    formats = [entry for entry in listed if _over_http(entry)]
+    if not formats:
+        raise UserError("This is only offered as a kind of stream that cannot be fetched.")
+    dropped = {"webpage_url", "original_url", "requested_formats"}
+    kept = {key: value for key, value in info.items() if key not in dropped}
+    for name in ("subtitles", "automatic_captions"):
+        tracks = {lang: [one for one in found if _is_text(one)] for lang, found in (info.get(name) or {}).items()}
+        kept[name] = {lang: found for lang, found in tracks.items() if found}
+    return {**kept, "formats": formats} if info.get("formats") else kept
+
+
+def _is_text(track: Info) -> bool:
+    return isinstance(track.get("data"), str) or _over_http(track)
+
+
+def _over_http(entry: Info) -> bool:
+    scheme = urlsplit(str(entry.get("url") or entry.get("manifest_url") or "")).scheme.lower()
+    return scheme in ("http", "https") and str(entry.get("protocol") or scheme) in PROTOCOLS
+
+
+def chosen(info: Info) -> list[Info]:
+    """The formats that are going to be fetched."""
+    downloads = info.get("requested_downloads") or info.get("requested_formats") or [info]
+    return [part for entry in downloads for part in (entry.get("requested_formats") or [entry])]
+
+
+def size_of(formats: Iterable[Info]) -> int | None:
+    """Add up the sizes of formats in bytes; None when one of them is unknown."""
+    sizes = [entry.get("filesize") or entry.get("filesize_approx") for entry in formats]
+    return int(sum(size for size in sizes if size)) if sizes and all(sizes) else None
+
+
+def is_plain(entry: Info) -> bool:
+    """Whether the file is fetched by one GET, without cookies, and is right as it comes (no postprocessor mends it)."""
+    scheme = urlsplit(str(entry.get("url"))).scheme.lower()
+    return (
+        scheme in ("http", "https")
+        and str(entry.get("protocol") or scheme) in ("http", "https")
+        and not (entry.get("cookies") or entry.get("fragments") or entry.get("stretched_ratio"))
+        and not str(entry.get("container") or "").endswith("_dash")
+        and re.fullmatch(r"[a-z0-9]{2,4}", str(entry.get("ext"))) is not None
+    )
+
+
+def describe(info: Info, order: Order, upload_limit: int) -> Description:
+    """What one video is; its ``requested_formats`` are what would be fetched, if anything would."""
+    versions = _versions(info)
+    taken = _version(chosen(info)) if info.get("format_id") else None
+    return Description(
+        title=title_of(info, order.link),
+        kind=_kind(info, versions),
+        site=display_name(str(info.get("extractor_key") or "")),
+        author=display_name(str(info.get("uploader") or info.get("channel") or info.get("creator") or "")),
+        published=_date(str(info.get("upload_date") or info.get("release_date") or "")),
+        duration=_number(info.get("duration")),
+        versions=versions,
+        taken=taken,
+        why=_why(taken, versions, order, upload_limit),
+        chapters=len(info.get("chapters") or ()),
+        subtitles=tuple(sorted(map(display_name, info.get("subtitles") or ())))[:_MOST_SUBTITLES],
+    )
+
+
+def listing(info: Info, link: str) -> Description:
+    """What a playlist is, with the items that the answer holds."""
+    items = [item for item in info.get("entries") or () if isinstance(item, Mapping)]
+    own = {link, str(info.get("webpage_url")), str(info.get("original_url"))}
+    entries = [Entry(there, _named(item, there)) for item in items if (there := _link(item, own))]
+    return Description(
+        title=title_of(info, link),
+        kind="playlist",
+        site=display_name(str(info.get("extractor_key") or "")),
+        author=display_name(str(info.get("uploader") or info.get("channel") or "")),
+        entries=tuple(dict.fromkeys(entries)),
+        count=int(_number(info.get("playlist_count")) or 0) or None,
+        skipped=len(items) - len(entries),
+    )
+
+
+def _named(item: Info, link: str) -> str:
+    return display_name(str(item.get("title") or "")) or display_name(link)
+
+
+def _link(item: Info, own: set[str]) -> str:
+    """Where an item of a playlist is to be fetched from; empty when nowhere, or from the playlist itself."""
+    streams = [one for one in item.get("formats") or () if _over_http(one)]
+    best = streams[-1] if streams else {}
+    found = [item.get("url"), item.get("webpage_url"), best.get("manifest_url"), best.get("url")]
+    links = [str(one) for one in found if one and urlsplit(str(one)).scheme.lower() in ("http", "https")]
+    return next((link for link in links if link not in own), "")
+
+
+def _versions(info: Info) -> tuple[Version, ...]:
+    """The best of each height, the tallest first, and the best sound alone; yt-dlp lists the best format last."""
+    listed = [entry for entry in info.get("formats") or [info] if _over_http(entry)]
+    sounds = [entry for entry in listed if _codec(entry, "vcodec") is None and _codec(entry, "acodec")]
+    sound = sounds[-1] if sounds else None
+    best: dict[int, Info] = {}
+    for entry in listed:
+        if (height := int(_number(entry.get("height")) or 0)) and _codec(entry, "vcodec") != "":
+            best[height] = entry
+    found = [_version(_with_sound(best[height], sound)) for height in sorted(best, reverse=True)]
+    return (*found, *([_version([sound])] if sound and best else []))
+
+
+def _with_sound(entry: Info, sound: Info | None) -> list[Info]:
+    return [entry, sound] if sound is not None and entry.get("acodec") == "none" else [entry]
+
+
+def _version(parts: list[Info]) -> Version:
+    """How some formats that are fetched together read."""
+    height = max((int(_number(part.get("height")) or 0) for part in parts), default=0)
+    codecs = [_codec(part, name) for part in parts for name in ("vcodec", "acodec")]
+    ends = dict.fromkeys(str(part.get("ext") or "") for part in parts)
+    silent = all(_codec(part, "vcodec") is None for part in parts)
+    form = " + ".join(dict.fromkeys(codec for codec in codecs if codec)) or display_name("+".join(ends))
+    exact = all(part.get("filesize") for part in parts)
+    return Version("audio" if silent else str(height or "best"), form, size_of(parts), exact)
+
+
+def _codec(entry: Info, key: str) -> str | None:
+    """The short name of a codec; empty while unknown, None where there is none."""
+    name = str(entry.get(key) or "")
+    if name == "none":
+        return None
+    known = {
+        "avc1": "h264",
+        "avc3": "h264",
+        "hev1": "hevc",
+        "hvc1": "hevc",
+        "av01": "av1",
+        "vp09": "vp9",
+        "mp4a": "aac",
+    }
+    short = name.partition(".")[0].lower()
+    return display_name(known.get(short, short))[:12]
+
+
+def _kind(info: Info, versions: tuple[Version, ...]) -> str:
+    if info.get("is_live") or info.get("live_status") == "is_live":
+        return "live stream"
+    return "audio" if versions and all(one.quality == "audio" for one in versions) else "video"
+
+
+def _why(taken: Version | None, versions: tuple[Version, ...], order: Order, limit: int) -> str:
+    if taken is None:
+        return f"no version is known to fit the upload limit of {size_words(limit)}"
+    if order.quality == "audio":
+        return "sound alone was asked for"
+    height = int(taken.quality) if taken.quality.isdigit() else 0
+    taller = [one for one in versions if one.quality.isdigit() and int(one.quality) > height]
+    if not taller:
+        return "the best there is"
+    if order.quality.isdigit() and not any(int(one.quality) <= int(order.quality) for one in taller):
+        return f"{order.quality} was asked for"
+    if any(one.size and one.size > limit * 0.93 for one in taller):
+        return f"the best that fits the upload limit of {size_words(limit)}"
+    return "it plays everywhere without being re-encoded"
+
+
+def _date(text: str) -> str:
+    found = re.fullmatch(r"(\d{4})(\d\d)(\d\d)", text, re.ASCII)
+    return "-".join(found.groups()) if found else ""
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and 0 <= value < 1e15 else None

@@ -1,0 +1,26 @@
+"""Remembers the commands that are taking long, so that none is lost with the process."""
+
+from medusa.storage.store import Row, Store
+
+
+class SlowCommands:
+    """The messages of commands under way: chat, message, text, what it replies to, whether it is private."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def put(self, row: Row, now: float) -> None:
+        """Note a command; noting it again changes nothing."""
+        sql = "INSERT INTO slow_commands VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        async with self._store.write() as db:
+            await db.run(sql, (*row, now))
+
+    async def done(self, chat_id: int, message_id: int) -> None:
+        """Forget a command that has its answer."""
+        async with self._store.write() as db:
+            await db.run("DELETE FROM slow_commands WHERE chat_id = ? AND message_id = ?", (chat_id, message_id))
+
+    async def all(self) -> list[Row]:
+        """What a process that was killed has left, in the order in which it was asked for."""
+        sql = "SELECT chat_id, message_id, text, reply_to, private FROM slow_commands ORDER BY at, message_id"
+        return await self._store.read(sql)
