@@ -24,8 +24,10 @@ from medusa.pipeline import Pipeline
 from medusa.room import Room
 from medusa.scheduler import Scheduler
 from medusa.settings import BUDGET_DOWN, BUDGET_UP, LIMIT_DOWN, LIMIT_UP, PER_HOST, QUIET_HOURS, Settings
+from medusa.sources.looking import Looks
 from medusa.status import Status
 from medusa.storage import Store, open_store
+from medusa.storage.answers import Answers
 from medusa.storage.boards import Boards
 from medusa.storage.handled import Handled
 from medusa.storage.jobs import Jobs
@@ -33,6 +35,7 @@ from medusa.storage.library import Posts
 from medusa.storage.menus import Menus
 from medusa.storage.outbox import Outbox
 from medusa.storage.settings import StoredSettings
+from medusa.storage.slow import SlowCommands
 from medusa.storage.telegram import TelegramState
 from medusa.storage.traffic import TrafficTable
 from medusa.storage.uploads import Uploads
@@ -154,6 +157,7 @@ async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
         upload_limit=account.limits.upload_bytes,
         max_bytes=config.max_file,
         extractions=asyncio.Semaphore(config.slots.extract),
+        answers=Answers(store),
     )
     return _Ground(config, store, settings, Budget(TrafficTable(store), down, up), account, lanes, tools)
 
@@ -190,8 +194,9 @@ def _assemble(ground: _Ground) -> App:
         show_live=status.adopt,
         commands=plugins("medusa.commands", "COMMAND", Command),
         versions=lambda: versions(ground.tools),
+        look=Looks(ground.tools, config.work / "looks").describe,
     )
-    router = Router(account, desk, Handled(store), Menus(store), messenger)
+    router = Router(account, desk, Handled(store), Menus(store), SlowCommands(store), messenger)
     return App(
         config=config,
         account=account,

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 
 from medusa.gates import Budget
 from medusa.library import Library
+from medusa.model import Order
 from medusa.scheduler import Scheduler
 from medusa.settings import PREFIX, Settings
+from medusa.sources.described import Description
 from medusa.storage.jobs import Jobs
 from medusa.telegram.inbox import Incoming
 
@@ -18,6 +20,8 @@ class Option:
     flags: tuple[str, ...]
     about: str
     takes: str = ""
+    like: str = ""
+    """What a value looks like, as a regular expression, where it may be left out; the option is ``on`` then."""
 
     @property
     def name(self) -> str:
@@ -40,6 +44,8 @@ class Desk:
     """Makes a message (chat id, message id) the chat's live one."""
     commands: "Mapping[str, Command]"
     versions: Callable[[], Mapping[str, str]]
+    look: Callable[[Order, str], Awaitable[Description]]
+    """Finds out what an order's link is; of a playlist, the items of these numbers, which read ``1:20,25``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,24 @@ class Menu:
     note: str = ""
 
 
-Answer = str | Menu | None
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """An answer that is said in reply, since the place of the command message is taken by what its jobs do."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """An answer that takes long to find: ``work`` does that, while other commands are obeyed.
+
+    When the process ends meanwhile, the next one runs the command anew.
+    """
+
+    work: "Callable[[], Awaitable[Answer]]"
+
+
+Answer = str | Menu | Aside | Later | None
 """What replaces the command message: plain text, Markup, or a menu; None when the command has seen to it itself."""
 
 

@@ -2,28 +2,52 @@
 
 import re
 import time
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 
-from medusa.commands import Call, Command, Option
+from medusa.commands import Answer, Aside, Call, Choice, Command, Later, Menu, Option, playlists
+from medusa.commands.menus import MOST
 from medusa.commands.parsing import moment, priority
+from medusa.commands.playlists import RANGE
 from medusa.errors import UserError
 from medusa.model import Order
 from medusa.settings import DOCUMENTS, QUALITY, SILENT
+from medusa.sources.described import Description
+from medusa.sources.ytdlp_command import expression, languages, sorting
 from medusa.words import SCHEDULED, clock
 
 MOST_LINKS = 100
+ASK = "ask"
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?")
 _CLOCK = re.compile(r"\d\d?:\d\d")
-_QUALITIES = re.compile(r"best|audio|[1-9][0-9]{2,3}p?")
+_QUALITIES = re.compile(r"best|audio|ask|[1-9][0-9]{2,3}p?")
+
+QUALITY_OPTION = Option(
+    ("-q", "--quality"), "quality; the setting “quality” when not given", "best, audio, a height such as 720, or ask"
+)
 
 
-async def _run(call: Call) -> None:
+async def _run(call: Call) -> Answer:
     words, at = _time_apart(call)
     if not words:
         raise UserError(f"Which link? For instance: {call.prefix}dl https://example.com/video.mp4")
     if len(words) > MOST_LINKS:
         raise UserError(f"That is {len(words)} links; send at most {MOST_LINKS} at once.")
-    orders = [_order(_link(word), call) for word in words]
+    orders = [order_of(link_of(word), call) for word in words]
+    asks, playlist = orders[0].quality == ASK, call.options.get("playlist")
+    if (asks or playlist) and len(orders) > 1:
+        raise UserError(f"{'-q ask' if asks else '--playlist'} takes one link at a time.")
+    if playlist:
+        return await _playlist(call, orders[0], "" if playlist == "on" else playlist, at)
+    if asks:
+        return Later(partial(_ask, call, orders[0], at))
+    await _submit(call, orders, at)
+    return None
+
+
+async def _submit(call: Call, orders: Sequence[Order], at: str) -> None:
     now = time.time()
     not_before = moment(at, now) if at else 0.0
     await call.desk.scheduler.submit(
@@ -37,6 +61,57 @@ async def _run(call: Call) -> None:
     call.desk.announce(call.message.chat_id, call.message.message_id)
 
 
+async def _playlist(call: Call, order: Order, numbers: str, at: str) -> Answer:
+    if order.quality == ASK or order.name:
+        raise UserError("--playlist fetches many at once, so it goes with neither -q ask nor -n.")
+    wanted = playlists.items(numbers)
+
+    async def work() -> Answer:
+        found = await call.desk.look(order, wanted)
+        links = list(dict.fromkeys(entry.link for entry in found.entries)) if found.kind == "playlist" else [order.link]
+        if not links:
+            raise UserError(f"The playlist “{found.title}” has nothing there that can be fetched.")
+        await _submit(call, [replace(order, link=link) for link in links], at)
+        meant = playlists.wanted(numbers, found.count)
+        return Aside(_left_out(found, meant)) if found.skipped or (meant or 0) > playlists.MOST else None
+
+    return Later(work)
+
+
+def _left_out(found: Description, meant: int | None) -> str:
+    """What of a playlist does not become jobs, and why."""
+    skipped = f"{found.skipped} of its items lead nowhere that may be fetched. " if found.skipped else ""
+    cut = f"That is {meant} items; these are the first {playlists.MOST}." if (meant or 0) > playlists.MOST else ""
+    return f"“{found.title}”: {skipped}{cut}".strip()
+
+
+async def _ask(call: Call, order: Order, at: str) -> Answer:
+    """A menu of the versions that there are; the one chosen is the command again with that quality."""
+    found = await call.desk.look(replace(order, quality="best"), "")
+    if not found.versions:
+        await _submit(call, [replace(order, quality="best")], at)
+        return None
+    choices = tuple(Choice(str(one), one.quality) for one in found.versions[:MOST])
+    # Braces would be taken for the place where the choice stands.
+    link = order.link.replace("{", "%7B").replace("}", "%7D")
+    return Menu(f"“{found.title}”: which version? Reply with its number.", choices, _again(call, link, at), many=False)
+
+
+def _again(call: Call, link: str, at: str) -> str:
+    flags = {option.name: option for option in COMMAND.options}
+    values = {**call.options, **({"at": at} if at else {})}
+    given = [
+        f"--{name}" + (f"={_quoted(value)}" if flags[name].takes else "")
+        for name, value in values.items()
+        if name != "quality"
+    ]
+    return " ".join([call.command, "-q {}", link, *given])
+
+
+def _quoted(text: str) -> str:
+    return f"'{text}'" if '"' in text else f'"{text}"'
+
+
 def _time_apart(call: Call) -> tuple[list[str], str]:
     """The links, and the time that --at gives; of a date and a time without quotes, the time stands among the links."""
     words, at = list(call.words), call.options.get("at", "")
@@ -46,7 +121,8 @@ def _time_apart(call: Call) -> tuple[list[str], str]:
     return words, at
 
 
-def _link(word: str) -> str:
+def link_of(word: str) -> str:
+    """The link that a word is; ``https://`` may be left out. Raises UserError."""
     scheme = _SCHEME.match(word)
     if scheme and scheme[1].lower() in ("http", "https"):
         return word
@@ -57,11 +133,12 @@ def _link(word: str) -> str:
     raise UserError(f"“{word}” is no link. A link starts with http:// or https://.")
 
 
-def _order(link: str, call: Call) -> Order:
+def order_of(link: str, call: Call) -> Order:
+    """What is asked for with a link by the options of the command, and by the settings. Raises UserError."""
     given, settings = call.options, call.desk.settings
     quality = given.get("quality", settings[QUALITY]).lower()
     if not _QUALITIES.fullmatch(quality):
-        raise UserError(f"-q takes best, audio, or a height such as 720, not “{quality}”.")
+        raise UserError(f"-q takes best, audio, ask, or a height such as 720, not “{quality}”.")
     if "doc" in given and "media" in given:
         raise UserError("--doc and --media exclude one another.")
     return Order(
@@ -73,6 +150,9 @@ def _order(link: str, call: Call) -> Order:
         spoiler="spoiler" in given,
         silent="silent" in given or settings[SILENT],
         force="force" in given,
+        formats=expression(given["format"]) if "format" in given else "",
+        sort=sorting(given["format-sort"]) if "format-sort" in given else "",
+        subtitles=languages(given["subs"]) if "subs" in given else "",
     )
 
 
@@ -84,9 +164,11 @@ COMMAND = Command(
     usage="LINK… [options]",
     run=_run,
     options=(
-        Option(
-            ("-q", "--quality"), "quality; the setting “quality” when not given", "best, audio, or a height such as 720"
-        ),
+        QUALITY_OPTION,
+        Option(("-f", "--format"), "which formats to take, before -q and the upload limit", "yt-dlp's expression"),
+        Option(("-S", "--format-sort"), "which formats are the best", "yt-dlp's fields, such as res:720,vcodec:h264"),
+        Option(("--playlist",), "one job for each item of a playlist", "numbers such as 1-20 or 5,7-9", RANGE),
+        Option(("--subs",), "put subtitles into the video", "languages such as en,de, or all"),
         Option(("-n", "--name"), "file name of the post", "a name"),
         Option(("-c", "--caption"), "caption of the post", "a text"),
         Option(("--doc",), "post as a plain file"),
@@ -102,5 +184,7 @@ COMMAND = Command(
         'dl https://example.com/watch -q 720 -n "My holiday"',
         "dl https://example.com/a.mp4 https://example.com/b.mp4 --silent",
         "dl https://example.com/c.mp4 --prio low --at 02:00",
+        "dl https://example.com/list --playlist 1-20",
+        "dl https://example.com/watch -q ask --subs en",
     ),
 )

@@ -63,7 +63,7 @@ def chosen(offered: Offer, text: str, now: float, prefix: str) -> str:
         raise UserError(f"“{short(text)}” is not offered here; choose from 1 to {len(offered.words)}.")
     if len(picked) > 1 and not offered.many:
         raise UserError(f"Only one can be chosen here, from 1 to {len(offered.words)}.")
-    return offered.command.replace("{}", " ".join(offered.words[number - 1] for number in picked))
+    return offered.command.replace("{}", " ".join(offered.words[number - 1] for number in picked), 1)
 
 
 def _numbers(text: str) -> list[int]:

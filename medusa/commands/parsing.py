@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections import deque
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
@@ -51,8 +52,9 @@ def split_options(text: str, options: Sequence[Option]) -> tuple[tuple[str, ...]
     known = {flag: option for option in options for flag in option.flags}
     words: list[str] = []
     values: dict[str, str] = {}
-    rest = iter(tokens(text))
-    for token, quoted in rest:
+    rest = deque(tokens(text))
+    while rest:
+        token, quoted = rest.popleft()
         if quoted or not re.match(r"--?[^\W\d]", token):
             words.append(token)
             continue
@@ -60,11 +62,11 @@ def split_options(text: str, options: Sequence[Option]) -> tuple[tuple[str, ...]
         option = known.get(flag)
         if option is None:
             raise UserError(_unknown(flag, known))
-        if option.takes and not equals:
-            value = next(rest, ("", False))[0]
-        if option.takes and not value:
+        if option.takes and not equals and rest and (not option.like or re.fullmatch(option.like, rest[0][0])):
+            value = rest.popleft()[0]
+        if option.takes and not value and not option.like:
             raise UserError(f"{flag} takes a value: {option.takes}.")
-        values[option.name] = value if option.takes else "on"
+        values[option.name] = value if option.takes and value else "on"
     return tuple(words), values
 
 

@@ -9,7 +9,7 @@ from functools import partial
 
 import structlog
 
-from medusa.commands import Answer, Call, Command, Desk, Menu
+from medusa.commands import Answer, Aside, Call, Command, Desk, Later, Menu
 from medusa.commands.help import page
 from medusa.commands.menus import chosen, is_choice, offer, shown
 from medusa.commands.parsing import split_options
@@ -18,6 +18,7 @@ from medusa.patience import until_it_works
 from medusa.settings import BARE_LINKS, CHATS, PREFIX
 from medusa.storage.handled import Handled
 from medusa.storage.menus import Menus, Offer
+from medusa.storage.slow import SlowCommands
 from medusa.telegram.client import Account
 from medusa.telegram.inbox import Incoming, follow, incoming
 from medusa.telegram.messages import Messenger, units
@@ -26,6 +27,8 @@ log = structlog.get_logger()
 
 REMEMBERED_FOR = 90 * 86400.0
 """Seconds for which a handled message is remembered; Telegram hands out no updates that are older."""
+MOST_SLOW = 20
+"""Commands that may look for their answers at once."""
 _LINKS_ALONE = re.compile(r"https?://\S+(?:\s+https?://\S+)*(?:\s+[-—–]{1,2}[^\W\d].*)?", re.IGNORECASE | re.DOTALL)
 """Nothing but links, with options at the end; a note that has a link in it is no command."""
 _NAME = re.compile(r"([^\W\d_][\w-]*)(?:@\w+)?(?:\s+|$)")
@@ -34,11 +37,16 @@ _NAME = re.compile(r"([^\W\d_][\w-]*)(?:@\w+)?(?:\s+|$)")
 class Router:
     """Obeys the owner's messages, one after the other; the answers go out beside that."""
 
-    def __init__(self, account: Account, desk: Desk, handled: Handled, menus: Menus, messenger: Messenger) -> None:
+    def __init__(
+        self, account: Account, desk: Desk, handled: Handled, menus: Menus, slow: SlowCommands, messenger: Messenger
+    ) -> None:
         self._account = account
         self._desk = desk
         self._handled = handled
         self._menus = menus
+        self._slow = slow
+        self._under_way: set[tuple[int, int]] = set()
+        """Chat and message of the commands whose answers take long."""
         self._messenger = messenger
         self.refused = 0
         """Commands so far that were answered with a refusal."""
@@ -50,18 +58,52 @@ class Router:
         await until_it_works(lambda: self._handled.prune(time.time() - REMEMBERED_FOR))
         await until_it_works(self._follow)
         async with asyncio.TaskGroup() as answers:
+            for row in await until_it_works(self._slow.all):
+                chat_id, message_id, text, reply_to, private = row
+                await self._hear(Incoming(chat_id, message_id, text, reply_to, bool(private)), answers)
             async for message in incoming(self._account, self._listens_to):
-                place = (message.chat_id, message.message_id)
-                if not await self.concerned(message) or await until_it_works(partial(self._handled.seen, *place)):
-                    continue
-                answer, in_place = await self._understand(message)
-                if isinstance(answer, Menu):
-                    # Before it is shown, so that the first reply to it finds it.
-                    await until_it_works(partial(self._menus.put, *place, offer(answer, time.time())))
-                await until_it_works(self._follow)
-                await until_it_works(partial(self._handled.mark, *place, time.time()))
-                if answer is not None:
-                    answers.create_task(self._answer(message, answer, in_place=in_place))
+                if await self.concerned(message):
+                    await self._hear(message, answers)
+
+    async def _hear(self, message: Incoming, answers: asyncio.TaskGroup) -> None:
+        """Obey one message, unless it was obeyed before or is just being obeyed."""
+        place = (message.chat_id, message.message_id)
+        if place in self._under_way:
+            return
+        if await until_it_works(partial(self._handled.seen, *place)):
+            await until_it_works(partial(self._slow.done, *place))
+            return
+        answer, in_place = await self._understand(message)
+        if isinstance(answer, Later) and len(self._under_way) >= MOST_SLOW:
+            answer = f"{MOST_SLOW} commands look at links already; send this again when they have their answers."
+        if isinstance(answer, Later):
+            row = (*place, message.text, message.reply_to, message.private)
+            await until_it_works(partial(self._slow.put, row, time.time()))
+            self._under_way.add(place)
+            answers.create_task(self._take_time(message, answer))
+            return
+        await self._conclude(message, answer)
+        if answer is not None:
+            answers.create_task(self._answer(message, answer, in_place=in_place))
+
+    async def _take_time(self, message: Incoming, later: Later) -> None:
+        """Find an answer that takes long, and give it."""
+        place = (message.chat_id, message.message_id)
+        answer = await self._tried(later.work)
+        await self._conclude(message, answer)
+        if answer is not None:
+            await self._answer(message, answer, in_place=not isinstance(answer, Aside))
+        await until_it_works(partial(self._slow.done, *place))
+        self._under_way.discard(place)
+
+    async def _conclude(self, message: Incoming, answer: Answer) -> None:
+        """Note that a message was obeyed, and what can be replied to its answer."""
+        place = (message.chat_id, message.message_id)
+        if isinstance(answer, Menu):
+            # Before it is shown, so that the first reply to it finds it.
+            await until_it_works(partial(self._menus.put, *place, offer(answer, time.time())))
+        await until_it_works(self._follow)
+        await until_it_works(partial(self._handled.mark, *place, time.time()))
 
     async def concerned(self, message: Incoming) -> bool:
         """Whether the message is a command, or chooses from a menu."""
@@ -112,13 +154,22 @@ class Router:
         return None
 
     async def _obey(self, message: Incoming, command: Command, rest: str) -> Answer:
-        structlog.contextvars.bind_contextvars(command=command.name)
-        try:
+        async def run() -> Answer:
             if "--help" in rest.split():
                 return page(command, self._prefix)
             words, options = split_options(rest, command.options)
-            call = Call(message, self._desk, command.name, words, options)
-            return await _with_room(partial(command.run, call))
+            return await command.run(Call(message, self._desk, command.name, words, options))
+
+        structlog.contextvars.bind_contextvars(command=command.name)
+        try:
+            return await self._tried(run)
+        finally:
+            structlog.contextvars.unbind_contextvars("command")
+
+    async def _tried(self, run: Callable[[], Awaitable[Answer]]) -> Answer:
+        """What a command answers, or what is to be said of its failure."""
+        try:
+            return await _with_room(run)
         except MedusaError as error:
             if error.fatal:
                 raise
@@ -126,8 +177,6 @@ class Router:
         except Exception:
             log.exception("command.broken")
             return "Something went wrong inside Medusa; see its log. Nothing that was running is affected."
-        finally:
-            structlog.contextvars.unbind_contextvars("command")
 
     def _refuse(self, error: MedusaError) -> str:
         self.refused += 1
@@ -145,12 +194,13 @@ class Router:
     def _listens_to(self, chat_id: int) -> bool:
         return chat_id in self._desk.settings[CHATS]
 
-    async def _answer(self, message: Incoming, answer: str | Menu, *, in_place: bool) -> None:
+    async def _answer(self, message: Incoming, answer: Answer, *, in_place: bool) -> None:
         """Put the answer in the command's place; what is too long for one message goes on in further ones.
 
         What only looked like a command may be a note: it stays, and the answer replies to it.
         """
-        first, *others = pages(shown(answer) if isinstance(answer, Menu) else answer, self._account.limits.text - 1)
+        text = shown(answer) if isinstance(answer, Menu) else answer.text if isinstance(answer, Aside) else str(answer)
+        first, *others = pages(text, self._account.limits.text - 1)
         try:
             if not in_place:
                 await self._messenger.say(message.chat_id, first, message.message_id)
