@@ -22,7 +22,7 @@ ASK = "ask"
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?")
 _CLOCK = re.compile(r"\d\d?:\d\d")
-_QUALITIES = re.compile(r"best|audio|ask|[1-9][0-9]{2,3}p?")
+_QUALITIES = re.compile(r"best|audio|ask|[1-9][0-9]{1,3}p?")
 
 QUALITY_OPTION = Option(
     ("-q", "--quality"), "quality; the setting “quality” when not given", "best, audio, a height such as 720, or ask"

@@ -91,7 +91,7 @@ class Router:
         place = (message.chat_id, message.message_id)
         answer = await self._tried(later.work)
         await self._conclude(message, answer)
-        if answer is not None:
+        if answer is not None and not isinstance(answer, Later):
             await self._answer(message, answer, in_place=not isinstance(answer, Aside))
         await until_it_works(partial(self._slow.done, *place))
         self._under_way.discard(place)
@@ -194,13 +194,12 @@ class Router:
     def _listens_to(self, chat_id: int) -> bool:
         return chat_id in self._desk.settings[CHATS]
 
-    async def _answer(self, message: Incoming, answer: Answer, *, in_place: bool) -> None:
+    async def _answer(self, message: Incoming, answer: str | Menu | Aside, *, in_place: bool) -> None:
         """Put the answer in the command's place; what is too long for one message goes on in further ones.
 
         What only looked like a command may be a note: it stays, and the answer replies to it.
         """
-        text = shown(answer) if isinstance(answer, Menu) else answer.text if isinstance(answer, Aside) else str(answer)
-        first, *others = pages(text, self._account.limits.text - 1)
+        first, *others = pages(_worded(answer), self._account.limits.text - 1)
         try:
             if not in_place:
                 await self._messenger.say(message.chat_id, first, message.message_id)
@@ -214,6 +213,17 @@ class Router:
             if error.fatal:
                 raise
             log.warning("command.unanswered", error=error.user_text)
+
+
+def _worded(answer: str | Menu | Aside) -> str:
+    """What an answer reads."""
+    match answer:
+        case Menu():
+            return shown(answer)
+        case Aside(text):
+            return text
+        case _:
+            return answer
 
 
 def _named(text: str) -> tuple[str, str] | None:

@@ -147,7 +147,7 @@ async def _ask(
 async def _choose(info: Info, order: Order, workdir: Path, tools: Tools) -> dict[str, Any]:
     """Have the formats chosen that the order asks for out of an answer, without asking the site again."""
     kept = workdir / _KNOWN
-    kept.write_text(json.dumps(ytdlp_info.only_http(info)), encoding="utf-8")
+    kept.write_text(json.dumps(ytdlp_info.only_http(ytdlp_info.unchosen(info))), encoding="utf-8")
     try:
         picked = [*ytdlp_command.formats(order, tools), "--load-info-json", _KNOWN]
         return await _answer(order.link, picked, workdir, tools)
@@ -220,8 +220,7 @@ async def _remember(info: Info, order: Order, tools: Tools) -> None:
     """Keep an answer for the next job or command; what is live is another thing the next moment."""
     if info.get("is_live") or info.get("live_status") in ("is_live", "is_upcoming", "post_live"):
         return
-    dropped = ("requested_downloads", "requested_formats")
-    kept = {**{key: value for key, value in info.items() if key not in dropped}, "medusa_at": time.time()}
+    kept = {**ytdlp_info.unchosen(info), "medusa_at": time.time()}
     await tools.answers.put(await _key(order, tools), await asyncio.to_thread(lambda: json.dumps(kept).encode()))
 
 

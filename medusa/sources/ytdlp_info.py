@@ -55,6 +55,14 @@ def only_http(info: Info) -> dict[str, Any]:
     return {**kept, "formats": formats} if info.get("formats") else kept
 
 
+def unchosen(info: Info) -> dict[str, Any]:
+    """The answer without the choice of formats that it came with, which yt-dlp would take for the video's own facts."""
+    facts = {"http_headers", "language", "duration"}
+    dropped = {key for entry in info.get("formats") or () for key in entry} - facts
+    dropped |= {"requested_downloads", "requested_formats", "format", "resolution"} if dropped else set()
+    return {key: value for key, value in info.items() if key not in dropped}
+
+
 def _is_text(track: Info) -> bool:
     return isinstance(track.get("data"), str) or _over_http(track)
 

@@ -52,7 +52,7 @@ def test_big_sites_are_not_looked_at_by_others_first(link: str, info: dict[str, 
 
 @pytest.mark.parametrize(("info", "wish", "formats", "quality", "why"), PICKS)
 async def test_which_formats_are_taken(
-    tmp_path: Path, info: dict[str, Any], wish: dict[str, str], formats: list[str], quality: str, why: str
+    tmp_path: Path, info: dict[str, Any], wish: dict[str, Any], formats: list[str], quality: str, why: str
 ) -> None:
     order = replace(Order("https://example.com/x"), **wish)
     async with tool_box() as tools:
