@@ -90,6 +90,10 @@ class Order:
     """yt-dlp's fields by which formats are sorted, the best first."""
     subtitles: str = ""
     """The languages whose subtitles are to be in the video, such as ``en,de``, or ``all``."""
+    language: str = ""
+    """The language of the sound, for instance ``de``, where a stream has several; empty for its own choice."""
+    keys: str = field(default="", repr=False)
+    """The owner's keys for what is encrypted, as ``KID:KEY,KID:KEY``; forgotten when the job ends."""
 
     @property
     def host(self) -> str:

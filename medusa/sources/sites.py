@@ -1,4 +1,4 @@
-"""Fetches from the big video sites and from stream manifests through yt-dlp, without looking at the link first."""
+"""Fetches from the big video sites through yt-dlp, without looking at the link first."""
 
 import re
 
@@ -12,12 +12,11 @@ _HOSTS = (
 )
 _HOST = "|".join(re.escape(host) for host in _HOSTS.split())
 _SITE = rf"(?:[\w-]+\.)*(?:{_HOST})(?::\d+)?(?:[/?#]|\Z)"
-_STREAM = r"[^/?#]+/[^?#]*\.(?:m3u8|mpd)(?:[?#]|\Z)"
 
 SOURCE = Source(
     name="sites",
     rank=10,
-    pattern=re.compile(f"https?://(?:{_SITE}|{_STREAM})", re.IGNORECASE),
+    pattern=re.compile(f"https?://{_SITE}", re.IGNORECASE),
     resolve=ytdlp.resolve,
     fetch=ytdlp.fetch,
     read=ranged.read,
@@ -25,8 +24,6 @@ SOURCE = Source(
         "https://www.youtube.com/watch?v=aqz-KE-bpKQ",
         "https://youtu.be/aqz-KE-bpKQ",
         "https://vimeo.com/1084537",
-        "https://cdn.example.com/lesson/master.m3u8?token=1",
-        "http://example.com/dash/stream.mpd",
     ),
     describe=ytdlp.describe,
 )

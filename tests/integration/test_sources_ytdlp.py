@@ -72,7 +72,7 @@ async def test_streams_arrive_whole(server: Server, tmp_path: Path, path: str) -
     async with tool_box(server) as tools:
         source, plan, file = await get(server.url(path), tools, tmp_path)
         assert await duration(file, tools) == pytest.approx(6, abs=0.3)
-    assert source.name == "sites"
+    assert source.name == "streams"
     assert plan.name == path[1:].partition(".")[0]
     assert plan.stream is None
     assert file.name == f"{plan.name}.mp4"

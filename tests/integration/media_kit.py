@@ -1,0 +1,20 @@
+"""What the tests of streams look at in a finished video."""
+
+import re
+import subprocess
+from pathlib import Path
+
+from medusa.tools import find_ffmpeg
+
+
+def decoded(file: Path) -> tuple[int, float]:
+    """How many frames and how many seconds of sound a file decodes to, without a single complaint."""
+    program = find_ffmpeg()
+    assert program is not None
+    command = [str(program), "-nostdin", "-hide_banner", "-v", "error", "-stats", "-xerror", "-i", str(file)]
+    pictures = subprocess.run([*command, "-map", "0:v", "-f", "null", "-"], capture_output=True, text=True, check=True)
+    sound = [*command, "-map", "0:a", "-f", "s16le", "-ar", "8000", "-ac", "1", "-nostats", "-"]
+    heard = subprocess.run(sound, capture_output=True, check=True)
+    assert heard.stderr == b""
+    assert "error" not in pictures.stderr.lower(), pictures.stderr
+    return int(re.findall(r"frame= *(\d+)", pictures.stderr)[-1]), len(heard.stdout) / 16000

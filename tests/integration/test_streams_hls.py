@@ -1,0 +1,331 @@
+"""HLS streams of every form, made by ffmpeg and by hand, arrive as one video that plays to its end."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from cryptography.hazmat.primitives import padding
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from medusa import sources
+from medusa.errors import MedusaError, Transient, UserError, Wait
+from medusa.model import LocalFile, Order
+from medusa.tools import Tools
+from tests.integration.media_kit import decoded
+from tests.integration.source_kit import Reports, Server, ffmpeg, make_video, serving, tool_box
+
+KEYS = [bytes(range(16)), bytes(range(16, 32))]
+HEAD = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:2\n"
+END = "#EXT-X-ENDLIST\n"
+
+
+def locked(data: bytes, key: bytes, iv: bytes) -> bytes:
+    padder = padding.PKCS7(128).padder()
+    cipher = Cipher(algorithms.AES(key), modes.CBC(iv)).encryptor()
+    return cipher.update(padder.update(data) + padder.finalize()) + cipher.finalize()
+
+
+def number(value: int) -> bytes:
+    return value.to_bytes(16, "big")
+
+
+def write(folder: Path, name: str, *lines: str) -> None:
+    (folder / name).write_text(HEAD + "\n".join(lines) + "\n" + END)
+
+
+def segmented(folder: Path, source: str, name: str, *options: str) -> list[Path]:
+    """Cut a video into ``name.m3u8`` and pieces, and return these."""
+    ending = "m4s" if "fmp4" in options else "ts"
+    ffmpeg(
+        *("-i", source, "-c", "copy", "-f", "hls", "-hls_time", "1", "-hls_playlist_type", "vod", *options),
+        *("-hls_fmp4_init_filename", f"{name}-init.mp4", "-hls_segment_filename", f"{name}%d.{ending}", f"{name}.m3u8"),
+        cwd=folder,
+    )
+    return sorted(folder.glob(f"{name}[0-9].{ending}"))
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("hls")
+    make_video(folder, "small.mp4", seconds=4, size="320x180")
+    make_video(folder, "large.mp4", seconds=4, size="640x360")
+    pieces = segmented(folder, "small.mp4", "small")
+    segmented(folder, "large.mp4", "large")
+    fragments = segmented(folder, "small.mp4", "frag", "-hls_segment_type", "fmp4")
+    others = segmented(folder, "large.mp4", "other", "-hls_segment_type", "fmp4")
+    _variants(folder)
+    _sounds(folder)
+    _locked(folder, pieces, fragments)
+    _ranges(folder, pieces)
+    write(folder, "gap.m3u8", *(f"#EXTINF:1,\n{name}" for name in ("small0.ts", "missing.ts", "small2.ts")))
+    first, second = ([f"#EXTINF:1,\n{file.name}" for file in files] for files in (fragments, others))
+    jump = ["#EXT-X-DISCONTINUITY", '#EXT-X-MAP:URI="other-init.mp4"']
+    write(folder, "jump.m3u8", '#EXT-X-MAP:URI="frag-init.mp4"', *first, *jump, *second)
+    plain = [f"#EXTINF:1,\n{file.name}" for file in pieces]
+    write(folder, "jump-ts.m3u8", *plain, "#EXT-X-DISCONTINUITY", *plain)
+    return folder
+
+
+def _variants(folder: Path) -> None:
+    lines = ["#EXTM3U"]
+    for name, size in (("small", "320x180"), ("large", "640x360")):
+        lines += [
+            f'#EXT-X-STREAM-INF:BANDWIDTH=900000,RESOLUTION={size},CODECS="avc1.42c00d,mp4a.40.2"',
+            f"{name}.m3u8",
+        ]
+    (folder / "master.m3u8").write_text("\n".join(lines) + "\n")
+
+
+def _sounds(folder: Path) -> None:
+    """Pictures without sound, beside two languages: a beep of 440 Hz, and by default one of 880 Hz."""
+    ffmpeg("-i", "small.mp4", "-an", "-c", "copy", "mute.mp4", cwd=folder)
+    segmented(folder, "mute.mp4", "mute")
+    for name, pitch in (("en", 440), ("de", 880)):
+        ffmpeg("-f", "lavfi", "-i", f"sine=f={pitch}:d=4", "-c:a", "aac", f"{name}.mp4", cwd=folder)
+        segmented(folder, f"{name}.mp4", name)
+    media = '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="{0}",LANGUAGE="{0}",DEFAULT={1},URI="{0}.m3u8"'
+    variant = '#EXT-X-STREAM-INF:BANDWIDTH=900000,RESOLUTION=320x180,CODECS="avc1.42c00d,mp4a.40.2",AUDIO="a"'
+    lines = ["#EXTM3U", media.format("en", "NO"), media.format("de", "YES"), variant, "mute.m3u8"]
+    (folder / "sounds.m3u8").write_text("\n".join(lines) + "\n")
+
+
+def _locked(folder: Path, pieces: list[Path], fragments: list[Path]) -> None:
+    (folder / "keys").mkdir()
+    for index, key in enumerate(KEYS):
+        (folder / "keys" / str(index)).write_bytes(key)
+    explicit, implicit, rotating, mapped = [], [], [], []
+    for index, piece in enumerate(pieces):
+        data, vector = piece.read_bytes(), bytes([index]) * 16
+        (folder / f"explicit{index}.ts").write_bytes(locked(data, KEYS[0], vector))
+        explicit += [f'#EXT-X-KEY:METHOD=AES-128,URI="keys/0",IV=0x{vector.hex()}', "#EXTINF:1,", f"explicit{index}.ts"]
+        (folder / f"implicit{index}.ts").write_bytes(locked(data, KEYS[0], number(7 + index)))
+        implicit += ["#EXTINF:1,", f"implicit{index}.ts"]
+        (folder / f"rotating{index}.ts").write_bytes(locked(data, KEYS[index % 2], number(index)))
+        rotating += [f'#EXT-X-KEY:METHOD=AES-128,URI="keys/{index % 2}"', "#EXTINF:1,", f"rotating{index}.ts"]
+    for index, piece in enumerate(fragments):
+        (folder / f"mapped{index}.m4s").write_bytes(locked(piece.read_bytes(), KEYS[1], number(index)))
+        mapped += ["#EXTINF:1,", f"mapped{index}.m4s"]
+    first = '#EXT-X-KEY:METHOD=AES-128,URI="keys/0"'
+    write(folder, "explicit.m3u8", *explicit)
+    write(folder, "implicit.m3u8", "#EXT-X-MEDIA-SEQUENCE:7", first, *implicit)
+    write(folder, "rotating.m3u8", *rotating)
+    write(folder, "mapped.m3u8", '#EXT-X-MAP:URI="frag-init.mp4"', first.replace("/0", "/1"), *mapped)
+
+
+def _ranges(folder: Path, pieces: list[Path]) -> None:
+    """All pieces in one file: the first range names its start, the others follow on."""
+    (folder / "one.ts").write_bytes(b"before" + b"".join(piece.read_bytes() for piece in pieces))
+    lines = []
+    for index, piece in enumerate(pieces):
+        lines += ["#EXTINF:1,", f"#EXT-X-BYTERANGE:{piece.stat().st_size}{'' if index else '@6'}", "one.ts"]
+    write(folder, "ranges.m3u8", *lines)
+
+
+@dataclass
+class Origin:
+    """The site, whose server can be told to break off."""
+
+    folder: Path
+    asked: list[str] = field(default_factory=list)
+    dies: dict[str, int] = field(default_factory=dict)
+    """Files at which the server refuses, and how often."""
+    status: int = 503
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        path = request.match_info["path"]
+        self.asked.append(path + request.headers.get("Range", ""))
+        if self.dies.get(path, 0):
+            self.dies[path] -= 1
+            return web.Response(status=self.status)
+        file = self.folder / path
+        kind = {"Content-Type": "application/vnd.apple.mpegurl"} if path.endswith("m3u8") else {}
+        return web.FileResponse(file, headers=kind) if file.is_file() else web.Response(status=404)
+
+
+@pytest.fixture
+def origin(site: Path) -> Origin:
+    return Origin(site)
+
+
+@pytest.fixture
+async def server(origin: Origin) -> AsyncIterator[Server]:
+    async with serving(origin.handle) as server:
+        yield server
+
+
+async def get(order: Order, tools: Tools, workdir: Path) -> LocalFile:
+    source, plan = await sources.resolve(order, workdir, tools, Reports())
+    assert source.name == "streams"
+    return await source.fetch(plan, order, workdir, tools, Reports())
+
+
+@pytest.mark.parametrize(
+    ("name", "frames"),
+    [
+        ("small", 100),
+        ("frag", 100),
+        ("explicit", 100),
+        ("implicit", 100),
+        ("rotating", 100),
+        ("mapped", 100),
+        ("ranges", 100),
+        ("jump", 200),
+        ("jump-ts", 200),
+        ("sounds", 100),
+    ],
+)
+async def test_every_form_arrives_whole(server: Server, tmp_path: Path, name: str, frames: int) -> None:
+    async with tool_box(server) as tools:
+        file = await get(Order(server.url(f"/{name}.m3u8")), tools, tmp_path)
+    assert (file.name, file.mime) == (f"{name}.mp4", "video/mp4")
+    seen, seconds = await asyncio.to_thread(decoded, file.path)
+    assert seen == frames
+    assert seconds == pytest.approx(frames / 25, abs=0.15)
+
+
+@pytest.mark.parametrize(("quality", "wanted"), [("best", "large"), ("240", "small"), ("100", "small")])
+async def test_the_height_that_is_asked_for(
+    server: Server, origin: Origin, tmp_path: Path, quality: str, wanted: str
+) -> None:
+    async with tool_box(server) as tools:
+        await get(Order(server.url("/master.m3u8"), quality=quality), tools, tmp_path)
+    assert {name[:5] for name in origin.asked if name.endswith(".ts")} == {wanted}
+
+
+async def test_what_does_not_fit_the_upload_limit_is_passed_over(
+    server: Server, origin: Origin, tmp_path: Path
+) -> None:
+    small = sum(file.stat().st_size for file in origin.folder.glob("small[0-9].ts"))
+    text = (
+        (origin.folder / "master.m3u8")
+        .read_text()
+        .replace("BANDWIDTH=900000,RESOLUTION=640", "BANDWIDTH=90000000,RESOLUTION=640")
+    )
+    (origin.folder / "limited.m3u8").write_text(text)
+    async with tool_box(server, upload_limit=small * 2) as tools:
+        await get(Order(server.url("/limited.m3u8")), tools, tmp_path)
+    assert not [name for name in origin.asked if name.startswith("large") and name.endswith(".ts")]
+
+
+@pytest.mark.parametrize(("language", "wanted"), [("", "de"), ("en", "en")])
+async def test_the_language_of_the_sound(
+    server: Server, origin: Origin, tmp_path: Path, language: str, wanted: str
+) -> None:
+    async with tool_box(server) as tools:
+        await get(Order(server.url("/sounds.m3u8"), language=language), tools, tmp_path)
+        assert {name[:2] for name in origin.asked if re.match(r"(en|de)\d", name)} == {wanted}
+        with pytest.raises(UserError, match="no sound in “fr”; its languages: de, en"):
+            await get(Order(server.url("/sounds.m3u8"), language="fr"), tools, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["sounds", "small"])
+async def test_sound_alone(server: Server, tmp_path: Path, name: str) -> None:
+    async with tool_box(server) as tools:
+        file = await get(Order(server.url(f"/{name}.m3u8"), quality="audio"), tools, tmp_path)
+    assert (file.name, file.mime) == (f"{name}.m4a", "audio/mp4")
+
+
+@pytest.mark.parametrize(
+    ("name", "third"),
+    [
+        ("small", "small2.ts"),
+        ("frag", "frag2.m4s"),
+        ("implicit", "implicit2.ts"),
+        ("ranges", "one.ts"),
+        ("jump", "other1.m4s"),
+        ("sounds", "mute2.ts"),
+    ],
+)
+async def test_a_broken_off_download_goes_on(
+    server: Server, origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, third: str
+) -> None:
+    monkeypatch.setattr("medusa.sources.streams.fetching._TRIES", 1)
+    order = Order(server.url(f"/{name}.m3u8"))
+    origin.dies[third] = 1
+    async with tool_box(server) as tools:
+        with pytest.raises(Transient, match="busy"):
+            await get(order, tools, tmp_path)
+        before = list(origin.asked)
+        file = await get(order, tools, tmp_path)
+    again = [path for path in origin.asked[len(before) :] if path in before and not path.endswith("m3u8")]
+    # The other track is cut off in the middle of a piece.
+    others = 1 if name == "sounds" else 0
+    assert len({path for path in again if not path.startswith((third, "keys/"))}) <= others
+    frames, _ = await asyncio.to_thread(decoded, file.path)
+    assert frames == (200 if name == "jump" else 100)
+
+
+async def test_addresses_that_expire_are_asked_for_anew(server: Server, origin: Origin, tmp_path: Path) -> None:
+    order = Order(server.url("/small.m3u8"))
+    origin.dies["small2.ts"], origin.status = 1, 403
+    async with tool_box(server) as tools:
+        with pytest.raises(Wait, match="asked for new ones"):
+            await get(order, tools, tmp_path)
+        file = await get(order, tools, tmp_path)
+    assert (await asyncio.to_thread(decoded, file.path))[0] == 100
+    assert [origin.asked.count(f"small{piece}.ts") for piece in range(4)] == [1, 1, 2, 1]
+
+
+async def test_a_piece_that_is_gone_is_named(server: Server, tmp_path: Path) -> None:
+    order = Order(server.url("/gap.m3u8"))
+    async with tool_box(server) as tools:
+        with pytest.raises(Wait):
+            await get(order, tools, tmp_path)
+        with pytest.raises(UserError, match=r"not whole \(piece 2 of 3\): The link is dead"):
+            await get(order, tools, tmp_path)
+
+
+async def test_a_marked_gap_is_left_out(server: Server, origin: Origin, tmp_path: Path) -> None:
+    lines = (origin.folder / "gap.m3u8").read_text().replace("#EXTINF:1,\nmissing", "#EXT-X-GAP\n#EXTINF:1,\nmissing")
+    (origin.folder / "marked.m3u8").write_text(lines)
+    async with tool_box(server) as tools:
+        file = await get(Order(server.url("/marked.m3u8")), tools, tmp_path)
+    assert (await asyncio.to_thread(decoded, file.path))[0] == 50
+
+
+KEY = '#EXT-X-KEY:METHOD={},URI="{}",KEYFORMAT="{}"'
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ([KEY.format("SAMPLE-AES", "skd://1", "com.apple.streamingkeydelivery"), "a.ts"], r"DRM \(FairPlay\)"),
+        ([KEY.format("SAMPLE-AES-CTR", "data:,", "urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed")], "Widevine"),
+        ([KEY.format("AES-128", "https://a.example/", "com.microsoft.playready")], "PlayReady"),
+        (["#EXT-X-KEY:METHOD=ROT-13"], r"encrypted in a way \(ROT-13\)"),
+        (["#EXT-X-KEY:METHOD=AES-128"], "names no key"),
+        (['#EXT-X-KEY:METHOD=AES-128,URI="file:///etc/passwd"'], "not http or https"),
+        (['#EXT-X-KEY:METHOD=AES-128,URI="key",IV=0xzz'], "initialisation vector"),
+        (["#EXTINF:1,", "file:///etc/passwd"], "not http or https"),
+        (["#EXT-X-BYTERANGE:none"], "byte range"),
+        (["#EXT-X-DISCONTINUITY"], "cannot be understood"),
+    ],
+)
+async def test_what_cannot_be_done_is_said(
+    server: Server, origin: Origin, tmp_path: Path, lines: list[str], words: str
+) -> None:
+    pieces = ["#EXTINF:1,", "a.m4s"] if "DISCONTINUITY" not in lines[0] else []
+    write(origin.folder, "odd.m3u8", '#EXT-X-MAP:URI="init.mp4"', *lines, *pieces)
+    async with tool_box(server) as tools:
+        with pytest.raises(MedusaError, match=words):
+            await get(Order(server.url("/odd.m3u8")), tools, tmp_path)
+    assert origin.asked == ["odd.m3u8"]
+
+
+async def test_a_playlist_of_itself_is_refused(server: Server, origin: Origin, tmp_path: Path) -> None:
+    (origin.folder / "loop.m3u8").write_text("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nloop.m3u8\n")
+    async with tool_box(server) as tools:
+        with pytest.raises(UserError, match="one of its playlists is none"):
+            await get(Order(server.url("/loop.m3u8")), tools, tmp_path)
+
+
+async def test_a_private_address_in_a_playlist_is_not_asked(server: Server, origin: Origin, tmp_path: Path) -> None:
+    async with serving(origin.handle) as internal, tool_box(server) as tools:
+        write(origin.folder, "inner.m3u8", "#EXTINF:1,", internal.url("/small0.ts"))
+        with pytest.raises(UserError, match="private network"):
+            await get(Order(server.url("/inner.m3u8")), tools, tmp_path)
+        assert internal.requests == []
