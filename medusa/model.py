@@ -90,6 +90,8 @@ class Order:
     """yt-dlp's fields by which formats are sorted, the best first."""
     subtitles: str = ""
     """The languages whose subtitles are to be in the video, such as ``en,de``, or ``all``."""
+    live: float = 7200.0
+    """Seconds that are recorded of a live stream at most."""
     language: str = ""
     """The language of the sound, for instance ``de``, where a stream has several; empty for its own choice."""
     keys: str = field(default="", repr=False)

@@ -131,6 +131,19 @@ def _visitors(text: str) -> int:
     return int(text)
 
 
+def _cap(text: str) -> float:
+    found = re.fullmatch(r"(?:([0-9]{1,2}) ?h)? ?(?:([0-9]{1,3}) ?m(?:in)?)?", text.lower())
+    seconds = 3600.0 * int(found[1] or 0) + 60.0 * int(found[2] or 0) if found else 0.0
+    if not 60 <= seconds <= 12 * 3600:
+        raise ValueError
+    return seconds
+
+
+def _show_cap(seconds: float) -> str:
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return " ".join([*([f"{hours} h"] if hours else []), *([f"{minutes} min"] if minutes else [])])
+
+
 def budget(key: str, about: str) -> Setting[int | None]:
     """A limit in bytes a day, None for none."""
     return Setting(key, None, _amount, "bytes such as 500M, 20G or 1.5T, or off", about, _show_amount)
@@ -172,6 +185,14 @@ QUIET_HOURS: Setting[Hours] = Setting(
     "when nothing is fetched or uploaded",
     _show_hours,
 )
+LIVE_CAP = Setting(
+    "live-cap",
+    7200.0,
+    _cap,
+    "1 min to 12 h, such as 45m or 2h 30m",
+    "how much of a live stream is recorded",
+    _show_cap,
+)
 PER_HOST = Setting("per-host", 2, _visitors, "a number from 1 to 16", "how many jobs may fetch from one host at once")
 NOTICES: dict[Notice, Setting[bool]] = {
     Notice.DONE: switch("notice-done", False, "say in Saved Messages what is done, beside the command message"),
@@ -195,6 +216,7 @@ _ALL: tuple[Setting[Any], ...] = (
     BUDGET_UP,
     QUIET_HOURS,
     PER_HOST,
+    LIVE_CAP,
     *NOTICES.values(),
 )
 ALL = {setting.key: setting for setting in _ALL}

@@ -12,7 +12,7 @@ from medusa.commands.parsing import moment, priority
 from medusa.commands.playlists import RANGE
 from medusa.errors import UserError
 from medusa.model import Order
-from medusa.settings import DOCUMENTS, QUALITY, SILENT
+from medusa.settings import DOCUMENTS, LIVE_CAP, QUALITY, SILENT
 from medusa.sources.described import Description
 from medusa.sources.ytdlp_command import expression, languages, sorting
 from medusa.words import SCHEDULED, clock
@@ -152,6 +152,7 @@ def order_of(link: str, call: Call) -> Order:
         force="force" in given,
         formats=expression(given["format"]) if "format" in given else "",
         sort=sorting(given["format-sort"]) if "format-sort" in given else "",
+        live=settings[LIVE_CAP],
         subtitles=languages(given["subs"]) if "subs" in given else "",
     )
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from medusa import process
-from medusa.errors import Broken, Transient, UserError
+from medusa.errors import Broken, MedusaError, Transient, UserError
 from medusa.model import LocalFile, Order, Progress, Report
 from medusa.names import display_name, safe_file_name
-from medusa.sources import ByteStream, Plan, content, ranged, ytdlp_command, ytdlp_info
+from medusa.sources import ByteStream, Plan, content, live, ranged, ytdlp_command, ytdlp_info
 from medusa.sources.described import Description
 from medusa.sources.ytdlp_errors import NOTHING, TOO_BIG, explain
 from medusa.sources.ytdlp_info import Info, is_link, is_list
@@ -37,8 +37,6 @@ _MAX_HOPS = 3
 _FIRST_ITEMS = "1:10"
 _SOUNDS = frozenset({"m4a", "mp3"})
 """Files of sound that are posted as they are, without being extracted from anything."""
-_SENT = frozenset({"User-Agent", "Accept", "Accept-Language", "Referer", "Origin"})
-"""Headers that may be sent on an extractor's word."""
 _PROGRESS = '{"done": %(progress.downloaded_bytes)j, "all": %(progress.total_bytes,progress.total_bytes_estimate)j'
 _PROGRESS = f'{_PROGRESS}, "part": %(info.format_id)j}}'
 _FURTHEST = 30 * 86400.0
@@ -48,27 +46,30 @@ _REFUSED = r"HTTP Error 4(01|03|04|10)\b"
 async def resolve(order: Order, workdir: Path, tools: Tools, report: Report) -> Plan:
     """Ask yt-dlp what the link is, unless the work folder still has a fresh answer.
 
-    Raises UserError for a playlist, a live stream and whatever yt-dlp does not know.
+    Raises UserError for a playlist and whatever yt-dlp does not know, Transient for what has not begun yet.
     """
     info = _fresh(workdir, order)
     if info is None:
         report(Progress(note="looking at the page"))
-        info = await _looked_up(order, workdir, tools)
-        _refuse_live(info)
-        info = ytdlp_info.only_http(info)
+        info = ytdlp_info.only_http(await _begun(order, workdir, tools))
         (workdir / _INFO).write_text(json.dumps({**info, "medusa_order": _mark(order)}), encoding="utf-8")
     title = ytdlp_info.title_of(info, order.link)
     size = ytdlp_info.size_of(ytdlp_info.chosen(info))
     if size is not None and size > tools.max_bytes:
         raise UserError(f"The file is too big: {size / 1e6:,.0f} MB, and {tools.max_bytes / 1e6:,.0f} MB is the limit.")
     details = {"site": str(info.get("extractor_key") or ""), "id": str(info.get("id") or "")}
-    return Plan(order.link, title, safe_file_name(title), size, details, await _stream_of(info, title, order, tools))
+    stream = None if ytdlp_info.is_live(info) else await _stream_of(info, title, order, tools)
+    return Plan(order.link, title, safe_file_name(title), size, details, stream)
 
 
 async def fetch(plan: Plan, order: Order, workdir: Path, tools: Tools, report: Report) -> LocalFile:
     """Download what `resolve` found; yt-dlp's own part files make a later call go on where this one stopped."""
     if not (workdir / _INFO).exists():
         await resolve(order, workdir, tools, report)
+    info = _read(workdir) or {}
+    if ytdlp_info.is_live(info):
+        path = await live.record(ytdlp_info.feeds(info), order.live, workdir, tools, report)
+        return _named(path, plan, order)
     argv = [
         *ytdlp_command.base(tools),
         *ytdlp_command.formats(order, tools),
@@ -242,15 +243,29 @@ def _several(info: Info) -> str:
     )
 
 
-def _refuse_live(info: Info) -> None:
+async def _begun(order: Order, workdir: Path, tools: Tools) -> dict[str, Any]:
+    """The answer about the order's link; what was recorded of a live stream that is over since stays what it is."""
+    kept = _read(workdir) if live.begun(workdir) else None
+    try:
+        info = await _looked_up(order, workdir, tools)
+        _expect_begun(info)
+    except MedusaError:
+        if kept is None:
+            raise
+        return {**kept, "medusa_at": time.time()}
+    return info if kept is None or ytdlp_info.is_live(info) else {**kept, "medusa_at": time.time()}
+
+
+def _expect_begun(info: Info) -> None:
+    """Raise Transient for what has not begun yet, or is between being live and being a video."""
+    if info.get("live_status") == "post_live":
+        raise Transient("The live stream is over; the job waits for the video of it.", after=900, tries=24)
     if info.get("live_status") == "is_upcoming":
         now, begins = time.time(), info.get("release_timestamp")
         if not isinstance(begins, int | float):
             raise Transient("This has not begun yet.", after=900, tries=24)
         words = f"This begins at {clock(begins, now)}."
         raise Transient(words, after=min(max(60.0, begins - now), _FURTHEST), tries=24)
-    if info.get("is_live") or info.get("live_status") in ("is_live", "post_live"):
-        raise UserError("This is a live stream; it can be fetched when it is over.")
 
 
 def _fresh(workdir: Path, order: Order) -> dict[str, Any] | None:
@@ -282,7 +297,7 @@ async def _stream_of(info: Info, title: str, order: Order, tools: Tools) -> Byte
     if len(chosen) != 1 or not ytdlp_info.is_plain(chosen[0]) or unlike or order.subtitles or info.get("chapters"):
         return None
     name = safe_file_name(order.name or title, extension=f".{ending}")
-    headers = {key: value for key, value in (chosen[0].get("http_headers") or {}).items() if key in _SENT}
+    headers = ytdlp_info.headers_of(chosen[0])
     most = (chosen[0].get("downloader_options") or {}).get("http_chunk_size")
     stream = ByteStream(
         str(chosen[0]["url"]), name, content.type_of(name), None, headers=headers, most=most, title=title
@@ -327,5 +342,9 @@ def _found(path: Path | None, plan: Plan, order: Order, workdir: Path) -> LocalF
         raise Broken("yt-dlp left no file.")
     if not path.stat().st_size:
         raise UserError("The file behind this link is empty.")
+    return _named(path, plan, order)
+
+
+def _named(path: Path, plan: Plan, order: Order) -> LocalFile:
     name = safe_file_name(order.name or plan.title, extension=path.suffix)
     return LocalFile(path, name, content.type_of(path.name), title=plan.title)

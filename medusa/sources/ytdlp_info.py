@@ -9,6 +9,8 @@ from medusa.errors import UserError
 from medusa.model import Order
 from medusa.names import display_name
 from medusa.sources.described import Description, Entry, Version
+from medusa.sources.live import Feed
+from medusa.sources.streams.parts import Kind
 from medusa.words import size as size_words
 
 Info = Mapping[str, Any]
@@ -17,6 +19,7 @@ PROTOCOLS = frozenset({"http", "https", "m3u8", "m3u8_native", "http_dash_segmen
 """Transports that yt-dlp itself fetches over HTTP. The others start programs that know no proxy, or are live."""
 # What generators of HLS and DASH call every stream.
 _NO_TITLES = frozenset({"index", "master", "playlist", "manifest", "main", "stream", "chunklist", "prog_index"})
+_SENT = frozenset({"User-Agent", "Accept", "Accept-Language", "Referer", "Origin"})
 _MOST_SUBTITLES = 60
 _LISTS = frozenset({"playlist", "multi_video"})
 _LINKS = frozenset({"url", "url_transparent"})
@@ -30,6 +33,25 @@ def is_list(info: Info) -> bool:
 def is_link(info: Info) -> bool:
     """Whether the answer only says where else to look."""
     return info.get("_type") in _LINKS
+
+
+def is_live(info: Info) -> bool:
+    """Whether it is a stream that goes on just now."""
+    return bool(info.get("is_live")) or info.get("live_status") == "is_live"
+
+
+def feeds(info: Info) -> list[Feed]:
+    """The tracks of a live stream. Raises UserError for one that is no HLS."""
+    parts = chosen(info)
+    if not all(str(part.get("protocol")).startswith("m3u8") for part in parts):
+        raise UserError("This live stream is of a kind that cannot be recorded; send the link again when it is over.")
+    kinds = [Kind.AUDIO if part.get("vcodec") == "none" else Kind.VIDEO for part in parts]
+    return [Feed(kind, str(part["url"]), headers_of(part)) for kind, part in zip(kinds, parts, strict=True)]
+
+
+def headers_of(entry: Info) -> dict[str, str]:
+    """The headers with which a format is to be fetched, as far as they may be sent on an extractor's word."""
+    return {str(key): str(value) for key, value in (entry.get("http_headers") or {}).items() if key in _SENT}
 
 
 def title_of(info: Info, link: str) -> str:
@@ -191,7 +213,7 @@ def _codec(entry: Info, key: str) -> str | None:
 
 
 def _kind(info: Info, versions: tuple[Version, ...]) -> str:
-    if info.get("is_live") or info.get("live_status") == "is_live":
+    if is_live(info):
         return "live stream"
     return "audio" if versions and all(one.quality == "audio" for one in versions) else "video"
 

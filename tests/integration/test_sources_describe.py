@@ -119,32 +119,32 @@ def folder(tmp_path: Path, name: str) -> Path:
 
 async def test_a_site_is_asked_once_for_what_it_answers(tmp_path: Path, tools: Tools, server: Server) -> None:
     order = Order(server.url("/dash.mpd"))
-    first = await sources.describe(order, "", folder(tmp_path, "a"), tools)
+    first = await ytdlp.describe(order, "", folder(tmp_path, "a"), tools)
     asked = len(server.requests)
-    source, plan = await sources.resolve(order, folder(tmp_path, "b"), tools, Reports())
-    again = await sources.describe(replace(order, quality="audio"), "", folder(tmp_path, "c"), tools)
+    plan = await ytdlp.resolve(order, folder(tmp_path, "b"), tools, Reports())
+    again = await ytdlp.describe(replace(order, quality="audio"), "", folder(tmp_path, "c"), tools)
     assert len(server.requests) == asked
     assert (first.kind, first.taken and first.taken.quality) == ("video", "180")
     assert again.taken is not None
     assert again.taken.quality == "audio"
-    file = await source.fetch(plan, order, tmp_path / "b", tools, Reports())
+    file = await ytdlp.fetch(plan, order, tmp_path / "b", tools, Reports())
     assert file.path.stat().st_size > 1000
     other = replace(tools, secrets=lambda _: asyncio.sleep(0, Secrets(cookies="# Netscape HTTP Cookie File\n")))
-    await sources.describe(order, "", folder(tmp_path, "d"), other)
+    await ytdlp.describe(order, "", folder(tmp_path, "d"), other)
     assert len(server.requests) > asked + 2
     assert not list((tmp_path / "d").iterdir())
 
 
 async def test_addresses_that_have_expired_are_asked_for_anew(tmp_path: Path, tools: Tools, server: Server) -> None:
     order = Order(server.url("/dash.mpd"))
-    source, plan = await sources.resolve(order, tmp_path, tools, Reports())
+    plan = await ytdlp.resolve(order, tmp_path, tools, Reports())
     note = tmp_path / "info.json"
     kept = json.loads(note.read_text().replace("chunk-stream", "gone-stream").replace("init-stream", "gone-stream"))
     note.write_text(json.dumps({**kept, "medusa_at": kept["medusa_at"] - 600}))
     with pytest.raises(Transient, match="expired"):
-        await source.fetch(plan, order, tmp_path, tools, Reports())
+        await ytdlp.fetch(plan, order, tmp_path, tools, Reports())
     asked = len(server.requests)
-    await source.fetch(plan, order, tmp_path, tools, Reports())
+    await ytdlp.fetch(plan, order, tmp_path, tools, Reports())
     assert "/dash.mpd" in {request.path for request in server.requests[asked:]}
 
 
