@@ -68,7 +68,7 @@ class Source:
     fetch: Callable[[Plan, Order, Path, Tools, Report], Coroutine[Any, Any, LocalFile]]
     read: Callable[["ByteStream", int, Tools], AsyncGenerator[bytes, None]]
     examples: tuple[str, ...]
-    describe: Callable[[Order, str, Path, Tools], Coroutine[Any, Any, Description]] | None = None
+    describe: Callable[[Order, str, Path, Tools], Coroutine[Any, Any, Description | None]] | None = None
     """Says what a link is, where more is known of it than its plan: of a playlist, the items of these numbers, which
     read ``1:20,25``."""
 

@@ -20,6 +20,8 @@ PROTOCOLS = frozenset({"http", "https", "m3u8", "m3u8_native", "http_dash_segmen
 # What generators of HLS and DASH call every stream.
 _NO_TITLES = frozenset({"index", "master", "playlist", "manifest", "main", "stream", "chunklist", "prog_index"})
 _SENT = frozenset({"User-Agent", "Accept", "Accept-Language", "Referer", "Origin"})
+_ANY_PAGE = frozenset({"Generic", "HTML5MediaEmbed"})
+"""What yt-dlp calls sites that it knows nothing of."""
 _MOST_SUBTITLES = 60
 _LISTS = frozenset({"playlist", "multi_video"})
 _LINKS = frozenset({"url", "url_transparent"})
@@ -57,6 +59,8 @@ def headers_of(entry: Info) -> dict[str, str]:
 def title_of(info: Info, link: str) -> str:
     """The title, or, where that is only a manifest's file name such as ``index``, the name of its folder."""
     title = str(info.get("title") or info.get("id") or "")
+    if info.get("extractor_key") in _ANY_PAGE and str(info.get("id")).endswith("-1"):
+        title = title.removesuffix(" (1)")  # the number of a page's only video
     if title.lower() not in _NO_TITLES:
         return display_name(title) or "Untitled"
     folders = urlsplit(link).path.split("/")[1:-1]
@@ -125,7 +129,7 @@ def describe(info: Info, order: Order, upload_limit: int) -> Description:
     return Description(
         title=title_of(info, order.link),
         kind=_kind(info, versions),
-        site=display_name(str(info.get("extractor_key") or "")),
+        site=_site(info, order.link),
         author=display_name(str(info.get("uploader") or info.get("channel") or info.get("creator") or "")),
         published=_date(str(info.get("upload_date") or info.get("release_date") or "")),
         duration=_number(info.get("duration")),
@@ -145,12 +149,17 @@ def listing(info: Info, link: str) -> Description:
     return Description(
         title=title_of(info, link),
         kind="playlist",
-        site=display_name(str(info.get("extractor_key") or "")),
+        site=_site(info, link),
         author=display_name(str(info.get("uploader") or info.get("channel") or "")),
         entries=tuple(dict.fromkeys(entries)),
         count=int(_number(info.get("playlist_count")) or 0) or None,
         skipped=len(items) - len(entries),
     )
+
+
+def _site(info: Info, link: str) -> str:
+    name = str(info.get("extractor_key") or "")
+    return display_name((urlsplit(link).hostname or "") if name in _ANY_PAGE else name)
 
 
 def _named(item: Info, link: str) -> str:

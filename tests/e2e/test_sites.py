@@ -54,6 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             f"{number}.mp4",
             cwd=folder,
         )
+    (folder / "film.html").write_text('<!doctype html><title>A film</title><video src="/film/master.m3u8"></video>')
     (folder / "list.html").write_text(PAGE)
     return folder
 
@@ -92,17 +93,17 @@ async def test_a_link_is_looked_at_chosen_from_and_fetched(
         site(folder) as here,
         open_stage(config, tmp_path, samples_folder, [f"127.0.0.1:{here.server.port}"]) as stage,
     ):
-        film = here.link("/film/master.m3u8")
+        film = here.link("/film.html")
         _, text = await answered(stage, f"/info {film}")
         lines = text.split("\n")
-        assert lines[0] == "film"
-        assert lines[1].startswith("video · Generic")
+        assert lines[0] == "A film"
+        assert lines[1].startswith("video · 127.0.0.1")
         assert [line.split(" · ")[0] for line in lines[2:4]] == ["180p", "90p"]
         assert lines[4].startswith("Would be taken: 180p · h264 + aac · ")
         assert lines[4].endswith("; the best there is")
         asked = len(here.server.requests)
         menu, text = await answered(stage, f'/dl {film} -q ask -c "So it {{}} is" --silent')
-        assert text.startswith("“film”: which version? Reply with its number.\n1. 180p · h264 + aac")
+        assert text.startswith("“A film”: which version? Reply with its number.\n1. 180p · h264 + aac")
         assert len(here.server.requests) == asked
         await answered(stage, "2", menu)
         await stage.app.idle()
@@ -111,11 +112,14 @@ async def test_a_link_is_looked_at_chosen_from_and_fetched(
         [job] = await stage.app.jobs.recent(9)
         assert (job.order.quality, job.order.silent, job.order.link) == ("90", True, film)
         fetched = {request.path for request in here.server.requests[asked:]}
-        assert "/film/master.m3u8" not in fetched
+        assert "/film.html" not in fetched
         assert not [path for path in fetched if path.startswith("/high")]
         text = (await answered(stage, f"/info {here.link('/1.mp4')}"))[1]
         assert text.startswith("1.mp4\nvideo/mp4 · ")
         assert text.endswith(" kB · goes on after a break")
+        text = (await answered(stage, f"/info {here.link('/film/master.m3u8')}"))[1]
+        assert text.startswith("film\nstream · 2 s · ")
+        assert [line.split(" · ")[0] for line in text.split("\n")[2:]] == ["180p", "90p"]
         assert (await answered(stage, "/info"))[1].startswith("Which link?")
         assert "dead" in (await answered(stage, f"/info {here.link('/none.m3u8')}"))[1]
         assert not list((stage.app.config.work / "looks").iterdir())
@@ -128,7 +132,7 @@ async def test_a_playlist_becomes_jobs_also_when_killed_meanwhile(
         allow = [f"127.0.0.1:{here.server.port}"]
         async with open_stage(config, tmp_path, samples_folder, allow) as stage:
             _, text = await answered(stage, f"/info {here.link('/list.html')}")
-            assert text.split("\n")[:2] == ["The course", "playlist · Generic · 3 items"]
+            assert text.split("\n")[:2] == ["The course", "playlist · 127.0.0.1 · 3 items"]
             assert text.split("\n")[2:5] == [f"{number}. The course ({number})" for number in (1, 2, 3)]
             assert text.endswith("/dl LINK --playlist fetches them all, --playlist 1-5 some.")
             await stage.owner.send(0, f"/dl {here.link('/list.html')}")

@@ -12,6 +12,7 @@ from medusa.errors import UserError, first_of
 from medusa.model import LocalFile, Order, Progress, Report
 from medusa.names import display_name, safe_file_name
 from medusa.sources import Plan, Source, content, ranged
+from medusa.sources.described import Description, Version
 from medusa.sources.streams import choice, dash, hls
 from medusa.sources.streams.fetching import Fetcher, Meter
 from medusa.sources.streams.joining import Fetched, Joiner
@@ -49,6 +50,29 @@ async def resolve(order: Order, workdir: Path, tools: Tools, report: Report) -> 
     seconds = max(one.track.seconds for one in chosen)
     size = int(sum(rates) * seconds / 8) or None if all(rates) else None
     return Plan(order.link, title, safe_file_name(title), size, {})
+
+
+async def describe(order: Order, items: str, workdir: Path, tools: Tools) -> Description | None:  # noqa: ARG001 - the seam
+    """Say which pictures the manifest offers, and what would be fetched; None where `resolve` gives none."""
+    found = await _text(order.link, tools)
+    chosen = await _look(order, tools, lambda _: None) if found is not None else None
+    if found is None or chosen is None:
+        return None
+    seconds = max(one.track.seconds for one in chosen)
+    offers = (dash.read(*found) if "<MPD" in found[0] else hls.read_master(*found)) or ()
+    pictures = {one.lines: one for one in sorted(offers, key=lambda one: one.bandwidth) if one.kind is Kind.VIDEO}
+    return Description(
+        title=display_name(_title(order.link)) or "Untitled",
+        kind="stream",
+        duration=seconds,
+        versions=tuple(_version(pictures[lines], seconds) for lines in sorted(pictures, reverse=True) if lines),
+        size=int(sum(one.bandwidth for one in chosen) * seconds / 8) or None,
+    )
+
+
+def _version(offer: Offer, seconds: float) -> Version:
+    size = int(offer.bandwidth * seconds / 8) or None
+    return Version(str(offer.lines), display_name(offer.codecs), size, exact=False)
 
 
 async def fetch(plan: Plan, order: Order, workdir: Path, tools: Tools, report: Report) -> LocalFile:
@@ -179,4 +203,5 @@ SOURCE = Source(
     fetch=fetch,
     read=ranged.read,
     examples=("https://cdn.example.com/lesson/master.m3u8?token=1", "http://example.com/dash/stream.mpd"),
+    describe=describe,
 )
