@@ -40,6 +40,8 @@ _SOUNDS = frozenset({"m4a", "mp3"})
 _PROGRESS = '{"done": %(progress.downloaded_bytes)j, "all": %(progress.total_bytes,progress.total_bytes_estimate)j'
 _PROGRESS = f'{_PROGRESS}, "part": %(info.format_id)j}}'
 _FURTHEST = 30 * 86400.0
+_BROWSERS_ONLY = "generic:impersonate"
+"""What yt-dlp advises against a page that turns away what shakes hands like no browser; curl-cffi then does."""
 _REFUSED = r"HTTP Error 4(01|03|04|10)\b"
 
 
@@ -157,7 +159,19 @@ async def _choose(info: Info, order: Order, workdir: Path, tools: Tools) -> dict
 
 
 async def _answer(link: str, further: Sequence[str], workdir: Path, tools: Tools) -> dict[str, Any]:
-    """What yt-dlp says to these arguments, as one object."""
+    """What yt-dlp says to these arguments, as one object; where a site lets in browsers alone, as one of them."""
+    done, refusal = await _run(link, further, workdir, tools)
+    if done.code and refusal is None and _BROWSERS_ONLY in done.err:
+        done, refusal = await _run(link, ["--extractor-args", _BROWSERS_ONLY, *further], workdir, tools)
+    if done.code:
+        raise explain(done.err, refusal)
+    return await asyncio.to_thread(_parse, done.out)
+
+
+async def _run(
+    link: str, further: Sequence[str], workdir: Path, tools: Tools
+) -> tuple[process.Finished, MedusaError | None]:
+    """Run yt-dlp for one object, as the owner of the link's cookies; also returns what the proxy has refused last."""
     argv = [*ytdlp_command.base(tools), "--dump-single-json"]
     async with tools.extractions, _cookies(link, workdir, tools) as cookies:
         with tools.egress.lease() as lease:
@@ -172,9 +186,7 @@ async def _answer(link: str, further: Sequence[str], workdir: Path, tools: Tools
                     )
             except TimeoutError:
                 raise Transient("The site takes too long to answer.", after=300, tries=3) from None
-            if done.code:
-                raise explain(done.err, lease.error)
-    return await asyncio.to_thread(_parse, done.out)
+            return done, lease.error
 
 
 def _parse(data: bytes) -> dict[str, Any]:

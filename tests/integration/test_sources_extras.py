@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from medusa.errors import UserError
 from medusa.model import Order, Secrets
 from medusa.sources import ytdlp
 from medusa.tools import find_ffmpeg
@@ -104,3 +105,25 @@ async def test_cookies_reach_their_host_and_do_not_stay(tmp_path: Path) -> None:
             await ytdlp.resolve(Order(server.url("/page.html")), tmp_path, tools, Reports())
     assert seen[-1] == "session=secret-of-the-owner"
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and b"secret-of" in path.read_bytes()]
+
+
+async def test_a_page_that_lets_in_browsers_alone(server: Server, tmp_path: Path) -> None:
+    refused: list[str] = []
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if request.path == "/page.html" and "sec-ch-ua" not in request.headers:
+            refused.append(request.path)
+            return web.Response(status=403, headers={"cf-mitigated": "challenge"})
+        return await server.handle(request)
+
+    async with serving(handle) as picky, tool_box(picky) as tools:
+        plan = await ytdlp.resolve(Order(picky.url("/page.html")), tmp_path, tools, Reports())
+    assert plan.title == "Talk"
+    assert refused
+
+
+async def test_a_browser_gets_no_further_than_others(tmp_path: Path) -> None:
+    async with tool_box() as tools:
+        for link in ("http://127.0.0.1:9/x", "https://10.0.0.1/x"):
+            with pytest.raises(UserError, match="private network"):
+                await ytdlp._answer(link, ["--impersonate", "chrome", "--", link], tmp_path, tools)
