@@ -271,7 +271,7 @@ async def _begun(order: Order, workdir: Path, tools: Tools) -> dict[str, Any]:
 def _expect_begun(info: Info) -> None:
     """Raise Transient for what has not begun yet, or is between being live and being a video."""
     if info.get("live_status") == "post_live":
-        raise Transient("The live stream is over; the job waits for the video of it.", after=900, tries=24)
+        raise Transient("The live stream is over, and the site still works on the video of it.", after=900, tries=24)
     if info.get("live_status") == "is_upcoming":
         now, begins = time.time(), info.get("release_timestamp")
         if not isinstance(begins, int | float):

@@ -26,7 +26,7 @@ _TABLE: tuple[tuple[str, Callable[[str], MedusaError], str], ...] = (
     (r"Unsupported URL|is not a valid URL|Invalid URL|looks truncated", UserError, NOTHING),
     (r"No space left on device|Disk quota exceeded", DiskFull, DISK_FULL),
     (r"File too large|larger than max-filesize", UserError, TOO_BIG),
-    (r"MemoryError|Cannot allocate memory", _short_of_memory, "The machine is short of memory; the job tries again."),
+    (r"MemoryError|Cannot allocate memory", _short_of_memory, "The machine is short of memory."),
     (
         r"invalid (format|filter) spec|Invalid format (string|sort)|Invalid sort|format-sort|syntax error",
         UserError,
@@ -46,7 +46,7 @@ _TABLE: tuple[tuple[str, Callable[[str], MedusaError], str], ...] = (
     (
         r"rate-limited by \w+ for up to an hour",
         _long_busy,
-        "The site asks to be left alone for up to an hour; the job tries again after that.",
+        "The site asks to be left alone for up to an hour.",
     ),
     (
         r"HTTP Error 4(29|12)|rate.?limit|Too Many Requests|play limit|blocked by server .*wait|rejected by server",
@@ -67,7 +67,7 @@ _TABLE: tuple[tuple[str, Callable[[str], MedusaError], str], ...] = (
     (
         r"is processing|uploading or processing|available shortly|not downloadable yet|being processed",
         _soon,
-        "The site still works on this video; the job tries again in a while.",
+        "The site still works on this video.",
     ),
     (
         r"live ?stream (has|is) (ended|over)|live (event )?(has|was) ended|has ended|recording is not available"

@@ -96,9 +96,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     make_video(folder, "video.mp4", "-movflags", "+faststart", seconds=2)
     ffmpeg("-i", "video.mp4", "-c", "copy", "-f", "dash", "dash.mpd", cwd=folder)
-    (folder / "many.html").write_text(
-        "<!doctype html><title>Many</title>" + "".join(f'<video src="/{n}.mp4"></video>' for n in range(3000))
-    )
+    items = "".join(f"<item><title>Part {n}</title><link>http://127.0.0.1/{n}.mp4</link></item>" for n in range(50_000))
+    (folder / "many.html").write_text(f"<rss version='2.0'><channel><title>Many</title>{items}</channel></rss>")
     (folder / "odd.html").write_text(
         "<!doctype html><title>Odd</title><video src='file:///etc/passwd'></video><video src='/odd.html'></video>"
         "<video src='/1.mp4'></video><video src='/2.mp4'></video>"
@@ -180,10 +179,13 @@ async def test_a_direct_file_is_described(server: Server, site: Path, tmp_path: 
     assert (found.kind, found.size, found.resumable) == ("video/mp4", (site / "video.mp4").stat().st_size, True)
 
 
-async def test_a_page_of_thousands_is_cut(server: Server, tmp_path: Path) -> None:
-    found = await look(server, tmp_path, "/many.html", "2:4,9:9")
-    assert (found.kind, found.title) == ("playlist", "Many")
-    assert [entry.link for entry in found.entries] == [server.url(f"/{number}.mp4") for number in (1, 2, 3, 8)]
+async def test_a_list_of_50_000_is_cut(server: Server, tmp_path: Path) -> None:
+    found = await look(server, tmp_path, "/many.html", "2:4,9:9,49999:50000")
+    assert (found.kind, found.title, found.count) == ("playlist", "Many", 50_000)
+    assert [entry.link for entry in found.entries] == [
+        f"http://127.0.0.1/{number}.mp4" for number in (1, 2, 3, 8, 49_998, 49_999)
+    ]
+    assert found.entries[0].title == "Part 1"
     assert len((await look(server, tmp_path, "/many.html")).entries) == 10
 
 
