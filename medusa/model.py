@@ -1,7 +1,7 @@
 """The frozen nouns that travel through the house."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -105,6 +105,10 @@ class Order:
         except ValueError:
             return ""
         return name.removeprefix("www.").removeprefix("m.")
+
+    def without_secrets(self) -> "Order":
+        """The order without what nobody is to know once its job has ended."""
+        return replace(self, keys="")
 
 
 @dataclass(frozen=True, slots=True)

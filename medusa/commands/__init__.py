@@ -22,6 +22,8 @@ class Option:
     takes: str = ""
     like: str = ""
     """What a value looks like, as a regular expression, where it may be left out; the option is ``on`` then."""
+    repeats: bool = False
+    """Whether it may be given several times; a command finds the values parted by commas."""
 
     @property
     def name(self) -> str:

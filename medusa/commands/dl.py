@@ -15,6 +15,7 @@ from medusa.model import Order
 from medusa.settings import DOCUMENTS, LIVE_CAP, QUALITY, SILENT
 from medusa.sources.described import Description
 from medusa.sources.ytdlp_command import expression, languages, sorting
+from medusa.steps.cenc import parse_keys, written
 from medusa.words import SCHEDULED, clock
 
 MOST_LINKS = 100
@@ -154,6 +155,8 @@ def order_of(link: str, call: Call) -> Order:
         sort=sorting(given["format-sort"]) if "format-sort" in given else "",
         live=settings[LIVE_CAP],
         subtitles=languages(given["subs"]) if "subs" in given else "",
+        language=given.get("lang", ""),
+        keys=written(parse_keys(given["key"])) if "key" in given else "",
     )
 
 
@@ -170,6 +173,8 @@ COMMAND = Command(
         Option(("-S", "--format-sort"), "which formats are the best", "yt-dlp's fields, such as res:720,vcodec:h264"),
         Option(("--playlist",), "one job for each item of a playlist", "numbers such as 1-20 or 5,7-9", RANGE),
         Option(("--subs",), "put subtitles into the video", "languages such as en,de, or all"),
+        Option(("--lang",), "language of the sound, where a stream has several", "a language such as en or pt-BR"),
+        Option(("--key",), "your key for an encrypted video; may be repeated", "KID:KEY, or KEY alone", repeats=True),
         Option(("-n", "--name"), "file name of the post", "a name"),
         Option(("-c", "--caption"), "caption of the post", "a text"),
         Option(("--doc",), "post as a plain file"),

@@ -66,7 +66,9 @@ def split_options(text: str, options: Sequence[Option]) -> tuple[tuple[str, ...]
             value = rest.popleft()[0]
         if option.takes and not value and not option.like:
             raise UserError(f"{flag} takes a value: {option.takes}.")
-        values[option.name] = value if option.takes and value else "on"
+        value = value if option.takes and value else "on"
+        before = f"{values[option.name]}," if option.repeats and option.name in values else ""
+        values[option.name] = before + value
     return tuple(words), values
 
 

@@ -83,6 +83,11 @@ def parse_keys(text: str) -> dict[str, str]:
     return keys
 
 
+def written(keys: Mapping[str, str]) -> str:
+    """Keys as `parse_keys` reads them."""
+    return ",".join(f"{kid}:{key}" if kid else key for kid, key in keys.items())
+
+
 def key_for(kid: str, keys: Mapping[str, str]) -> str:
     """The owner's key for a key id. Raises UserError when there is none."""
     found = keys.get(kid) or keys.get(ANY)
@@ -150,7 +155,7 @@ def _flat(data: bytes, depth: int = 0) -> Iterator[tuple[bytes, bytes]]:
 
 @contextmanager
 def keyed_input(path: Path, key: str) -> Iterator[tuple[list[str], tuple[int, ...]]]:
-    """ffmpeg's options for an input that it decrypts, and the open files that it has to inherit.
+    """ffmpeg's options for an input, which it decrypts if ``key`` is one, and the open files that it has to inherit.
 
     Command lines are there for every user of a machine to read. So the key stands in a list for ffmpeg's demuxer
     ``concat`` (https://ffmpeg.org/ffmpeg-formats.html#concat-1), which lives in memory and is handed over open.
@@ -158,7 +163,8 @@ def keyed_input(path: Path, key: str) -> Iterator[tuple[list[str], tuple[int, ..
     name = str(path.absolute()).replace("'", r"'\''")
     handle = os.memfd_create("keys", os.MFD_CLOEXEC)
     try:
-        os.write(handle, f"ffconcat version 1.0\nfile 'file:{name}'\noption decryption_key {key}\n".encode())
+        option = f"option decryption_key {key}\n" if key else ""
+        os.write(handle, f"ffconcat version 1.0\nfile 'file:{name}'\n{option}".encode())
         safe = ["-protocol_whitelist", "file,pipe", "-format_whitelist", f"concat,{CONTAINERS}"]
         yield [*safe, "-f", "concat", "-safe", "0", "-i", target(OPEN_FILES / str(handle))], (handle,)
     finally:

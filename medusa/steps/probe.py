@@ -4,9 +4,10 @@ import re
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from medusa.errors import UserError
 from medusa.model import LocalFile, Media, Order, Progress, Report
 from medusa.names import safe_file_name
-from medusa.steps import Step
+from medusa.steps import Step, cenc
 from medusa.steps.ffmpeg import look
 from medusa.tools import Tools
 
@@ -28,11 +29,13 @@ _AUDIO = {
 }
 
 
-async def _run(file: LocalFile, order: Order, workdir: Path, tools: Tools, report: Report) -> LocalFile:  # noqa: ARG001
+async def _run(file: LocalFile, order: Order, workdir: Path, tools: Tools, report: Report) -> LocalFile:
     if tools.ffmpeg is None:
         if file.mime.startswith(("video/", "audio/")):
             report(Progress(note="ffmpeg is missing: posted as a plain file"))
         return replace(file, media=None)
+    if not order.as_document and (found := cenc.protection(file.path)) is not None:
+        raise UserError(f"{cenc.refusal(found.systems)}, or --doc to have it as it is.")
     seen = await look(file.path, tools.ffmpeg, workdir, name=file.name)
     if seen.layout and seen.layout.cut:
         report(Progress(note="the video is cut off: posted as a plain file"))

@@ -14,6 +14,8 @@ from medusa.storage.handled import note
 from medusa.storage.store import Row, Store, Transaction
 from medusa.storage.text import storable
 
+_SCRUBBED = """"order" = json_set("order", '$.keys', '')"""
+"""What `Order.without_secrets` does."""
 _ENDED = "state IN ('done', 'failed', 'cancelled')"
 # Told is said of jobs that have ended only, so all others are among the untold, which have an index.
 _LINE = {
@@ -168,7 +170,8 @@ class Jobs:
         if state is JobState.QUEUED:
             new, values = "CASE WHEN not_before > ? THEN 'waiting' ELSE 'queued' END", [now]
         elif state is JobState.CANCELLED:
-            new, values = "?, reason = 'cancelled', not_before = 0, files = '[]', ended = ?", [state.value, now]
+            new = f"?, reason = 'cancelled', not_before = 0, files = '[]', ended = ?, {_SCRUBBED}"
+            values = [state.value, now]
         sql = (
             f"UPDATE jobs SET state = {new} WHERE id IN (SELECT value FROM json_each(?)) AND {_FROM[state]} "  # noqa: S608
             f"RETURNING {_COLUMNS}"
@@ -350,11 +353,12 @@ async def _trade(db: Transaction, mine: Row, other: Row, place: Place) -> None:
 
 
 def _encode(job: Job) -> Row:
-    """The values of the columns in _CHANGING."""
+    """The values of the columns in _CHANGING. Secrets are not kept any longer than the job goes on."""
+    order = job.order.without_secrets() if job.state.ended else job.order
     return (
         job.state.value,
         job.stage.value,
-        json.dumps(asdict(job.order)),
+        json.dumps(asdict(order)),
         job.attempts,
         job.not_before,
         storable(job.reason),

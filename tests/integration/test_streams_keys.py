@@ -1,0 +1,167 @@
+"""What is encrypted opens with the owner's keys alone, and the keys are shown to nobody."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from medusa import sources, steps
+from medusa.errors import UserError
+from medusa.model import LocalFile, Order
+from medusa.steps import cenc
+from medusa.tools import Tools
+from tests.integration.media_kit import decoded
+from tests.integration.source_kit import Reports, Server, ffmpeg, folder_handler, make_video, serving, tool_box
+
+KID, KEY = "0123456789abcdef0123456789abcdef", "00112233445566778899aabbccddeeff"
+KID2, KEY2 = "a" * 32, "fedcba98765432100123456789abcdef"
+PAIRS = f"{KID}:{KEY},{KID2}:{KEY2}"
+SYSTEM = '<ContentProtection schemeIdUri="urn:uuid:EDEF8BA9-79D6-4ACE-A3C8-27DCD51D21ED"/>'
+
+
+def lock(folder: Path, name: str, source: str, *options: str, kid: str = KID, key: str = KEY) -> None:
+    """Make an encrypted copy."""
+    scheme = ("-encryption_scheme", "cenc-aes-ctr", "-encryption_key", key, "-encryption_kid", kid)
+    ffmpeg("-i", source, "-c", "copy", *options, *scheme, name, cwd=folder)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("keys")
+    make_video(folder, "clear.mp4", seconds=4)
+    lock(folder, "locked.mp4", "clear.mp4")
+    fragments = ("-movflags", "frag_keyframe+empty_moov+default_base_moof")
+    lock(folder, "v.mp4", "clear.mp4", "-map", "0:v", *fragments)
+    lock(folder, "a.mp4", "clear.mp4", "-map", "0:a", *fragments, kid=KID2, key=KEY2)
+    one = '<Representation id="{0}" bandwidth="1000">{1}<BaseURL>{0}.mp4</BaseURL></Representation>'
+    sets = "".join(
+        f'<AdaptationSet mimeType="{kind}/mp4">{one.format(name, SYSTEM)}</AdaptationSet>'
+        for kind, name in (("video", "v"), ("audio", "a"))
+    )
+    period = (
+        f'<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" mediaPresentationDuration="PT4S"><Period>{sets}</Period></MPD>'
+    )
+    (folder / "locked.mpd").write_text(period)
+    (folder / "locked.m3u8").write_text(_playlist(folder / "v.mp4"))
+    return folder
+
+
+def _playlist(file: Path) -> str:
+    """An HLS playlist over the ranges of a fragmented file."""
+    data = file.read_bytes()
+    first = data.index(b"moof") - 4
+    key = '#EXT-X-KEY:METHOD=SAMPLE-AES-CTR,URI="data:,",KEYFORMAT="urn:uuid:9a04f079-9840-4286-ab92-e65be0885f95"'
+    lines = ["#EXTM3U", "#EXT-X-TARGETDURATION:4", key, f'#EXT-X-MAP:URI="{file.name}",BYTERANGE="{first}@0"']
+    lines += ["#EXTINF:4,", f"#EXT-X-BYTERANGE:{len(data) - first}@{first}", file.name, "#EXT-X-ENDLIST"]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture
+async def server(site: Path) -> AsyncIterator[Server]:
+    async with serving(folder_handler(site)) as server:
+        yield server
+
+
+async def get(order: Order, tools: Tools, workdir: Path) -> LocalFile:
+    source, plan = await sources.resolve(order, workdir, tools, Reports())
+    return await source.fetch(plan, order, workdir, tools, Reports())
+
+
+@pytest.mark.parametrize(
+    ("name", "keys"), [("locked.mpd", PAIRS), ("locked.mpd", f"{KID2}:{KEY2},{KID}:{KEY}"), ("locked.m3u8", KEY)]
+)
+async def test_streams_open_with_their_keys(server: Server, tmp_path: Path, name: str, keys: str) -> None:
+    async with tool_box(server) as tools:
+        file = await get(Order(server.url(f"/{name}"), keys=keys), tools, tmp_path)
+    media = (await asyncio.to_thread(cenc.protection, file.path)), file.mime
+    assert media == (None, "video/mp4")
+    if name.endswith("mpd"):
+        frames, seconds = await asyncio.to_thread(decoded, file.path)
+        assert (frames, seconds) == (100, pytest.approx(4, abs=0.1))
+    assert not [one for one in tmp_path.rglob("*") if one.is_file() and KEY.encode() in one.read_bytes()]
+
+
+@pytest.mark.parametrize(
+    ("name", "keys", "words"),
+    [
+        ("locked.mpd", "", r"protected by DRM \(Widevine\)\. Medusa uses only keys that you hold: --key KID:KEY"),
+        ("locked.m3u8", "", r"protected by DRM \(PlayReady\)"),
+        ("locked.mpd", f"{KID}:{KEY}", f"no key for key id {KID2} among yours"),
+        ("locked.mpd", f"{KID}:{KEY2},{KID2}:{KEY2}", "The key does not open this"),
+        ("locked.m3u8", KEY2, "The key does not open this"),
+    ],
+)
+async def test_without_the_right_key_it_says_so(
+    server: Server, tmp_path: Path, name: str, keys: str, words: str
+) -> None:
+    async with tool_box(server) as tools:
+        with pytest.raises(UserError, match=words) as caught:
+            await get(Order(server.url(f"/{name}"), keys=keys), tools, tmp_path)
+    assert KEY not in str(caught.value)
+    assert KEY2 not in str(caught.value)
+
+
+async def processed(site: Path, tmp_path: Path, order: Order, name: str = "locked.mp4") -> LocalFile:
+    shutil.copy(site / name, tmp_path / "download.mp4")
+    async with tool_box() as tools:
+        file = LocalFile(tmp_path / "download.mp4", "locked.mp4", "video/mp4")
+        return await steps.process(file, order, tmp_path, tools, Reports())
+
+
+async def test_a_plain_file_is_opened(site: Path, tmp_path: Path) -> None:
+    file = await processed(site, tmp_path, Order("https://example.com/locked.mp4", keys=f"{KID}:{KEY}"))
+    assert file.media is not None
+    assert file.thumb is not None
+    assert await asyncio.to_thread(decoded, file.path) == (100, pytest.approx(4, abs=0.1))
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [("", "protected by DRM.*or --doc"), (KEY2, "does not open this"), (f"{KID2}:{KEY2}", f"no key for key id {KID}")],
+)
+async def test_a_plain_file_without_its_key(site: Path, tmp_path: Path, keys: str, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        await processed(site, tmp_path, Order("https://example.com/locked.mp4", keys=keys))
+
+
+async def test_keys_do_no_harm_to_what_is_in_the_clear(site: Path, tmp_path: Path) -> None:
+    file = await processed(site, tmp_path, Order("https://example.com/clear.mp4", keys=KEY), "clear.mp4")
+    assert await asyncio.to_thread(decoded, file.path) == (100, pytest.approx(4, abs=0.1))
+
+
+async def test_what_is_wanted_as_it_is_stays_closed(site: Path, tmp_path: Path) -> None:
+    file = await processed(site, tmp_path, Order("https://example.com/locked.mp4", as_document=True))
+    assert file.path.read_bytes() == (site / "locked.mp4").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        (KEY.upper(), {"": KEY}),
+        (f"{KID}:{KEY}", {KID: KEY}),
+        (f" {KID}:{KEY}, {KID2}:{KEY2}", {KID: KEY, KID2: KEY2}),
+        (f"01234567-89ab-cdef-0123-456789abcdef:{KEY}", {KID: KEY}),
+    ],
+)
+def test_keys_are_read(text: str, keys: dict[str, str]) -> None:
+    assert cenc.parse_keys(text) == keys
+    assert cenc.parse_keys(cenc.written(keys)) == keys
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1", KEY[:-1], KEY + ":", f"{KEY}:{KEY}:{KEY}", f"{KEY},{KEY[:-1]}x", f"{KEY},{KID}:{KEY}"]
+)
+def test_what_is_no_key_is_not_repeated(text: str) -> None:
+    with pytest.raises(UserError) as caught:
+        cenc.parse_keys(text)
+    assert KEY[:8] not in str(caught.value)
+
+
+@pytest.mark.parametrize("cut", range(0, 1200, 37))
+def test_damaged_indexes_do_no_harm(site: Path, tmp_path: Path, cut: int) -> None:
+    data = bytearray((site / "v.mp4").read_bytes()[:1400])
+    data[cut : cut + 4] = b"\xff\xff\xff\xff"
+    (tmp_path / "odd.mp4").write_bytes(data)
+    cenc.protection(tmp_path / "odd.mp4")
