@@ -18,3 +18,9 @@ def decoded(file: Path) -> tuple[int, float]:
     assert heard.stderr == b""
     assert "error" not in pictures.stderr.lower(), pictures.stderr
     return int(re.findall(r"frame= *(\d+)", pictures.stderr)[-1]), len(heard.stdout) / 16000
+
+
+def plays(file: Path, frames: int) -> bool:
+    """Whether a file of 25 frames a second decodes to so many of them, and to as much sound within four frames."""
+    seen, seconds = decoded(file)
+    return seen == frames and abs(seconds - frames / 25) < 0.16
