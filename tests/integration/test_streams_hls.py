@@ -134,6 +134,8 @@ class Origin:
     dies: dict[str, int] = field(default_factory=dict)
     """Files at which the server refuses, and how often."""
     status: int = 503
+    cuts: list[str] = field(default_factory=list)
+    """Files in whose middle the connection breaks, once each."""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         path = request.match_info["path"]
@@ -142,8 +144,23 @@ class Origin:
             self.dies[path] -= 1
             return web.Response(status=self.status)
         file = self.folder / path
+        if path in self.cuts:
+            self.cuts.remove(path)
+            return await _half(request, file)
         kind = {"Content-Type": "application/vnd.apple.mpegurl"} if path.endswith("m3u8") else {}
         return web.FileResponse(file, headers=kind) if file.is_file() else web.Response(status=404)
+
+
+async def _half(request: web.Request, file: Path) -> web.StreamResponse:
+    """The first half of what is asked for, and then nothing more, under the names that `web.FileResponse` gives."""
+    known = file.stat()
+    response = web.StreamResponse(headers={"ETag": f'"{known.st_mtime_ns:x}-{known.st_size:x}"'})
+    response.content_length = known.st_size
+    await response.prepare(request)
+    await response.write(file.read_bytes()[: known.st_size // 2])
+    assert request.transport is not None
+    request.transport.close()
+    return response
 
 
 @pytest.fixture
@@ -257,6 +274,45 @@ async def test_a_broken_off_download_goes_on(
     assert len({path for path in again if not path.startswith((third, "keys/"))}) <= others
     frames, _ = await asyncio.to_thread(decoded, file.path)
     assert frames == (200 if name == "jump" else 100)
+
+
+@pytest.mark.parametrize("name", ["small", "explicit"])
+async def test_a_cut_in_the_middle_of_a_piece(server: Server, origin: Origin, tmp_path: Path, name: str) -> None:
+    """What has come of a piece is kept, but for an encrypted one, which is asked for anew."""
+    piece = f"{name}2.ts"
+    origin.cuts.append(piece)
+    async with tool_box(server) as tools:
+        file = await get(Order(server.url(f"/{name}.m3u8")), tools, tmp_path)
+    half = (origin.folder / piece).stat().st_size // 2
+    again = f"{piece}bytes={half}-" if name == "small" else piece
+    assert [path for path in origin.asked if path.startswith(piece)] == [piece, again]
+    assert (await asyncio.to_thread(decoded, file.path))[0] == 100
+
+
+@pytest.mark.parametrize("left", ["nothing", "note", "torn note", "more than noted", "another stream"])
+async def test_whatever_a_kill_leaves_the_stream_comes_whole(
+    server: Server, origin: Origin, tmp_path: Path, left: str
+) -> None:
+    order = Order(server.url("/small.m3u8"))
+    origin.dies["small2.ts"], origin.status = 1, 403
+    async with tool_box(server) as tools:
+        with pytest.raises(Wait):
+            await get(order, tools, tmp_path)
+        part, note = tmp_path / "track0-0.part", tmp_path / "track0-0.json"
+        if left == "nothing":
+            part.unlink()
+        elif left == "note":
+            note.unlink()
+        elif left == "torn note":
+            note.write_text(note.read_text()[:20])
+        elif left == "more than noted":
+            part.write_bytes(part.read_bytes() + b"a piece that was being written")
+        else:
+            note.write_text(note.read_text().replace('"shape": "', '"shape": "x'))
+        file = await get(order, tools, tmp_path)
+    assert (await asyncio.to_thread(decoded, file.path))[0] == 100
+    whole = b"".join((origin.folder / f"small{number}.ts").read_bytes() for number in range(4))
+    assert (tmp_path / "track0-0").read_bytes() == whole
 
 
 async def test_addresses_that_expire_are_asked_for_anew(server: Server, origin: Origin, tmp_path: Path) -> None:
