@@ -24,3 +24,18 @@ def plays(file: Path, frames: int) -> bool:
     """Whether a file of 25 frames a second decodes to so many of them, and to as much sound within four frames."""
     seen, seconds = decoded(file)
     return seen == frames and abs(seconds - frames / 25) < 0.16
+
+
+def subtitles(file: Path) -> list[list[tuple[float, str]]]:
+    """When each subtitle begins, in seconds, and what it says: one list for each track."""
+    program = find_ffmpeg()
+    assert program is not None
+    found = []
+    for track in range(10):
+        command = [str(program), "-nostdin", "-v", "error", "-i", str(file), "-map", f"0:s:{track}", "-f", "srt", "-"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            break
+        cues = re.findall(r"00:00:(\d\d),(\d{3}) --> .*\n(.*)", done.stdout)
+        found.append([(int(seconds) + int(rest) / 1000, text) for seconds, rest, text in cues])
+    return found

@@ -15,7 +15,7 @@ from medusa import sources
 from medusa.errors import MedusaError, Transient, UserError, Wait
 from medusa.model import LocalFile, Order
 from medusa.tools import Tools
-from tests.integration.media_kit import decoded
+from tests.integration.media_kit import decoded, subtitles
 from tests.integration.source_kit import Reports, Server, ffmpeg, make_video, serving, tool_box
 
 KEYS = [bytes(range(16)), bytes(range(16, 32))]
@@ -59,6 +59,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     others = segmented(folder, "large.mp4", "other", "-hls_segment_type", "fmp4")
     _variants(folder)
     _sounds(folder)
+    _subtitles(folder)
     _locked(folder, pieces, fragments)
     _ranges(folder, pieces)
     write(folder, "gap.m3u8", *(f"#EXTINF:1,\n{name}" for name in ("small0.ts", "missing.ts", "small2.ts")))
@@ -91,6 +92,21 @@ def _sounds(folder: Path) -> None:
     variant = '#EXT-X-STREAM-INF:BANDWIDTH=900000,RESOLUTION=320x180,CODECS="avc1.42c00d,mp4a.40.2",AUDIO="a"'
     lines = ["#EXTM3U", media.format("en", "NO"), media.format("de", "YES"), variant, "mute.m3u8"]
     (folder / "sounds.m3u8").write_text("\n".join(lines) + "\n")
+
+
+def _subtitles(folder: Path) -> None:
+    """Two languages in pieces of two seconds; a cue that lasts over the seam stands in both."""
+    head = "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:{},LOCAL:00:00:00.000\n\n"
+    seam = "00:01.500 --> 00:02.500\nover <b>the</b> seam\n"
+    (folder / "text0.vtt").write_text(head.format(126_000) + "00:00.500 --> 00:01.000\nfirst words\n\n" + seam)
+    (folder / "text1.vtt").write_text(head.format(126_000) + seam + "\n00:00:03.000 --> 00:00:03.500\nlast words")
+    (folder / "late.vtt").write_text(head.format(126_000 + 180_000) + "00:01.000 --> 00:01.500\nspäter\n")
+    write(folder, "en-text.m3u8", "#EXTINF:2,", "text0.vtt", "#EXTINF:2,", "text1.vtt")
+    write(folder, "de-text.m3u8", "#EXTINF:2,", "text0.vtt", "#EXTINF:2,", "late.vtt")
+    media = '#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="s",NAME="{0}",LANGUAGE="{0}",URI="{0}-text.m3u8"'
+    variant = '#EXT-X-STREAM-INF:BANDWIDTH=900000,RESOLUTION=320x180,CODECS="avc1.42c00d,mp4a.40.2",SUBTITLES="s"'
+    lines = ["#EXTM3U", media.format("en"), media.format("de"), variant, "small.m3u8"]
+    (folder / "subtitles.m3u8").write_text("\n".join(lines) + "\n")
 
 
 def _locked(folder: Path, pieces: list[Path], fragments: list[Path]) -> None:
@@ -239,6 +255,23 @@ async def test_the_language_of_the_sound(
             await get(Order(server.url("/sounds.m3u8"), language="fr"), tools, tmp_path)
 
 
+ENGLISH = [(0.5, "first words"), (1.5, "over <b>the</b> seam"), (3.0, "last words")]
+GERMAN = [(0.5, "first words"), (1.5, "over <b>the</b> seam"), (3.0, "später")]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"), [("", []), ("fr", []), ("en", [ENGLISH]), ("de,fr", [GERMAN]), ("all", [ENGLISH, GERMAN])]
+)
+async def test_subtitles_come_when_they_are_wanted(
+    server: Server, origin: Origin, tmp_path: Path, wanted: str, found: list[list[tuple[float, str]]]
+) -> None:
+    async with tool_box(server) as tools:
+        file = await get(Order(server.url("/subtitles.m3u8"), subtitles=wanted), tools, tmp_path)
+    assert await asyncio.to_thread(subtitles, file.path) == found
+    assert (await asyncio.to_thread(decoded, file.path))[0] == 100
+    assert bool([path for path in origin.asked if path.endswith(".vtt")]) == bool(found)
+
+
 @pytest.mark.parametrize("name", ["sounds", "small"])
 async def test_sound_alone(server: Server, tmp_path: Path, name: str) -> None:
     async with tool_box(server) as tools:
@@ -370,6 +403,19 @@ async def test_what_cannot_be_done_is_said(
         with pytest.raises(MedusaError, match=words):
             await get(Order(server.url("/odd.m3u8")), tools, tmp_path)
     assert origin.asked == ["odd.m3u8"]
+
+
+@pytest.mark.parametrize(("status", "kind", "mine"), [(200, "text/html", True), (403, "text/html", False)])
+async def test_a_playlist_is_known_by_its_first_line(
+    site: Path, tmp_path: Path, status: int, kind: str, mine: bool
+) -> None:
+    async def handle(request: web.Request) -> web.Response:
+        return web.Response(text=(site / "small.m3u8").read_text(), content_type=kind, status=status)
+
+    async with serving(handle) as server, tool_box(server) as tools:
+        source = sources.by_name("streams")
+        plan = await source.resolve(Order(server.url("/small.m3u8")), tmp_path, tools, Reports())
+        assert (plan is not None) == mine
 
 
 async def test_a_playlist_of_itself_is_refused(server: Server, origin: Origin, tmp_path: Path) -> None:

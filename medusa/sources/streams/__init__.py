@@ -35,6 +35,7 @@ class _Chosen:
     kind: Kind
     track: Track
     bandwidth: int
+    language: str = ""
 
 
 async def resolve(order: Order, workdir: Path, tools: Tools, report: Report) -> Plan | None:  # noqa: ARG001 - the seam
@@ -46,7 +47,7 @@ async def resolve(order: Order, workdir: Path, tools: Tools, report: Report) -> 
     if chosen is None:
         return None
     title = display_name(_title(order.link)) or "Untitled"
-    rates = [one.bandwidth for one in chosen]
+    rates = [one.bandwidth for one in chosen if one.kind is not Kind.TEXT]
     seconds = max(one.track.seconds for one in chosen)
     size = int(sum(rates) * seconds / 8) or None if all(rates) else None
     return Plan(order.link, title, safe_file_name(title), size, {})
@@ -101,7 +102,7 @@ async def _make(plan: Plan, order: Order, workdir: Path, tools: Tools, report: R
         raise first_of(failed) from None
     report(Progress(meter.done, meter.done, "joining the tracks"))
     keys = cenc.parse_keys(order.keys) if order.keys else {}
-    fetched = [Fetched(one.kind, task.result()) for one, task in zip(chosen, tasks, strict=True)]
+    fetched = [Fetched(one.kind, task.result(), one.language) for one, task in zip(chosen, tasks, strict=True)]
     return await Joiner(tools.ffmpeg, workdir, keys).join(fetched)
 
 
@@ -140,24 +141,26 @@ async def _choose(offers: Sequence[Offer], order: Order, tools: Tools) -> list[_
         limit = tools.upload_limit * (1 - _SOUND_SHARE)
         if video.bandwidth * track.seconds / 8 <= limit or video is videos[-1]:
             chosen = [_Chosen(Kind.VIDEO, track, video.bandwidth)]
-            return await _with_sound(chosen, choice.sound_of(offers, video, order), tools)
+            wanted = choice.sound_of(offers, video, order), *choice.subtitles_of(offers, video, order)
+            return await _with(chosen, [offer for offer in wanted if offer is not None], tools)
     sound = choice.sound_of(offers, None, order)
     if sound is not None:
-        return await _with_sound([], sound, tools)
+        return await _with([], [sound], tools)
     # There is no track of sound alone; the smallest pictures bring it along.
     pictures = sorted((one for one in offers if one.kind is Kind.VIDEO), key=lambda one: one.bandwidth)
-    return await _with_sound([], pictures[0], tools) if pictures else _nothing()
+    if not pictures:
+        raise broken("it offers neither pictures nor sound")
+    return await _with([], [replace(pictures[0], kind=Kind.AUDIO)], tools)
 
 
-def _nothing() -> list[_Chosen]:
-    raise broken("it offers neither pictures nor sound")
-
-
-async def _with_sound(chosen: list[_Chosen], sound: Offer | None, tools: Tools) -> list[_Chosen] | None:
-    if sound is None:
-        return chosen
-    track = await _track(sound, tools)
-    return None if track is None else [*chosen, _Chosen(Kind.AUDIO, track, sound.bandwidth)]
+async def _with(chosen: list[_Chosen], offers: Sequence[Offer], tools: Tools) -> list[_Chosen] | None:
+    """The tracks chosen so far and those of the offers; None when one of these is live."""
+    for offer in offers:
+        track = await _track(offer, tools)
+        if track is None:
+            return None
+        chosen.append(_Chosen(offer.kind, track, offer.bandwidth, offer.language))
+    return chosen
 
 
 async def _track(offer: Offer, tools: Tools) -> Track | None:
@@ -173,7 +176,7 @@ async def _track(offer: Offer, tools: Tools) -> Track | None:
 async def _text(link: str, tools: Tools) -> tuple[str, str] | None:
     """A manifest and the address that it came from; None when the answer is something else."""
     async with tools.web.get(link) as answer:
-        if content.is_page(answer.headers, b""):
+        if answer.status != 200 and content.is_page(answer.headers, b""):
             return None
         ranged.expect(answer, 200)
         data = bytearray()

@@ -45,6 +45,16 @@ def sound_of(offers: Sequence[Offer], video: Offer | None, order: Order) -> Offe
     return best if best.url or best.track else None
 
 
+def subtitles_of(offers: Sequence[Offer], video: Offer, order: Order) -> list[Offer]:
+    """The subtitles that are wanted with these pictures: one track for each language that there is."""
+    texts = [offer for offer in offers if offer.kind is Kind.TEXT]
+    if video.track is None:
+        texts = [offer for offer in texts if offer.group == video.texts]
+    wanted = [name.strip() for name in order.subtitles.split(",") if name.strip()]
+    found = [offer for offer in texts if wanted == ["all"] or any(_speaks(offer, name) for name in wanted)]
+    return list({offer.language: offer for offer in reversed(found)}.values())[::-1]
+
+
 def _worth(offer: Offer, language: str) -> tuple[bool, bool, bool, int]:
     aac = not offer.codecs or "mp4a" in offer.codecs
     return bool(language) and _speaks(offer, language), offer.default, aac, offer.bandwidth

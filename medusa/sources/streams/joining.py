@@ -1,5 +1,6 @@
 """Makes one playable file of the fetched tracks, without touching pictures or sound."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 from medusa import process
 from medusa.errors import UserError
 from medusa.model import Media
+from medusa.sources.streams import subtitles
 from medusa.sources.streams.parts import Kind
 from medusa.steps import cenc
 from medusa.steps.ffmpeg import expect_room, look, target
@@ -19,7 +21,7 @@ _RATE = 2_000_000
 """Bytes a second that any machine joins at least."""
 _VIDEO = frozenset({None, "h264", "hevc", "av1", "mpeg4"})
 _AUDIO = frozenset({None, "aac", "mp3", "ac3", "eac3", "opus"})
-_LETTERS = {Kind.VIDEO: "V", Kind.AUDIO: "a", Kind.TEXT: "s"}
+_LETTERS = {Kind.VIDEO: "V", Kind.AUDIO: "a"}
 """How ffmpeg's ``-map`` calls a kind of track; ``V`` leaves covers out."""
 
 
@@ -29,6 +31,7 @@ class Fetched:
 
     kind: Kind
     files: Sequence[Path]
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class Joiner:
 
         Raises UserError when nothing can be made of them, or a key is missing or wrong.
         """
+        texts = [track for track in tracks if track.kind is Kind.TEXT]
+        tracks = [track for track in tracks if track.kind is not Kind.TEXT]
         seen = [media for track in tracks if (media := await self._seen(track.files[0])) is not None]
         if not seen:
             raise UserError("The stream was fetched, but it holds nothing that can be played.")
@@ -51,7 +56,7 @@ class Joiner:
         tags = ("-tag:v", "hvc1") if ending == ".mp4" and any(one.video_codec == "hevc" for one in seen) else ()
         locked = any(cenc.protection(file) for track in tracks for file in track.files)
         try:
-            made = await self._whole(tracks, ending, tags)
+            made = await self._with_texts(await self._whole(tracks, ending, tags), texts, ending, tags)
             if locked:
                 await cenc.expect_playable(made, self.ffmpeg, self.workdir)
             return made.replace(self.workdir / f"media{ending}")
@@ -78,6 +83,26 @@ class Joiner:
             joined = await self._behind(stretches, f"joined-{number}{ending}", tags)
             whole.append(Fetched(track.kind, [joined]))
         return await self._beside(whole, f"joined-all{ending}", tags)
+
+    async def _with_texts(self, made: Path, texts: Sequence[Fetched], ending: str, tags: Sequence[str]) -> Path:
+        """Put subtitles into the video; those that are no WebVTT are left out."""
+        argv = [*_start(self.ffmpeg), *SAFE_INPUT, "-i", target(made)]
+        maps = ["-map", "0"]
+        for text in texts:
+            number = maps.count("-map") - 1
+            file = self.workdir / f"joined-{number}.vtt"
+            if len(text.files) != 1 or not await asyncio.to_thread(subtitles.join, text.files[0], file):
+                continue
+            safe = ["-protocol_whitelist", "file,pipe", "-format_whitelist", "webvtt"]
+            argv += [*safe, "-i", target(file)]
+            maps += ["-map", f"{number + 1}:s", f"-metadata:s:s:{number}", f"title={text.language}"]
+            # ffmpeg takes the codes of ISO 639-2 only.
+            maps += [f"-metadata:s:s:{number}", f"language={text.language}"] if len(text.language) == 3 else []
+        if maps == ["-map", "0"]:
+            return made
+        codec = "mov_text" if ending == ".mp4" else "srt"
+        argv += [*maps, *tags, "-c:s", codec]
+        return await self._run(argv, [Fetched(Kind.VIDEO, [made])], f"joined-texts{ending}", [])
 
     async def _seen(self, file: Path) -> Media | None:
         return (await look(file, self.ffmpeg, self.workdir)).media
@@ -123,7 +148,20 @@ class Joiner:
     async def _run(self, argv: list[str], tracks: Sequence[Fetched], name: str, keep: Sequence[int]) -> Path:
         made = self.workdir / name
         size = sum(file.stat().st_size for track in tracks for file in track.files)
-        argv += ["-c", "copy", "-strict", "-2", "-map_metadata", "-1", "-movflags", "+faststart", "-v", "error"]
+        argv += [
+            "-c:v",
+            "copy",
+            "-c:a",
+            "copy",
+            "-strict",
+            "-2",
+            "-map_metadata",
+            "-1",
+            "-movflags",
+            "+faststart",
+            "-v",
+            "error",
+        ]
         done = await process.run(
             [*argv, target(made)],
             cwd=self.workdir,
