@@ -5,12 +5,16 @@ import logging
 import pytest
 import structlog
 
+from medusa import observe
 from medusa.observe import Redactor, set_up
 
 SECRET = "s3cret-value-of-mine"
 
 
-def test_secrets_are_blotted_out_wherever_they_stand(capsys: pytest.CaptureFixture[str]) -> None:
+def test_secrets_are_blotted_out_wherever_they_stand(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observe, "_known", Redactor())
     root = logging.getLogger()
     before = root.handlers[:], root.level
     try:
@@ -21,13 +25,28 @@ def test_secrets_are_blotted_out_wherever_they_stand(capsys: pytest.CaptureFixtu
         except ValueError:
             structlog.get_logger("medusa.x").exception("failed")
         logging.getLogger("telethon").warning("foreign %s", SECRET)
+        observe.hide(["learnt-meanwhile"])
+        logging.getLogger("telethon").warning("foreign %s", "learnt-meanwhile")
     finally:
         root.handlers[:], root.level = before
         structlog.reset_defaults()
     said = capsys.readouterr().err
     assert SECRET not in said
-    assert said.count("[secret]") >= 4
+    assert "learnt" not in said
+    assert said.count("[secret]") >= 5
 
 
 def test_short_strings_are_not_taken_for_secrets() -> None:
-    assert Redactor(["1"]).clean("101") == "101"
+    assert Redactor(["1", "", "short"]).clean("101 short") == "101 short"
+
+
+def test_the_longest_of_secrets_that_begin_alike_goes() -> None:
+    redactor = Redactor(["secret-one", "secret-one-and-more", "secret-two"])
+    assert redactor.clean("secret-one-and-more secret-one secret-two secret-") == "[secret] [secret] [secret] [secret]"
+    assert redactor.clean("secret-three") == "secret-three"
+
+
+@pytest.mark.parametrize("behind", ["", "…", ".mp4", ".part.mp4"])
+def test_the_beginning_of_a_secret_goes_where_a_text_was_cut(behind: str) -> None:
+    assert Redactor([SECRET]).clean(f"a title {SECRET[:11]}{behind}") == f"a title [secret]{behind}"
+    assert Redactor([SECRET]).clean(f"a title {SECRET[:4]}{behind}") == f"a title {SECRET[:4]}{behind}"
