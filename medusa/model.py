@@ -40,6 +40,7 @@ class Notice(StrEnum):
     WAITING = "waiting"
     SESSION = "session"
     DISK = "disk"
+    SECRETS = "secrets"
 
 
 Tell = Callable[[Notice, str], None]
@@ -96,6 +97,10 @@ class Order:
     """The language of the sound, for instance ``de``, where a stream has several; empty for its own choice."""
     keys: str = field(default="", repr=False)
     """The owner's keys for what is encrypted, as ``KID:KEY,KID:KEY``; forgotten when the job ends."""
+    cookies: str = ""
+    """The site whose cookies are used beside those of the link's own."""
+    headers: str = field(default="", repr=False)
+    """Lines such as ``Name: value``, sent to the link's host alone: secrets that are forgotten when the job ends."""
 
     @property
     def host(self) -> str:
@@ -108,7 +113,7 @@ class Order:
 
     def without_secrets(self) -> "Order":
         """The order without what nobody is to know once its job has ended."""
-        return replace(self, keys="")
+        return replace(self, keys="", headers="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +124,9 @@ class Secrets:
     they are, and to no other host.
     """
 
-    cookies: str = ""
-    token: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    cookies: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

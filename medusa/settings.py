@@ -200,6 +200,7 @@ NOTICES: dict[Notice, Setting[bool]] = {
     Notice.WAITING: switch("notice-waiting", True, "say there what has to wait for more than ten minutes, and why"),
     Notice.SESSION: switch("notice-session", True, "say there when login or connection have trouble"),
     Notice.DISK: switch("notice-disk", True, "say there when the disk is nearly full"),
+    Notice.SECRETS: switch("notice-secrets", True, "say there when cookies or a token that were used lately expire"),
 }
 """Which kinds of news the owner wants to hear of."""
 
