@@ -73,6 +73,10 @@ class UserError(MedusaError):
     """Something that only the owner can mend: a wrong option, a private link, a file over the limit."""
 
 
+class LoginNeeded(UserError):
+    """A site shows this to nobody, or not to whom it takes us for; cookies, a token or a header may help."""
+
+
 class Transient(MedusaError):
     """Something that passes by itself: a flood wait, a broken connection, a busy server.
 

@@ -12,6 +12,7 @@ from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from medusa.errors import Broken, MedusaError, Transient, UserError
+from medusa.hosts import origin, origins
 from medusa.net.guard import Guard
 from medusa.throttle import Throttle
 
@@ -69,15 +70,20 @@ class Web:
         self._throttle = throttle
 
     @asynccontextmanager
-    async def get(self, url: str, headers: Mapping[str, str] | None = None) -> AsyncIterator[Answer]:
+    async def get(
+        self, url: str, headers: Mapping[str, str] | None = None, own: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Answer]:
         """Send a GET, follow up to 10 redirects, and give the answer whatever its status is.
 
+        ``own`` are headers for the URL's own origin, which no other one gets by a redirect.
         Raises UserError for what the link itself is to blame for (no such host, private network, bad certificate) and
         Transient for what may pass (refused, timed out, broken off).
         """
         with _translated(url):
             async with asyncio.timeout(_HEAD_SECONDS):
-                response = await self._session.get(url, headers=headers, max_redirects=_MAX_REDIRECTS)
+                response = await self._session.get(
+                    url, headers=headers, max_redirects=_MAX_REDIRECTS, middlewares=_only_at_home(url, own or {})
+                )
         try:
             yield Answer(response, self._throttle)
         finally:
@@ -100,6 +106,20 @@ async def open_web(guard: Guard, throttle: Throttle | None = None) -> AsyncItera
         trust_env=False,
     ) as session:
         yield Web(session, throttle or Throttle())
+
+
+def _only_at_home(url: str, headers: Mapping[str, str]) -> tuple[aiohttp.ClientMiddlewareType, ...]:
+    """Adds the headers to the request, and to those of its redirects that stay at home."""
+    if not headers:
+        return ()
+    home = origins(url)
+
+    async def add(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        if origin(request.url) in home:
+            request.headers.update(headers)
+        return await send(request)
+
+    return (add,)
 
 
 class _Gate(AbstractResolver):

@@ -3,7 +3,7 @@
 import functools
 import re
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from medusa.discover import plugins
 from medusa.errors import UserError
 from medusa.model import LocalFile, Order, Report
+from medusa.observe import clean
 from medusa.sources.described import Description
 from medusa.tools import Tools
 
@@ -89,7 +90,7 @@ async def resolve(order: Order, workdir: Path, tools: Tools, report: Report) -> 
     _check(order.link)
     for source in all_sources():
         if source.pattern.match(order.link) and (plan := await source.resolve(order, workdir, tools, report)):
-            return source, plan
+            return source, _without_secrets(plan)
     raise UserError(_NOTHING)
 
 
@@ -112,6 +113,15 @@ async def _described(source: Source, order: Order, items: str, workdir: Path, to
         return None
     kind = plan.stream.mime if plan.stream else "file"
     return Description(plan.title, kind, size=plan.size, resumable=bool(plan.stream and plan.stream.version))
+
+
+def _without_secrets(plan: Plan) -> Plan:
+    """The plan, should a server have named the file after what it was sent."""
+    stream = plan.stream
+    if stream is not None:
+        stream = replace(stream, name=clean(stream.name), title=clean(stream.title) if stream.title else None)
+    name = clean(plan.name) if plan.name else None
+    return replace(plan, title=clean(plan.title), name=name, stream=stream)
 
 
 def _check(link: str) -> None:

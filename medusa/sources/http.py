@@ -12,7 +12,7 @@ from medusa.errors import Broken, StreamBroken, Transient, UserError
 from medusa.model import LocalFile, Order, Progress, Report
 from medusa.names import display_name, safe_file_name
 from medusa.net import Answer
-from medusa.sources import ByteStream, Plan, Source, content, ranged
+from medusa.sources import ByteStream, Plan, Source, content, ranged, secret
 from medusa.sources.ranged import Body, Ground
 from medusa.tools import Tools
 
@@ -27,7 +27,8 @@ _WRITE_AFTER = 1.0
 
 async def resolve(order: Order, workdir: Path, tools: Tools, report: Report) -> Plan | None:  # noqa: ARG001 - the seam
     """Look at the first bytes; a web page or a stream's manifest is left to the other sources."""
-    async with tools.web.get(order.link, {"Range": f"bytes=0-{content.HEAD_BYTES - 1}"}) as answer:
+    wanted, own = {"Range": f"bytes=0-{content.HEAD_BYTES - 1}"}, await secret.headers_for(order.link, tools)
+    async with tools.web.get(order.link, wanted, own) as answer:
         try:
             async with asyncio.timeout(_HEAD_SECONDS):
                 head = await _head(answer)

@@ -5,9 +5,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 
-from medusa.errors import Broken, MedusaError, Scope, StreamBroken, Transient, UserError
+from medusa.errors import Broken, LoginNeeded, MedusaError, Scope, StreamBroken, Transient, UserError
 from medusa.net import Answer
-from medusa.sources import ByteStream, content
+from medusa.sources import ByteStream, content, secret
 from medusa.tools import Tools
 
 _GAIN = 64 * 1024
@@ -79,7 +79,7 @@ async def opened(
         wanted["Range"] = f"bytes={offset}-{offset + most - 1 if most else ''}"
     if offset and version:
         wanted["If-Range"] = version
-    async with tools.web.get(url, wanted) as answer:
+    async with tools.web.get(url, wanted, await secret.headers_for(url, tools)) as answer:
         size = content.size_of(answer.status, answer.headers)
         if offset and answer.status == 416 and size == offset:
             yield Body(offset, size, version, None)
@@ -178,9 +178,9 @@ def _refusal(status: int, headers: Mapping[str, str]) -> MedusaError:
     if status in (404, 410):
         return UserError(f"The link is dead: the server has no such file ({status}).")
     if status in (401, 407):
-        return UserError(f"This link wants a login ({status}). If you have one, send its cookies (/cookies) or /token.")
+        return LoginNeeded(f"This link wants a login ({status}). If you have one, send its /cookies or /token.")
     if status in (402, 403):
-        return UserError(f"The server refuses us ({status}): the link is private, meant for others, or has expired.")
+        return LoginNeeded(f"The server refuses us ({status}): the link is private, meant for others, or has expired.")
     if status == 451:
         return UserError(f"The law forbids the server to hand this out here ({status}).")
     if status in (408, 425, 429) or status >= 500:

@@ -7,8 +7,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from medusa import process
 from medusa.errors import Broken, MedusaError, Transient, UserError
 from medusa.model import LocalFile, Order, Progress, Report
 from medusa.names import display_name, safe_file_name
-from medusa.sources import ByteStream, Plan, content, live, ranged, ytdlp_command, ytdlp_info
+from medusa.sources import ByteStream, Plan, content, live, ranged, secret, ytdlp_command, ytdlp_info
 from medusa.sources.described import Description
 from medusa.sources.ytdlp_errors import NOTHING, TOO_BIG, explain
 from medusa.sources.ytdlp_info import Info, is_link, is_list
@@ -80,10 +79,10 @@ async def fetch(plan: Plan, order: Order, workdir: Path, tools: Tools, report: R
         *("--progress", "--newline", "--progress-delta", "0.5", "--progress-template", f"download:{_PROGRESS}"),
     ]
     watcher = _Watcher(plan.size, report)
-    async with _cookies(order.link, workdir, tools) as cookies:
+    async with secret.handed_over(argv, order.link, workdir, tools) as handed:
         with tools.egress.lease() as lease:
             env = ytdlp_command.proxy(lease)
-            async with process.child([*argv, *cookies], cwd=workdir, env=env, max_file=tools.max_bytes) as running:
+            async with process.child(handed, cwd=workdir, env=env, max_file=tools.max_bytes) as running:
                 async for line in running.lines():
                     watcher.see(line)
                     if watcher.done > tools.max_bytes:
@@ -165,7 +164,9 @@ async def _answer(link: str, further: Sequence[str], workdir: Path, tools: Tools
         done, refusal = await _run(link, ["--extractor-args", _BROWSERS_ONLY, *further], workdir, tools)
     if done.code:
         raise explain(done.err, refusal)
-    return await asyncio.to_thread(_parse, done.out)
+    info = await asyncio.to_thread(_parse, done.out)
+    await secret.forget_cookies(info, link, tools)
+    return info
 
 
 async def _run(
@@ -173,12 +174,12 @@ async def _run(
 ) -> tuple[process.Finished, MedusaError | None]:
     """Run yt-dlp for one object, as the owner of the link's cookies; also returns what the proxy has refused last."""
     argv = [*ytdlp_command.base(tools), "--dump-single-json"]
-    async with tools.extractions, _cookies(link, workdir, tools) as cookies:
+    async with tools.extractions, secret.handed_over(argv, link, workdir, tools) as handed:
         with tools.egress.lease() as lease:
             try:
                 async with asyncio.timeout(_RESOLVE_SECONDS):
                     done = await process.run(
-                        [*argv, *cookies, *further],
+                        [*handed, *further],
                         cwd=workdir,
                         timeout=None,
                         env=ytdlp_command.proxy(lease),
@@ -197,22 +198,6 @@ def _parse(data: bytes) -> dict[str, Any]:
     if not isinstance(info, dict):
         raise UserError(NOTHING)
     return info
-
-
-@asynccontextmanager
-async def _cookies(link: str, workdir: Path, tools: Tools) -> AsyncIterator[list[str]]:
-    """The arguments that hand over the owner's cookies for the link's host, which lie in the work folder meanwhile."""
-    text = (await tools.secrets(link)).cookies
-    if not text:
-        yield []
-        return
-    jar = workdir / _COOKIES
-    try:
-        jar.touch(mode=0o600)
-        jar.write_text(text, encoding="utf-8")
-        yield ["--cookies", _COOKIES]
-    finally:
-        jar.unlink(missing_ok=True)
 
 
 async def _key(order: Order, tools: Tools) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 
-from medusa.errors import DISK_FULL, Broken, DiskFull, MedusaError, Scope, Transient, UserError
+from medusa.errors import DISK_FULL, Broken, DiskFull, LoginNeeded, MedusaError, Scope, Transient, UserError
 from medusa.names import display_name
 
 TOO_BIG = "The file is bigger than a job may fetch."
@@ -90,13 +90,13 @@ _TABLE: tuple[tuple[str, Callable[[str], MedusaError], str], ...] = (
     ),
     (
         r"username|invalid (login|credentials)|login failed|unable to log ?in",
-        UserError,
+        LoginNeeded,
         "The site did not accept the login. Send fresh cookies: /cookies",
     ),
     (
         r"no longer valid|(cookies|tokens?|session)\b.* (has|have) (been )?(expired|invalidated|rotated)"
         r"|expired token|authorization lost|access token",
-        UserError,
+        LoginNeeded,
         "The login that Medusa has for this site is no longer valid. Send fresh cookies: /cookies",
     ),
     (
@@ -113,13 +113,13 @@ _TABLE: tuple[tuple[str, Callable[[str], MedusaError], str], ...] = (
     (
         r"private|protected tweet|not authorized|permission to view|(do|does) not have access|follow this account"
         r"|locked|has been approved|granted access",
-        UserError,
+        LoginNeeded,
         "This link is private. If your account may see it, send its cookies: /cookies",
     ),
     (
         r"log(ged)?.?in|sign(ed)? in|registered users|authenticat|--cookies|cookies .*needed|account is needed"
         r"|HTTP Error 401|empty media response|unreachable|opted in",
-        UserError,
+        LoginNeeded,
         "The site wants a login for this. Send the cookies of your account: /cookies",
     ),
     (
