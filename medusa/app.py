@@ -39,6 +39,7 @@ from medusa.storage.slow import SlowCommands
 from medusa.storage.telegram import TelegramState
 from medusa.storage.traffic import TrafficTable
 from medusa.storage.uploads import Uploads
+from medusa.storage.vault import VaultTable
 from medusa.telegram.client import Account, open_account
 from medusa.telegram.clock import Clock
 from medusa.telegram.lanes import Lanes
@@ -48,6 +49,7 @@ from medusa.telegram.transfer import Uploader
 from medusa.telegram.watch import stay_connected
 from medusa.throttle import Throttle
 from medusa.tools import Tools, find_ffmpeg, find_javascript
+from medusa.vault import Vault
 
 log = structlog.get_logger()
 
@@ -69,6 +71,7 @@ class App:
     scheduler: Scheduler
     status: Status
     notices: Notices
+    vault: Vault
     router: Router
 
     async def idle(self) -> None:
@@ -107,6 +110,7 @@ def _parts(app: App) -> list[Coroutine[Any, Any, None]]:
         app.router.run(),
         app.room.run(),
         app.budget.run(app.scheduler.look_again),
+        app.vault.run(app.notices.tell),
         stay_connected(app.account, clock, app.notices.tell),
         _on_time(clock, app.scheduler),
     ]
@@ -129,6 +133,7 @@ class _Ground:
     account: Account
     lanes: Lanes
     tools: Tools
+    vault: Vault
 
 
 async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
@@ -137,6 +142,8 @@ async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
     )
     settings = Settings(StoredSettings(store))
     await settings.load()
+    vault = Vault(VaultTable(store))
+    await vault.load()
     down, up = Throttle(), Throttle()
     settings.follow(LIMIT_DOWN, down.limit)
     settings.follow(LIMIT_UP, up.limit)
@@ -158,8 +165,9 @@ async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
         max_bytes=config.max_file,
         extractions=asyncio.Semaphore(config.slots.extract),
         answers=Answers(store),
+        secrets=vault.secrets,
     )
-    return _Ground(config, store, settings, Budget(TrafficTable(store), down, up), account, lanes, tools)
+    return _Ground(config, store, settings, Budget(TrafficTable(store), down, up), account, lanes, tools, vault)
 
 
 def _assemble(ground: _Ground) -> App:
@@ -178,6 +186,7 @@ def _assemble(ground: _Ground) -> App:
         uploads=Uploads(store),
         outbox=Outbox(store),
         library=library,
+        vault=ground.vault,
     )
     quiet = QuietHours()
     scheduler = Scheduler(jobs, pipeline.run, config.slots, config.work, gates=(quiet, ground.budget))
@@ -188,6 +197,8 @@ def _assemble(ground: _Ground) -> App:
         scheduler=scheduler,
         jobs=jobs,
         library=library,
+        vault=ground.vault,
+        messenger=messenger,
         settings=settings,
         budget=ground.budget,
         announce=status.announce,
@@ -209,6 +220,7 @@ def _assemble(ground: _Ground) -> App:
         scheduler=scheduler,
         status=status,
         notices=notices,
+        vault=ground.vault,
         router=router,
     )
 

@@ -4,7 +4,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -33,7 +33,7 @@ class Cookie:
     http_only: bool
     expires: float | None
     name: str
-    value: str
+    value: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,23 @@ def pack(cookies: Iterable[Cookie], now: float) -> str:
 
 
 def unpack(text: str) -> list[Cookie]:
-    """The cookies of what ``pack`` has made."""
-    return list(_of_lines(text))
+    """The cookies of what ``pack`` has made, which needs no checks any more."""
+    lines = (line for line in text.split("\n") if line.startswith(_HTTP_ONLY) or (line and line[0] != "#"))
+    return [_packed(line) for line in lines]
+
+
+def _packed(line: str) -> Cookie:
+    domain, _, path, secure, expires, name, value = line.removeprefix(_HTTP_ONLY).split("\t")
+    return Cookie(
+        domain=domain.removeprefix("."),
+        subdomains=domain.startswith("."),
+        path=path,
+        secure=_flag(secure),
+        http_only=line.startswith(_HTTP_ONLY),
+        expires=float(expires) or None,
+        name=name,
+        value=value,
+    )
 
 
 def belongs(cookie: Cookie, host: str, *, secure: bool) -> bool:

@@ -111,6 +111,11 @@ class Order:
             return ""
         return name.removeprefix("www.").removeprefix("m.")
 
+    @property
+    def secret(self) -> bool:
+        """Whether the message that gave the order held a secret, and was deleted."""
+        return bool(self.headers or self.keys)
+
     def without_secrets(self) -> "Order":
         """The order without what nobody is to know once its job has ended."""
         return replace(self, keys="", headers="")

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import structlog
 
 from medusa import sources, steps
-from medusa.errors import StreamBroken, Transient, UserError
+from medusa.errors import LoginNeeded, StreamBroken, Transient, UserError
 from medusa.library import (
     Known,
     Library,
@@ -42,6 +42,7 @@ from medusa.telegram.messages import Document, Messenger, cut, new_random_id, un
 from medusa.telegram.parts import PART_SIZE, Ledger, part_count
 from medusa.telegram.transfer import Uploader, new_ledger
 from medusa.tools import Tools
+from medusa.vault import Vault
 
 log = structlog.get_logger()
 
@@ -73,16 +74,29 @@ class Pipeline:
     uploads: Uploads
     outbox: Outbox
     library: Library
+    vault: Vault
 
     async def run(self, run: Run) -> None:
         """Do the job from wherever it stands; it returns once everything is posted. Raises MedusaError."""
-        async with self.library.alone(run.job, run.step_aside):
+        async with self._advised(run.job.order), self.library.alone(run.job, run.step_aside):
             entries = await self.outbox.entries(run.job.id)
             known = None if entries else await self.library.known(run.job)
             if known is not None and known.here:
                 await self._point(run, known.post)
             else:
                 await self._deliver(run, [] if entries else await self._prepare(run, known))
+
+    @asynccontextmanager
+    async def _advised(self, order: Order) -> AsyncIterator[None]:
+        """Say with a link that wants a login how to give one."""
+        try:
+            yield
+        except LoginNeeded as error:
+            raise LoginNeeded(f"{error.user_text} {await self.vault.advice(order.link)}") from error
+
+    def _tools_for(self, order: Order) -> Tools:
+        """The tool box with what the owner has for this order."""
+        return replace(self.tools, secrets=functools.partial(self.vault.secrets, order=order))
 
     async def _point(self, run: Run, post: Post) -> None:
         """Make no second post where one stands, but say where."""
@@ -167,7 +181,7 @@ class Pipeline:
         """
         order, fetching = run.job.order, run.job.stage is Stage.FETCH
         async with run.stage(Stage.FETCH if fetching else Stage.RESOLVE):
-            source, plan = await sources.resolve(order, run.workdir, self.tools, run.report)
+            source, plan = await sources.resolve(order, run.workdir, self._tools_for(order), run.report)
             log.info("job.resolved", source=source.name, title=plan.title, size=plan.size, stream=bool(plan.stream))
             if plan.stream is None or fetching:
                 return source, plan, None
@@ -189,7 +203,8 @@ class Pipeline:
 
     async def _fetch(self, run: Run, source: Source, plan: Plan) -> LocalFile:
         async with run.stage(Stage.FETCH, title=display_name(plan.title)):
-            return await source.fetch(plan, run.job.order, run.workdir, self.tools, run.report)
+            order = run.job.order
+            return await source.fetch(plan, order, run.workdir, self._tools_for(order), run.report)
 
     async def _processed(self, run: Run, file: LocalFile) -> LocalFile:
         if not _is_processed(run.job):
@@ -199,7 +214,8 @@ class Pipeline:
 
     async def _stream(self, run: Run, source: Source, stream: ByteStream) -> Document | None:
         """Send a file's bytes on as they come; None when it has to be a file first. Raises StreamBroken."""
-        async with Ahead(lambda offset: source.read(stream, offset, self.tools)) as ahead:
+        tools = self._tools_for(run.job.order)
+        async with Ahead(lambda offset: source.read(stream, offset, tools)) as ahead:
             file = await self._under_way(run, stream) or await self._foreseen(run, ahead, stream)
             if file is None:
                 return None
@@ -331,7 +347,7 @@ class Pipeline:
             Document(entry.document_id or 0, entry.access_hash or 0, entry.file_reference or b""),
             cut(_caption(job), self.account.limits.caption - 1),
             entry.random_id,
-            reply_to=job.message_id if job.chat_id == self.account.user_id else None,
+            reply_to=job.message_id if job.chat_id == self.account.user_id and not job.order.secret else None,
             spoiler=job.order.spoiler,
             silent=job.order.silent,
         )

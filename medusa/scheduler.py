@@ -15,6 +15,7 @@ import structlog
 from medusa.config import Slots
 from medusa.errors import BROKEN, MedusaError, UserError
 from medusa.model import Gate, Hold, Job, JobState, Order, Priority, Progress, Stage
+from medusa.observe import clean
 from medusa.parking import Parking
 from medusa.patience import backoff, to_the_end, until_it_works
 from medusa.slots import Claims, Slot
@@ -450,7 +451,7 @@ class Scheduler:
             await self._end(job, JobState.FAILED, error.user_text)
             return
         pause = backoff(attempts, error.retry_after)
-        hold = Hold(self._now() + pause, error.user_text)
+        hold = Hold(self._now() + pause, clean(error.user_text))
         log.info("job.waiting", reason=hold.reason, seconds=round(pause, 1), attempts=attempts)
         self._parking.park(job, error.scope, hold)
         waiting = replace(job, state=JobState.WAITING, attempts=attempts)
@@ -458,9 +459,8 @@ class Scheduler:
 
     async def _end(self, job: Job, state: JobState, reason: str) -> Job:
         """Commit a final state, then remove the work folder: in this order, so that a kill loses nothing needed."""
-        job = await self.commit(
-            replace(job, state=state, reason=reason, ended=self._now(), files=(), told=False, not_before=0.0)
-        )
+        job = replace(job, state=state, reason=clean(reason), ended=self._now(), files=(), told=False, not_before=0.0)
+        job = await self.commit(replace(job, order=job.order.without_secrets()))
         log.info("job.ended", job=job.id, state=str(state))
         if state is JobState.DONE:
             await self._open_up(job)

@@ -31,6 +31,7 @@ _SHORTEST_COOKIE = 12
 """Characters below which a cookie's value is taken for a word that may stand anywhere, not for a secret."""
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
 """RFC 9110, 5.6.2."""
+_QUOTES = ("''", '""', "‘’", "“”", "„“", "«»")
 _NAMED = re.compile(r"([A-Za-z][A-Za-z0-9_-]{0,40})=(?!=*\Z)(.+)", re.DOTALL)
 """A name in front of a token; what base64 ends with is none of it."""
 _SHORT = {
@@ -60,8 +61,7 @@ class Vault:
 
     async def load(self) -> None:
         """Have everything that is kept blotted out wherever it might be shown."""
-        for thing in await self._table.all():
-            _hide(thing)
+        await _hide(await self._table.all())
 
     async def secrets(self, link: str, order: Order | None = None) -> Secrets:
         """What is sent to the host of a link, for a job of that ``order``: see `Secrets`.
@@ -125,6 +125,13 @@ class Vault:
                 sites.add(await asyncio.to_thread(site_of, host))
         return await self._table.forget(kind, sorted(sites), name)
 
+    async def jar(self, text: str) -> str:
+        """The name of the site whose cookies are kept and meant by the text. Raises UserError when there are none."""
+        site = await asyncio.to_thread(lambda: site_of(host_of(text)))
+        if not any(thing.kind is Kind.COOKIES for thing in await self._table.of([site])):
+            raise UserError(f"There are no cookies for {site}: /cookies")
+        return site
+
     async def advice(self, link: str) -> str:
         """What to do when a site wants a login, by what it was given."""
         things = [one for one in await self._table.of(with_parents(_host(link))) if one.kind is Kind.COOKIES]
@@ -151,8 +158,7 @@ class Vault:
         return lines
 
     async def _keep(self, things: Sequence[Kept]) -> None:
-        for thing in things:
-            _hide(thing)
+        await _hide(things)
         await self._table.put(things)
 
     async def _note_use(self, things: Iterable[Kept]) -> None:
@@ -196,7 +202,7 @@ def a_header(text: str) -> tuple[str, str]:
     name, colon, value = _unquoted(text).partition(":")
     value = value.strip(" ")
     if not colon or not _NAME.fullmatch(name):
-        raise UserError("A header is written as 'Name: value'. Nothing was kept.")
+        raise UserError('A header is written as "Name: value". Nothing was kept.')
     if not re.fullmatch(r"[ -~]+", value) or len(value) > _LONGEST:
         raise UserError("A header's value is one line of ASCII letters, digits and signs. Nothing was kept.")
     if _NOT_THE_OWNERS.fullmatch(name):
@@ -212,8 +218,9 @@ def headers_of(order: Order) -> dict[str, str]:
 
 
 def _unquoted(text: str) -> str:
+    """The text without the quotes around it, as phones make them, too."""
     text = text.strip(" ")
-    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
+    return text[1:-1] if len(text) > 1 and text[0] + text[-1] in _QUOTES else text
 
 
 def _token(near: Iterable[Kept]) -> str:
@@ -262,12 +269,17 @@ def _of_the_end(thing: Kept, now: float) -> str:
     return f"Your {what} for {thing.site} {when}: /{what} takes {'new ones' if plural else 'a new one'}."
 
 
-def _hide(thing: Kept) -> None:
+async def _hide(things: Sequence[Kept]) -> None:
+    observe.hide(await asyncio.to_thread(lambda: {form for thing in things for form in _shapes(thing)}))
+
+
+def _shapes(thing: Kept) -> Iterable[str]:
+    """All texts that would give a thing away."""
     if thing.kind is Kind.COOKIES:
         values = [cookie.value for cookie in cookies.unpack(thing.value) if _is_telling(cookie.value)]
     else:
         values = _with_parts(thing.value)
-    observe.hide(form for value in values for form in _forms(value))
+    return (form for value in values for form in _forms(value))
 
 
 def _is_telling(value: str) -> bool:

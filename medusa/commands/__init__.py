@@ -11,6 +11,8 @@ from medusa.settings import PREFIX, Settings
 from medusa.sources.described import Description
 from medusa.storage.jobs import Jobs
 from medusa.telegram.inbox import Incoming
+from medusa.telegram.messages import Messenger
+from medusa.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +24,10 @@ class Option:
     takes: str = ""
     like: str = ""
     """What a value looks like, as a regular expression, where it may be left out; the option is ``on`` then."""
-    repeats: bool = False
-    """Whether it may be given several times; a command finds the values parted by commas."""
+    many: bool = False
+    """Whether it may be given several times; the values then stand in lines."""
+    secret: bool = False
+    """Whether the message is deleted at once, since what it takes is nobody else's business."""
 
     @property
     def name(self) -> str:
@@ -38,6 +42,8 @@ class Desk:
     scheduler: Scheduler
     jobs: Jobs
     library: Library
+    vault: Vault
+    messenger: Messenger
     settings: Settings
     budget: Budget
     announce: Callable[[int, int], None]
@@ -61,6 +67,8 @@ class Call:
     words: tuple[str, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
     """Values by option name; a switch that was given has the value ``on``."""
+    text: str = field(default="", repr=False)
+    """What stands behind the command's name, as it was written."""
 
     @property
     def prefix(self) -> str:
@@ -129,3 +137,7 @@ class Command:
     aliases: tuple[str, ...] = ()
     options: tuple[Option, ...] = ()
     examples: tuple[str, ...] = ()
+    secret: bool = False
+    """Whether what stands behind its name is a secret: the message is deleted before it is obeyed, and the words, which
+    are not taken apart, are in no log.
+    """

@@ -16,6 +16,7 @@ from medusa.settings import DOCUMENTS, LIVE_CAP, QUALITY, SILENT
 from medusa.sources.described import Description
 from medusa.sources.ytdlp_command import expression, languages, sorting
 from medusa.steps.cenc import parse_keys, written
+from medusa.vault import a_header, headers_of
 from medusa.words import SCHEDULED, clock
 
 MOST_LINKS = 100
@@ -37,6 +38,9 @@ async def _run(call: Call) -> Answer:
     if len(words) > MOST_LINKS:
         raise UserError(f"That is {len(words)} links; send at most {MOST_LINKS} at once.")
     orders = [order_of(link_of(word), call) for word in words]
+    if "cookies" in call.options:
+        jar = await call.desk.vault.jar(call.options["cookies"])
+        orders = [replace(order, cookies=jar) for order in orders]
     asks, playlist = orders[0].quality == ASK, call.options.get("playlist")
     if (asks or playlist) and len(orders) > 1:
         raise UserError(f"{'-q ask' if asks else '--playlist'} takes one link at a time.")
@@ -44,14 +48,13 @@ async def _run(call: Call) -> Answer:
         return await _playlist(call, orders[0], "" if playlist == "on" else playlist, at)
     if asks:
         return Later(partial(_ask, call, orders[0], at))
-    await _submit(call, orders, at)
-    return None
+    return await _submit(call, orders, at)
 
 
-async def _submit(call: Call, orders: Sequence[Order], at: str) -> None:
+async def _submit(call: Call, orders: Sequence[Order], at: str) -> str | None:
     now = time.time()
     not_before = moment(at, now) if at else 0.0
-    await call.desk.scheduler.submit(
+    jobs = await call.desk.scheduler.submit(
         orders,
         call.message.chat_id,
         call.message.message_id,
@@ -59,7 +62,10 @@ async def _submit(call: Call, orders: Sequence[Order], at: str) -> None:
         not_before=not_before,
         reason=f"{SCHEDULED} {clock(not_before, now)}." if at else "",
     )
+    if orders[0].secret:
+        return f"Queued: {', '.join(f'#{job.id}' for job in jobs)}. What is secret is forgotten when that has ended."
     call.desk.announce(call.message.chat_id, call.message.message_id)
+    return None
 
 
 async def _playlist(call: Call, order: Order, numbers: str, at: str) -> Answer:
@@ -72,9 +78,9 @@ async def _playlist(call: Call, order: Order, numbers: str, at: str) -> Answer:
         links = list(dict.fromkeys(entry.link for entry in found.entries)) if found.kind == "playlist" else [order.link]
         if not links:
             raise UserError(f"The playlist “{found.title}” has nothing there that can be fetched.")
-        await _submit(call, [replace(order, link=link) for link in links], at)
+        said = await _submit(call, [replace(order, link=link) for link in links], at)
         meant = playlists.wanted(numbers, found.count)
-        return Aside(_left_out(found, meant)) if found.skipped or (meant or 0) > playlists.MOST else None
+        return Aside(_left_out(found, meant)) if found.skipped or (meant or 0) > playlists.MOST else said
 
     return Later(work)
 
@@ -90,8 +96,7 @@ async def _ask(call: Call, order: Order, at: str) -> Answer:
     """A menu of the versions that there are; the one chosen is the command again with that quality."""
     found = await call.desk.look(replace(order, quality="best"), "")
     if not found.versions:
-        await _submit(call, [replace(order, quality="best")], at)
-        return None
+        return await _submit(call, [replace(order, quality="best")], at)
     choices = tuple(Choice(str(one), one.quality) for one in found.versions[:MOST])
     # Braces would be taken for the place where the choice stands.
     link = order.link.replace("{", "%7B").replace("}", "%7D")
@@ -142,7 +147,7 @@ def order_of(link: str, call: Call) -> Order:
         raise UserError(f"-q takes best, audio, ask, or a height such as 720, not “{quality}”.")
     if "doc" in given and "media" in given:
         raise UserError("--doc and --media exclude one another.")
-    return Order(
+    order = Order(
         link,
         quality=quality.removesuffix("p"),
         name=given.get("name"),
@@ -156,8 +161,11 @@ def order_of(link: str, call: Call) -> Order:
         live=settings[LIVE_CAP],
         subtitles=languages(given["subs"]) if "subs" in given else "",
         language=given.get("lang", ""),
-        keys=written(parse_keys(given["key"])) if "key" in given else "",
+        keys=written(parse_keys(given["key"].replace("\n", ","))) if "key" in given else "",
+        headers="\n".join(": ".join(a_header(line)) for line in given.get("header", "").splitlines()),
     )
+    headers_of(order)  # nobody is to see them from now on
+    return order
 
 
 COMMAND = Command(
@@ -174,7 +182,13 @@ COMMAND = Command(
         Option(("--playlist",), "one job for each item of a playlist", "numbers such as 1-20 or 5,7-9", RANGE),
         Option(("--subs",), "put subtitles into the video", "languages such as en,de, or all"),
         Option(("--lang",), "language of the sound, where a stream has several", "a language such as en or pt-BR"),
-        Option(("--key",), "your key for an encrypted video; may be repeated", "KID:KEY, or KEY alone", repeats=True),
+        Option(
+            ("--key",),
+            "your key for an encrypted video; may be repeated, and the message is deleted at once",
+            "KID:KEY, or KEY alone",
+            many=True,
+            secret=True,
+        ),
         Option(("-n", "--name"), "file name of the post", "a name"),
         Option(("-c", "--caption"), "caption of the post", "a text"),
         Option(("--doc",), "post as a plain file"),
@@ -183,6 +197,10 @@ COMMAND = Command(
         Option(("--silent",), "post without a notification"),
         Option(("--at",), "start then and not before", "a time such as 18:30, 2026-12-01 07:00, or +2h"),
         Option(("--prio",), "how soon, and how large a share of the bandwidth", "high, normal or low"),
+        Option(("--cookies",), "use the cookies that are kept for this site, too", "a site"),
+        Option(
+            ("--header",), "send it to the link's host, for this job alone", '"Name: value"', many=True, secret=True
+        ),
         Option(("--force",), "fetch and post it even when it was posted before"),
     ),
     examples=(

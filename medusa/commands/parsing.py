@@ -67,9 +67,20 @@ def split_options(text: str, options: Sequence[Option]) -> tuple[tuple[str, ...]
         if option.takes and not value and not option.like:
             raise UserError(f"{flag} takes a value: {option.takes}.")
         value = value if option.takes and value else "on"
-        before = f"{values[option.name]}," if option.repeats and option.name in values else ""
+        before = f"{values[option.name]}\n" if option.many and option.name in values else ""
         values[option.name] = before + value
     return tuple(words), values
+
+
+def names_secret(text: str, options: Sequence[Option]) -> bool:
+    """Whether the text holds, wherever it may stand, one of the options that take secrets."""
+    flags = {flag for option in options if option.secret for flag in option.flags}
+    return any(token.partition("=")[0] in flags for token, _ in tokens(text))
+
+
+def parts(text: str) -> set[str]:
+    """All that a text consists of, without the quotes around it."""
+    return {part for token, _ in tokens(text) for part in re.split(r"[\s=]+", token)}
 
 
 def _unknown(flag: str, known: Iterable[str]) -> str:

@@ -3,17 +3,20 @@
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from difflib import get_close_matches
 from functools import partial
 
 import structlog
+from markupsafe import Markup
 
 from medusa.commands import Answer, Aside, Call, Command, Desk, Later, Menu
 from medusa.commands.help import page
 from medusa.commands.menus import chosen, is_choice, offer, shown
-from medusa.commands.parsing import split_options
+from medusa.commands.parsing import names_secret, parts, split_options
+from medusa.commands.secrets import deleted
 from medusa.errors import DiskFull, MedusaError, UserError
+from medusa.observe import Redactor
 from medusa.patience import until_it_works
 from medusa.settings import BARE_LINKS, CHATS, PREFIX
 from medusa.storage.handled import Handled
@@ -29,6 +32,7 @@ REMEMBERED_FOR = 90 * 86400.0
 """Seconds for which a handled message is remembered; Telegram hands out no updates that are older."""
 MOST_SLOW = 20
 """Commands that may look for their answers at once."""
+STILL_THERE = "Your message with the secret could not be deleted: delete it yourself."
 _LINKS_ALONE = re.compile(r"https?://\S+(?:\s+https?://\S+)*(?:\s+[-—–]{1,2}[^\W\d].*)?", re.IGNORECASE | re.DOTALL)
 """Nothing but links, with options at the end; a note that has a link in it is no command."""
 _NAME = re.compile(r"([^\W\d_][\w-]*)(?:@\w+)?(?:\s+|$)")
@@ -154,34 +158,58 @@ class Router:
         return None
 
     async def _obey(self, message: Incoming, command: Command, rest: str) -> Answer:
-        async def run() -> Answer:
-            if "--help" in rest.split():
-                return page(command, self._prefix)
-            words, options = split_options(rest, command.options)
-            return await command.run(Call(message, self._desk, command.name, words, options))
+        """Do a command; a message that holds a secret is deleted before that, whatever comes of it."""
+        run = partial(self._done, message, command, rest)
+        if not (command.secret and rest.strip()) and not names_secret(rest, command.options):
+            return await self._do(command, run)
+        gone = await deleted(self._messenger, message.chat_id, message.message_id)
+        # Commands of secrets repeat nothing by themselves; others may quote what went astray, such as a value.
+        secrets = frozenset[str]() if command.secret else parts(rest)
+        answer = await self._do(command, run, secrets)
+        if isinstance(answer, Later):
+            return Later(partial(self._tried, answer.work, secrets))
+        told = gone or isinstance(answer, Menu | Aside)
+        return answer if told else Markup("{}\n{}").format(answer or "", STILL_THERE)
 
+    async def _do(
+        self, command: Command, run: Callable[[], Awaitable[Answer]], secrets: Collection[str] | None = None
+    ) -> Answer:
         structlog.contextvars.bind_contextvars(command=command.name)
         try:
-            return await self._tried(run)
+            return await self._tried(run, secrets)
         finally:
             structlog.contextvars.unbind_contextvars("command")
 
-    async def _tried(self, run: Callable[[], Awaitable[Answer]]) -> Answer:
-        """What a command answers, or what is to be said of its failure."""
+    async def _tried(self, run: Callable[[], Awaitable[Answer]], secrets: Collection[str] | None = None) -> Answer:
+        """What a command answers, or what is to be said of its failure.
+
+        Of one with ``secrets``, neither log nor answer repeat them.
+        """
         try:
             return await _with_room(run)
         except MedusaError as error:
             if error.fatal:
                 raise
-            return self._refuse(error)
-        except Exception:
-            log.exception("command.broken")
+            return self._refuse(error, secrets or ())
+        except Exception as error:
+            # Telling no more than its kind: its words may repeat the command's.
+            log.error("command.broken", kind=type(error).__name__, exc_info=secrets is None)  # noqa: TRY400
             return "Something went wrong inside Medusa; see its log. Nothing that was running is affected."
 
-    def _refuse(self, error: MedusaError) -> str:
+    async def _done(self, message: Incoming, command: Command, rest: str) -> Answer:
+        words, options = tuple(rest.split()), dict[str, str]()
+        if "--help" in words:
+            return page(command, self._prefix)
+        if not command.secret:
+            words, options = split_options(rest, command.options)
+        call = Call(message, self._desk, command.name, words, options, rest)
+        return await command.run(call)
+
+    def _refuse(self, error: MedusaError, secrets: Iterable[str] = ()) -> str:
         self.refused += 1
-        log.info("command.refused", error=error.user_text)
-        return error.user_text
+        text = Redactor(secrets).clean(error.user_text)
+        log.info("command.refused", error=text)
+        return text
 
     def _hint(self, name: str) -> str:
         """What to say to a command that there is not."""
@@ -189,6 +217,8 @@ class Router:
         prefix = self._prefix
         near = get_close_matches(name, self._names, n=1)
         hint = f"Did you mean {prefix}{near[0]}?" if near else f"See {prefix}help."
+        if near and self._names[near[0]].secret:
+            hint += " Your message still stands; delete it if there is a secret in it."
         return f"There is no command {prefix}{name}. {hint}"
 
     def _listens_to(self, chat_id: int) -> bool:

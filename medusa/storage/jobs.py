@@ -14,7 +14,7 @@ from medusa.storage.handled import note
 from medusa.storage.store import Row, Store, Transaction
 from medusa.storage.text import storable
 
-_SCRUBBED = """"order" = json_set("order", '$.keys', '')"""
+_SCRUBBED = """"order" = json_set("order", '$.keys', '', '$.headers', '')"""
 """What `Order.without_secrets` does."""
 _ENDED = "state IN ('done', 'failed', 'cancelled')"
 # Told is said of jobs that have ended only, so all others are among the untold, which have an index.

@@ -3,7 +3,7 @@
 import random
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from markupsafe import Markup
@@ -12,6 +12,7 @@ from telethon.tl import functions, types
 
 from medusa.errors import Broken, UserError
 from medusa.model import LocalFile, Media
+from medusa.observe import clean
 from medusa.telegram.client import Account
 from medusa.telegram.errors import MessageGone, StillPosting, Unchanged, translated
 
@@ -35,6 +36,15 @@ class Document:
     access_hash: int
     file_reference: bytes
     content: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosed:
+    """The file of a message: its name, empty for a picture, and its bytes, None when they were too many."""
+
+    message_id: int
+    name: str
+    data: bytes | None = field(repr=False)
 
 
 def units(text: str) -> int:
@@ -128,6 +138,18 @@ class Messenger:
         """Delete messages for everybody; those already gone are passed over."""
         with translated():
             await self._client.delete_messages(await self._peer(chat_id), list(message_ids), revoke=True)
+
+    async def enclosed(self, chat_id: int, message_id: int, most: int) -> Enclosed | None:
+        """The file or picture of a message; its bytes only when they are at most ``most``. Raises MedusaError."""
+        peer = await self._peer(chat_id)
+        with translated():
+            message = await self._client.get_messages(peer, ids=message_id)
+            media = message and message.media and (message.document or message.photo)
+            if not media:
+                return None
+            file = message.file
+            data = await self._client.download_media(message, file=bytes) if file.size <= most else None
+        return Enclosed(message_id, str(file.name or ""), data)
 
     async def store(self, chat_id: int, uploaded: Any, file: LocalFile, *, thumb: Any, as_document: bool) -> Document:
         """Turn uploaded parts into a document that can be posted.
@@ -230,8 +252,10 @@ class Messenger:
         return None
 
     def _parsed(self, text: str, limit: int | None = None) -> tuple[str, list[Any]]:
-        """Plain text and entities within the limit; a text that has to be cut loses its entities."""
+        """Plain text and entities within the limit; a text that is cut, or had a secret in it, loses its entities."""
         plain, entities = html.parse(text) if isinstance(text, Markup) else (text, [])
+        if clean(plain) != plain:
+            plain, entities = clean(plain), []
         room = (limit or self._account.limits.text) - 1
         if units(plain) > room:
             return cut(inert(plain), room), []
@@ -243,7 +267,7 @@ class Messenger:
 
 def attributes(file: LocalFile, *, as_document: bool) -> list[Any]:
     """The document attributes of a file (https://core.telegram.org/type/DocumentAttribute)."""
-    found: list[Any] = [types.DocumentAttributeFilename(file.name)]
+    found: list[Any] = [types.DocumentAttributeFilename(clean(file.name))]
     media = file.media
     if media is None or as_document:
         return found
@@ -260,7 +284,9 @@ def attributes(file: LocalFile, *, as_document: bool) -> list[Any]:
     elif media.audio_codec:
         found.append(
             types.DocumentAttributeAudio(
-                duration=round(media.duration or 0), title=media.title or file.title, performer=media.performer
+                duration=round(media.duration or 0),
+                title=clean(media.title or file.title or "") or None,
+                performer=clean(media.performer or "") or None,
             )
         )
     return found

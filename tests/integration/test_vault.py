@@ -181,4 +181,5 @@ def test_what_is_no_header_is_refused(text: str) -> None:
 
 def test_a_header_is_taken_apart() -> None:
     assert a_header("X-Key: a: b ") == ("X-Key", "a: b")
-    assert a_header("'Authorization: Bearer x'") == ("Authorization", "Bearer x")
+    for quoted in ("'{}'", '"{}"', "“{}”", "‘{}’", "„{}“", "«{}»", " {} "):
+        assert a_header(quoted.format("Authorization: Bearer x")) == ("Authorization", "Bearer x")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medusa.commands import Option
-from medusa.commands.parsing import moment, numbers, priority, split_options, tokens
+from medusa.commands.parsing import moment, names_secret, numbers, parts, priority, split_options, tokens
 from medusa.errors import UserError
 from medusa.model import Priority
 
@@ -15,6 +15,7 @@ OPTIONS = (
     Option(("-q", "--quality"), "", "a height"),
     Option(("-n", "--name"), "", "a name"),
     Option(("--silent",), ""),
+    Option(("--header",), "", "a header", many=True, secret=True),
 )
 
 
@@ -38,6 +39,7 @@ OPTIONS = (
         ("a - b", ["a", "-", "b"], {}),
         ("a\n\tb", ["a", "b"], {}),
         ("-q 720 -q 480", [], {"quality": "480"}),
+        ("--header 'a: b' x --header=c", ["x"], {"header": "a: b\nc"}),
         ("https://a.b/?x=1&y='2'", ["https://a.b/?x=1&y='2'"], {}),
     ],
 )
@@ -157,3 +159,17 @@ def test_no_text_breaks_the_clock(text: str) -> None:
         assert moment(text, NOON) > NOON
     except UserError as error:
         assert error.user_text
+
+
+@pytest.mark.parametrize("text", ["x --header a", "x —header a", "--header='a: b'", "x --header", "'--header' a"])
+def test_a_secret_is_seen_wherever_its_option_stands(text: str) -> None:
+    assert names_secret(text, OPTIONS)
+
+
+@pytest.mark.parametrize("text", ["x --name a", "header", "x --headers", ""])
+def test_other_words_hold_no_secret(text: str) -> None:
+    assert not names_secret(text, OPTIONS)
+
+
+def test_a_text_is_taken_to_parts() -> None:
+    assert parts("x --header='Key: one two'") == {"x", "--header", "Key:", "one", "two"}

@@ -50,3 +50,10 @@ def test_the_longest_of_secrets_that_begin_alike_goes() -> None:
 def test_the_beginning_of_a_secret_goes_where_a_text_was_cut(behind: str) -> None:
     assert Redactor([SECRET]).clean(f"a title {SECRET[:11]}{behind}") == f"a title [secret]{behind}"
     assert Redactor([SECRET]).clean(f"a title {SECRET[:4]}{behind}") == f"a title {SECRET[:4]}{behind}"
+
+
+def test_many_secrets_that_begin_alike_are_told_apart() -> None:
+    redactor = Redactor(f"GA1.2.{number}.{number % 7}" for number in range(20_000))
+    assert redactor.clean("GA1.2.77.0 GA1.2.77.1 GA1.2.") == "[secret] GA1.2.77.1 [secret]"
+    # A hostile text that begins as all of them do, all the time, costs no more than its length.
+    assert redactor.clean("GA1.2. " * 20_000).count("GA1.2. ") == 20_000
