@@ -15,12 +15,14 @@ from medusa.commands import Command, Desk
 from medusa.commands.router import Router
 from medusa.config import Config
 from medusa.discover import plugins
+from medusa.documents import Documents
 from medusa.errors import first_of
 from medusa.gates import Budget, QuietHours
 from medusa.library import Library
 from medusa.net import Guard, open_egress, open_web
 from medusa.notices import Notices
 from medusa.pipeline import Pipeline
+from medusa.posting import Posting
 from medusa.room import Room
 from medusa.scheduler import Scheduler
 from medusa.settings import BUDGET_DOWN, BUDGET_UP, LIMIT_DOWN, LIMIT_UP, PER_HOST, QUIET_HOURS, Settings
@@ -177,14 +179,14 @@ def _assemble(ground: _Ground) -> App:
     notices = Notices(messenger, settings, account.user_id)
     room = Room(config.work, notices.tell, config.keep_free)
     library = Library(Posts(store), messenger)
+    outbox, uploads = Outbox(store), Uploads(store)
     pipeline = Pipeline(
         tools=ground.tools,
         room=room,
-        account=account,
-        messenger=messenger,
-        uploader=Uploader(ground.lanes),
-        uploads=Uploads(store),
-        outbox=Outbox(store),
+        documents=Documents(account, messenger, Uploader(ground.lanes), uploads, outbox, library),
+        posting=Posting(account, messenger, outbox),
+        uploads=uploads,
+        outbox=outbox,
         library=library,
         vault=ground.vault,
     )

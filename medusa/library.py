@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,10 +30,18 @@ _RANDOM_IDS = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An earlier post of what a job is to post; ``here`` says that it stands in the job's chat and looks the same."""
+    """Earlier posts of what a job is to post, of which most have one file.
 
-    post: Post
+    ``here`` says that they stand in the job's chat and look the same.
+    """
+
+    posts: tuple[Post, ...]
     here: bool
+
+    @property
+    def first(self) -> Post:
+        """The one that stands for all of them."""
+        return self.posts[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +81,24 @@ class Library:
             mine.ended.set()
 
     async def known(self, job: Job) -> Known | None:
-        """The earlier post of the job's order, whose document may be posted again; None when there is none.
+        """The earlier posts of the job's order, whose documents may be posted again; None when there are none.
 
-        Posts in the job's chat that no longer stand are forgotten, but the document of the newest may still serve.
+        Posts in the job's chat that no longer stand are forgotten, but the documents of the newest may still serve.
         Raises Transient.
         """
         if job.order.force:
             return None
-        source, gone = source_key(job.order), None
+        source, gone = source_key(job.order), list[Post]()
         while (here := await self.posts.of_source(source, job.chat_id)) is not None:
+            all_here = await self.posts.together(here)
             if await self.document(here) is not None:
-                wanted = caption(job.order, here.title, here.media is not None)
-                return Known(here, here=(wanted, job.order.spoiler) == (here.caption, here.spoiler))
-            await self.posts.forget(here.id)
-            gone = gone or here
-        elsewhere = await self.posts.of_source(source) or gone
-        return Known(elsewhere, here=False) if elsewhere else None
+                wanted = caption(job.order, here.title, shows_no_name(here))
+                return _whole(all_here, here=(wanted, job.order.spoiler) == (here.caption, here.spoiler))
+            await self.posts.forget(*(post.id for post in all_here))
+            gone = gone or all_here
+        elsewhere = await self.posts.of_source(source)
+        found = await self.posts.together(elsewhere) if elsewhere else gone
+        return _whole(found, here=False)
 
     async def same(self, size: int, content: Awaitable[bytes], file: LocalFile, order: Order) -> Post | None:
         """The newest post of the very same bytes that looks as the order wants, or None.
@@ -128,7 +138,7 @@ class Library:
             return None  # the chat is gone
         if found is None or found.id != post.document_id:
             return None
-        return Document(found.id, found.access_hash, found.file_reference, post.content)
+        return replace(found, content=post.content)
 
     async def point(self, post: Post, key: str) -> None:
         """Reply to a post, so that a tap leads there; the same ``key`` makes one reply, however often it is used."""
@@ -136,25 +146,35 @@ class Library:
         await self._messenger.say_once(post.chat_id, text, _random_id(key), post.message_id)
 
 
+def _whole(posts: list[Post], *, here: bool) -> Known | None:
+    """All that a job has posted; None when some of it is not known any more, or there is nothing."""
+    return Known(tuple(posts), here) if posts and (here or len(posts) == posts[0].parts) else None
+
+
 def document_of(post: Post) -> Document:
     """The document of a post as it was when it was posted."""
-    return Document(post.document_id, post.access_hash, post.file_reference, post.content)
+    return Document(post.document_id, post.access_hash, post.file_reference, post.content, post.photo)
+
+
+def shows_no_name(file: LocalFile | Post) -> bool:
+    """Whether chats show what is in the file in place of its name."""
+    return file.media is not None or file.photo
 
 
 def make_post(job: Job, entry: Entry, message_id: int, at: float) -> Post:
-    """What is to be remembered of a post that was made for a job whose file is known."""
-    [file] = job.files
+    """What is to be remembered of a post that was made for a job whose files are known."""
+    file = job.files[entry.seq]
     return Post(
         source=source_key(job.order),
         link=job.order.link,
         as_document=job.order.as_document,
         content=entry.content,
-        size=job.size,
+        size=job.size if len(job.files) == 1 else file.size,
         name=file.name,
         title=job.title,
         mime=file.mime,
         media=file.media,
-        caption=caption(job.order, job.title, file.media is not None),
+        caption=caption(job.order, job.title, shows_no_name(file)),
         spoiler=job.order.spoiler,
         document_id=entry.document_id or 0,
         access_hash=entry.access_hash or 0,
@@ -163,12 +183,16 @@ def make_post(job: Job, entry: Entry, message_id: int, at: float) -> Post:
         message_id=message_id,
         at=at,
         job_id=job.id,
+        photo=entry.look == "photo",
+        part=entry.seq,
+        parts=len(job.files),
     )
 
 
 def file_of(post: Post, folder: Path) -> LocalFile:
     """What a post shows, as the file that a job would have made of it in its work folder."""
-    return LocalFile(folder / "posted", post.name, post.mime, post.media, title=post.title)
+    path = folder / "posted"
+    return LocalFile(path, post.name, post.mime, post.media, title=post.title, size=post.size, photo=post.photo)
 
 
 def link_of(post: Post) -> str | None:

@@ -168,6 +168,10 @@ class LocalFile:
     title: str | None = None
     visible: float = 1.0
     """The share of the file, from its beginning, that can be read: less than 1 while only its head is at hand."""
+    size: int = 0
+    """Bytes; 0 while nobody has looked."""
+    photo: bool = False
+    """Whether it is an image that chats can show as a photo."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,15 +58,16 @@ class Source:
 
     Among the sources whose ``pattern`` matches a link, the lowest ``rank`` is asked first. ``resolve`` returns None
     for a link that is not the source's after all, and then the next is asked. ``fetch`` goes on from what an earlier
-    try left in the work folder. ``read`` hands out the bytes of a plan's stream from an offset on. ``examples`` are
-    links that this source is the first to be asked for.
+    try left in the work folder; several files, none of them empty, are posted together under the plan's title. ``read``
+    hands out the bytes of a plan's stream from an offset on. ``examples`` are links that this source is the first to be
+    asked for.
     """
 
     name: str
     rank: int
     pattern: re.Pattern[str]
     resolve: Callable[[Order, Path, Tools, Report], Coroutine[Any, Any, Plan | None]]
-    fetch: Callable[[Plan, Order, Path, Tools, Report], Coroutine[Any, Any, LocalFile]]
+    fetch: Callable[[Plan, Order, Path, Tools, Report], Coroutine[Any, Any, LocalFile | tuple[LocalFile, ...]]]
     read: Callable[["ByteStream", int, Tools], AsyncGenerator[bytes, None]]
     examples: tuple[str, ...]
     describe: Callable[[Order, str, Path, Tools], Coroutine[Any, Any, Description | None]] | None = None

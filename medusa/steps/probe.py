@@ -83,4 +83,4 @@ def _stem(name: str) -> str:
     )
 
 
-STEP = Step(name="probe", stage=10, wants=lambda file, order: True, run=_run, example="anything.bin", peeks=True)  # noqa: ARG005
+STEP = Step(name="probe", stage=10, wants=lambda file, _: not file.photo, run=_run, example="anything.bin", peeks=True)

@@ -14,7 +14,8 @@ class Post:
     """One post: what it came from, what it looks like, the document that it shows, and where it stands.
 
     ``source`` is the key of the order (see medusa.library), ``content`` the SHA-256 of the file's bytes where it is
-    known, ``size`` bytes, ``at`` Unix seconds. ``id`` is the number that lists show, 0 before it is kept.
+    known, ``size`` bytes, ``at`` Unix seconds. Of a job that posted several files this is number ``part``, counted from
+    0, of ``parts``; lists show the first alone. ``id`` is the number that lists show, 0 before it is kept.
     """
 
     source: bytes
@@ -35,6 +36,9 @@ class Post:
     message_id: int
     at: float
     job_id: int
+    photo: bool = False
+    part: int = 0
+    parts: int = 1
     id: int = 0
 
 
@@ -59,8 +63,16 @@ class Posts:
     async def of_source(self, source: bytes, chat_id: int | None = None) -> Post | None:
         """The newest post of an order with this key, in one chat or anywhere."""
         if chat_id is None:
-            return await self._one("WHERE source = ? ORDER BY id DESC LIMIT 1", source)
-        return await self._one("WHERE source = ? AND chat_id = ? ORDER BY id DESC LIMIT 1", source, chat_id)
+            return await self._one("WHERE source = ? AND part = 0 ORDER BY id DESC LIMIT 1", source)
+        where = "WHERE source = ? AND chat_id = ? AND part = 0 ORDER BY id DESC LIMIT 1"
+        return await self._one(where, source, chat_id)
+
+    async def together(self, first: Post) -> list[Post]:
+        """All posts that a job made at once, in their order, the ``first`` among them."""
+        if first.parts == 1:
+            return [first]
+        where = "WHERE source = ? AND chat_id = ? AND job_id = ? ORDER BY part"
+        return await self._many(where, first.source, first.chat_id, first.job_id)
 
     async def of_content(self, size: int, content: bytes, *, as_document: bool, name: str | None) -> Post | None:
         """The newest post of a file of this size and SHA-256 that looks the same; a ``name`` of None is any."""
@@ -78,7 +90,7 @@ class Posts:
 
     async def recent(self, limit: int, before: int) -> list[Post]:
         """The newest posts with numbers below ``before``, the newest first."""
-        return await self._many("WHERE id < ? ORDER BY id DESC LIMIT ?", before, limit)
+        return await self._many("WHERE part = 0 AND id < ? ORDER BY id DESC LIMIT ?", before, limit)
 
     async def find(self, text: str, limit: int, before: int) -> list[Post]:
         """The newest posts below number ``before`` that hold all words of the text, or words that begin with them."""
@@ -93,16 +105,16 @@ class Posts:
 
     async def _index_words(self) -> None:
         """Index the words of the posts that were kept since they were last looked for."""
-        new = "FROM library WHERE id > (SELECT ifnull(max(id), 0) FROM library_words_docsize)"
+        new = "FROM library WHERE part = 0 AND id > (SELECT ifnull(max(id), 0) FROM library_words_docsize)"
         if await self._store.read_one(f"SELECT 1 {new} LIMIT 1"):
             async with self._store.write() as db:
                 words = "title, name, caption, link"
                 await db.run(f"INSERT INTO library_words (rowid, {words}) SELECT id, {words} {new}")
 
-    async def forget(self, number: int) -> None:
-        """Drop a post that no longer stands."""
+    async def forget(self, *numbers: int) -> None:
+        """Drop posts that no longer stand."""
         async with self._store.write() as db:
-            await db.run("DELETE FROM library WHERE id = ?", (number,))
+            await db.many("DELETE FROM library WHERE id = ?", [(number,) for number in numbers])
 
     async def _one(self, where: str, *params: object) -> Post | None:
         row = await self._store.read_one(f"{_SELECT} {where}", params)
@@ -126,6 +138,6 @@ def _stored(value: object) -> object:
 def _decode(row: Row) -> Post:
     values = dict(zip(_COLUMNS, row, strict=True))
     media = values.pop("media")
-    for flag in ("as_document", "spoiler"):
+    for flag in ("as_document", "spoiler", "photo"):
         values[flag] = bool(values[flag])
     return Post(media=None if media is None else Media(**json.loads(media)), **values)

@@ -32,6 +32,11 @@ class Uploads:
         row = await self._store.read_one(sql, (job_id, seq))
         return Upload(*row) if row else None
 
+    async def keep(self, upload: Upload) -> None:
+        """Commit an upload; see ``put``."""
+        async with self._store.write() as db:
+            await put(db, upload)
+
     async def forget(self, job_id: int) -> None:
         """Drop all uploads of the job."""
         async with self._store.write() as db:

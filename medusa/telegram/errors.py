@@ -57,6 +57,7 @@ _NOT_IN_CHAT = {
 }
 """What only somebody else can mend, whom it may take a while; the jobs of all other chats go on meanwhile."""
 _SENDING_FORBIDDEN = re.compile("CHAT_SEND_[A-Z]+_FORBIDDEN")
+_PLACE = re.compile("(?<=^FILE_REFERENCE)_[0-9]+_")
 ASK_AGAIN = 3600.0
 """Seconds after which a chat that turned a post down is tried again."""
 
@@ -110,6 +111,10 @@ class MissingPart(Transient):
 
 class StaleReference(Transient):
     """The reference to a stored document has expired; its message or an upload gives a new one."""
+
+
+class NoPhoto(UserError):
+    """Telegram does not take the file for an image."""
 
 
 class EmptyMedia(StaleReference):
@@ -168,6 +173,8 @@ def _lost(name: str) -> SessionLost | None:
 
 def _refused(name: str) -> MedusaError | None:
     """What Telegram refuses by name."""
+    # In an album, the place of what it is about stands in the name.
+    name = _PLACE.sub("_", name)
     if name in _OF_THEIR_OWN:
         kind, words = _OF_THEIR_OWN[name]
         return kind(words)
@@ -194,6 +201,11 @@ _OF_THEIR_OWN: dict[str, tuple[type[MedusaError], str]] = {
     "FILE_REFERENCE_EXPIRED": (StaleReference, "Telegram's reference to the file has expired."),
     "FILE_REFERENCE_EMPTY": (StaleReference, "Telegram's reference to the file has expired."),
     "FILE_REFERENCE_INVALID": (StaleReference, "Telegram's reference to the file has expired."),
+    "IMAGE_PROCESS_FAILED": (NoPhoto, "Telegram does not take this image."),
+    "PHOTO_INVALID": (NoPhoto, "Telegram does not take this image."),
+    "PHOTO_EXT_INVALID": (NoPhoto, "Telegram does not take this image."),
+    "PHOTO_INVALID_DIMENSIONS": (NoPhoto, "Telegram does not take an image of this shape."),
+    "PHOTO_SAVE_FILE_INVALID": (NoPhoto, "Telegram does not take this image."),
 }
 """Errors that callers tell apart."""
 

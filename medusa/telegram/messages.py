@@ -14,7 +14,7 @@ from medusa.errors import Broken, UserError
 from medusa.model import LocalFile, Media
 from medusa.observe import clean
 from medusa.telegram.client import Account
-from medusa.telegram.errors import MessageGone, StillPosting, Unchanged, translated
+from medusa.telegram.errors import MessageGone, NoPhoto, StillPosting, Unchanged, translated
 
 MOST_CHATS = 500
 """Chats, newest first, among which one is looked for that is not known."""
@@ -29,13 +29,37 @@ _LIKE_A_COMMAND = re.compile(r"\s*(?:[/.!,;:+~#-]|https?:)", re.IGNORECASE)
 class Document:
     """A file that Telegram holds: id, access hash and the reference that makes it usable for a while.
 
-    ``content`` is the SHA-256 of its bytes, where it is known.
+    ``content`` is the SHA-256 of its bytes, where it is known. ``photo`` says that Telegram holds it as a photo.
     """
 
     id: int
     access_hash: int
     file_reference: bytes
     content: bytes | None = None
+    photo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How posts are made: what they reply to, hidden behind a spoiler or not, without a notification or with one."""
+
+    reply_to: int | None = None
+    spoiler: bool = False
+    silent: bool = False
+
+    @property
+    def reply(self) -> Any:
+        """The ``inputReplyTo``."""
+        return types.InputReplyToMessage(self.reply_to) if self.reply_to else None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One post of an album: its document, its caption and its random id."""
+
+    document: Document
+    caption: str
+    random_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +176,16 @@ class Messenger:
         return Enclosed(message_id, str(file.name or ""), data)
 
     async def store(self, chat_id: int, uploaded: Any, file: LocalFile, *, thumb: Any, as_document: bool) -> Document:
-        """Turn uploaded parts into a document that can be posted.
+        """Turn uploaded parts into a document that can be posted, or into a photo if the file is one.
 
         ``uploaded`` and ``thumb`` are Telethon's InputFile or InputFileBig. Raises MissingPart when Telegram has lost
         one. See https://core.telegram.org/method/messages.uploadMedia.
         """
+        if file.photo and not as_document:
+            try:
+                return _stored(await self._upload_media(chat_id, types.InputMediaUploadedPhoto(uploaded)))
+            except NoPhoto:
+                pass  # then as a file
         media = types.InputMediaUploadedDocument(
             file=uploaded,
             mime_type=file.mime,
@@ -165,50 +194,57 @@ class Messenger:
             force_file=as_document,
             nosound_video=_is_video(file.media) and not as_document,
         )
-        with translated():
-            answer = await self._client(functions.messages.UploadMediaRequest(await self._peer(chat_id), media))
-        document = getattr(answer, "document", None)
-        if not isinstance(document, types.Document):
-            raise Broken("Telegram stored the file as something unexpected.")
-        return Document(document.id, document.access_hash, document.file_reference)
+        return _stored(await self._upload_media(chat_id, media))
 
-    async def post(
-        self,
-        chat_id: int,
-        document: Document,
-        caption: str,
-        random_id: int,
-        *,
-        reply_to: int | None = None,
-        spoiler: bool = False,
-        silent: bool = False,
-    ) -> int:
-        """Post a stored document under ``random_id`` and return the message id.
+    async def _upload_media(self, chat_id: int, media: Any) -> Any:
+        with translated():
+            return await self._client(functions.messages.UploadMediaRequest(await self._peer(chat_id), media))
+
+    async def post(self, chat_id: int, item: Item, manner: Manner) -> int:
+        """Post a stored document under its random id and return the message id.
 
         Repeating the call returns the first call's message (https://core.telegram.org/method/messages.sendMedia).
         Raises StaleReference when the document's reference has expired.
         """
-        media = types.InputMediaDocument(
-            types.InputDocument(document.id, document.access_hash, document.file_reference), spoiler=spoiler
-        )
-        plain, entities = self._parsed(caption, self._account.limits.caption)
+        plain, entities = self._parsed(item.caption, self._account.limits.caption)
         peer = await self._peer(chat_id)
         request = functions.messages.SendMediaRequest(
             peer,
-            media,
+            _media(item.document, manner),
             plain,
-            random_id=random_id,
+            random_id=item.random_id,
             entities=entities,
-            silent=silent,
-            reply_to=types.InputReplyToMessage(reply_to) if reply_to else None,
+            silent=manner.silent,
+            reply_to=manner.reply,
         )
+        [found] = await self._posted(peer, request, [item])
+        return found
+
+    async def post_album(self, chat_id: int, items: Sequence[Item], manner: Manner) -> list[int]:
+        """Post two to ten stored documents as one album, each under its random id, and return their message ids.
+
+        They must be all photos and videos, all music or all plain files. Repeating the call returns the first call's
+        messages (https://core.telegram.org/method/messages.sendMultiMedia). Raises StaleReference.
+        """
+        media = []
+        for item in items:
+            plain, entities = self._parsed(item.caption, self._account.limits.caption)
+            shown = _media(item.document, manner)
+            media.append(types.InputSingleMedia(shown, plain, random_id=item.random_id, entities=entities))
+        peer = await self._peer(chat_id)
+        request = functions.messages.SendMultiMediaRequest(peer, media, silent=manner.silent, reply_to=manner.reply)
+        return await self._posted(peer, request, items)
+
+    async def _posted(self, peer: Any, request: Any, items: Sequence[Item]) -> list[int]:
+        """The message ids of what a request posts, or has posted already."""
         try:
             with translated():
-                return _message_id(await self._client(request), random_id)
+                answer = await self._client(request)
+            return [_message_id(answer, item.random_id) for item in items]
         except StillPosting:
             # The first call may have ended without anybody hearing of it.
             with translated():
-                found = await self._find_post(peer, document)
+                found = await self._find_posts(peer, [item.document.id for item in items])
             if found is None:
                 raise
             return found
@@ -225,9 +261,9 @@ class Messenger:
         with translated():
             answer = await self._client(request)
         for message in answer.messages:
-            document = getattr(getattr(message, "media", None), "document", None)
-            if isinstance(document, types.Document):
-                return Document(document.id, document.access_hash, document.file_reference)
+            document = document_in(getattr(message, "media", None))
+            if document is not None:
+                return document
         return None
 
     async def _peer(self, chat_id: int) -> Any:
@@ -244,12 +280,13 @@ class Messenger:
         except ValueError:
             raise UserError("This account does not know that chat.") from None
 
-    async def _find_post(self, peer: Any, document: Document) -> int | None:
-        """The id of a recent message in the chat that holds the document, if there is one."""
+    async def _find_posts(self, peer: Any, documents: Sequence[int]) -> list[int] | None:
+        """The ids of recent messages in the chat that hold the documents, if all are there."""
+        found: dict[int, int] = {}
         async for message in self._client.iter_messages(peer, limit=LOOK_BACK):
-            if message.document is not None and message.document.id == document.id:
-                return int(message.id)
-        return None
+            if (document := document_in(message.media)) is not None:
+                found.setdefault(document.id, int(message.id))
+        return [found[one] for one in documents] if found.keys() >= set(documents) else None
 
     def _parsed(self, text: str, limit: int | None = None) -> tuple[str, list[Any]]:
         """Plain text and entities within the limit; a text that is cut, or had a secret in it, loses its entities."""
@@ -265,9 +302,34 @@ class Messenger:
         return inert(plain), entities
 
 
+def document_in(media: Any) -> Document | None:
+    """The document or photo of a ``messageMedia``, if it is one."""
+    document = getattr(media, "document", None) or getattr(media, "photo", None)
+    if not isinstance(document, types.Document | types.Photo):
+        return None
+    photo = isinstance(document, types.Photo)
+    return Document(document.id, document.access_hash, document.file_reference, photo=photo)
+
+
+def _stored(media: Any) -> Document:
+    document = document_in(media)
+    if document is None:
+        raise Broken("Telegram stored the file as something unexpected.")
+    return document
+
+
+def _media(document: Document, manner: Manner) -> Any:
+    names = (document.id, document.access_hash, document.file_reference)
+    if document.photo:
+        return types.InputMediaPhoto(types.InputPhoto(*names), spoiler=manner.spoiler)
+    return types.InputMediaDocument(types.InputDocument(*names), spoiler=manner.spoiler)
+
+
 def attributes(file: LocalFile, *, as_document: bool) -> list[Any]:
     """The document attributes of a file (https://core.telegram.org/type/DocumentAttribute)."""
     found: list[Any] = [types.DocumentAttributeFilename(clean(file.name))]
+    if file.mime == "image/gif" and not as_document:
+        return [*found, types.DocumentAttributeAnimated()]
     media = file.media
     if media is None or as_document:
         return found

@@ -68,7 +68,7 @@ async def posted(store: Store, message_id: int, **changes: Any) -> Post:
     [job] = await add(store, message_id)
     await put_entries(store, Entry(job.id, 0, CHAT, message_id, "media", 1, 2, b"r", content=b"c" * 32))
     before = store.commits
-    await Outbox(store).posted(job.id, 0, message_id, shown(job, message_id=message_id, **changes))
+    await Outbox(store).posted(job.id, {0: message_id}, [shown(job, message_id=message_id, **changes)])
     assert store.commits == before + 1
     [post] = await Posts(store).recent(1, HIGHEST)
     return post

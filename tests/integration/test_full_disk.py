@@ -53,7 +53,9 @@ async def fetch(order: Order, workdir: Path, tools: Tools) -> LocalFile:
     """What the pipeline does with a source, with the disk's own errors in the words of the house."""
     try:
         source, plan = await sources.resolve(order, workdir, tools, Reports())
-        return await source.fetch(plan, order, workdir, tools, Reports())
+        file = await source.fetch(plan, order, workdir, tools, Reports())
+        assert isinstance(file, LocalFile)
+        return file
     except OSError as error:
         raise trouble(error) from error
 

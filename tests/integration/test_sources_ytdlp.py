@@ -56,7 +56,9 @@ async def server(site: Path) -> AsyncIterator[Server]:
 async def get(link: str, tools: Tools, workdir: Path, quality: str = "best") -> tuple[Source, Plan, LocalFile]:
     order = Order(link, quality=quality)
     source, plan = await sources.resolve(order, workdir, tools, Reports())
-    return source, plan, await source.fetch(plan, order, workdir, tools, Reports())
+    file = await source.fetch(plan, order, workdir, tools, Reports())
+    assert isinstance(file, LocalFile)
+    return source, plan, file
 
 
 async def duration(file: LocalFile, tools: Tools) -> float:
@@ -177,6 +179,7 @@ async def test_a_cancelled_download_goes_on(site: Path, tmp_path: Path) -> None:
         first = len(server.requests)
         file = await source.fetch(plan, order, tmp_path, tools, Reports())
         again = [request.path for request in server.requests[first:]]
+        assert isinstance(file, LocalFile)
         assert await duration(file, tools) == pytest.approx(6, abs=0.3)
     assert "/plain0.ts" not in again
     assert "/plain5.ts" in again

@@ -27,7 +27,7 @@ async def test_a_post_is_remembered_with_its_message_id_or_not_at_all(store: Sto
     [job] = await add(store, 8)
     await put_entries(store, Entry(job.id, 0, CHAT, 8, "media", 1, 2, b"r"))
     with pytest.raises(OverflowError):
-        await Outbox(store).posted(job.id, 0, 8, shown(job, document_id=2**63))
+        await Outbox(store).posted(job.id, {0: 8}, [shown(job, document_id=2**63)])
     assert [entry.message_id for entry in await Outbox(store).entries(job.id)] == [None]
     assert await Posts(store).recent(9, HIGHEST) == [post]
 

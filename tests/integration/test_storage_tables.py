@@ -411,7 +411,7 @@ async def test_outbox_entries_keep_their_random_id_for_good(store: Store) -> Non
     text = Entry(job.id, 1, CHAT, HIGHEST, "text")
     await put_entries(store, text, media)
     assert await box.entries(job.id) == [media, text]
-    await box.posted(job.id, 1, 77)
+    await box.posted(job.id, {1: 77})
     await put_entries(store, replace(media, random_id=3, document_id=9, access_hash=8, file_reference=b"new"))
     await put_entries(store, replace(media, document_id=None, access_hash=None, file_reference=None))
     renewed = replace(media, document_id=9, access_hash=8, file_reference=b"new")
@@ -592,7 +592,7 @@ async def use_everything(store: Store) -> None:
     await Menus(store).get(1, 2)
     await put_entries(store, Entry(job.id, 0, 1, 2, "text"))
     await box.entries(job.id)
-    await box.posted(job.id, 0, 5)
+    await box.posted(job.id, {0: 5})
     await use_the_library(store)
     await put_upload(store, Upload(job.id, 0, 1, 2, 3))
     await kept.get(job.id, 0)

@@ -32,10 +32,10 @@ class _Medusa:
 
     async def post(self, uploaded: Any) -> None:
         """Post the file; parts that Telegram has lost meanwhile are sent again, as a job does it."""
+        from medusa.documents import LOST_PARTS
         from medusa.model import LocalFile
-        from medusa.pipeline import LOST_PARTS
         from medusa.telegram.errors import MissingPart
-        from medusa.telegram.messages import new_random_id
+        from medusa.telegram.messages import Item, Manner, new_random_id
 
         path, ledger, handle = uploaded
         file = LocalFile(path, path.name, "application/octet-stream")
@@ -46,9 +46,7 @@ class _Medusa:
                 ledger.forget(missing.part)
                 handle = await self._send(path, ledger)
             else:
-                await self._messenger.post(
-                    self._me, document, "", new_random_id(), reply_to=None, spoiler=False, silent=True
-                )
+                await self._messenger.post(self._me, Item(document, "", new_random_id()), Manner(silent=True))
                 return
 
     async def find(self) -> Any:

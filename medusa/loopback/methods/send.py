@@ -1,5 +1,6 @@
 """Sends texts and media."""
 
+import re
 from typing import Any
 
 from telethon.tl import functions, types
@@ -61,22 +62,40 @@ def _send_multi_media(call: Call, request: Any) -> Any:
         raise RpcFailure("MEDIA_EMPTY")
     if len(items) > MAX_ALBUM:
         raise RpcFailure("MULTI_MEDIA_TOO_LONG")
-    group, updates = random_long(), []
-    for item in items:
-        before = repeated(call, chat, item.random_id)
-        if before is None:
-            received = _album_media(call, item.media)
-            check_text(item.message, item.entities, received)
-            before = post(call, chat, _media_draft(request, item, received, group))
-        updates.extend(before)
-    return call.world.bundle(call.me.user_id, updates, [chat.peer])
+    before = [repeated(call, chat, item.random_id) for item in items]
+    new = [item for item, updates in zip(items, before, strict=True) if updates is None]
+    received = [_album_media(call, item.media, place) for place, item in enumerate(new)]
+    if len({_kind(one) for one in received}) > 1 or (len(items) > 1 and "animation" in map(_kind, received)):
+        raise RpcFailure("MEDIA_GROUPED_INVALID")
+    for item, one in zip(new, received, strict=True):
+        check_text(item.message, item.entities, one)
+    group = random_long()
+    drafts = iter([_media_draft(request, item, one, group) for item, one in zip(new, received, strict=True)])
+    updates = [known if known is not None else post(call, chat, next(drafts)) for known in before]
+    return call.world.bundle(call.me.user_id, [one for some in updates for one in some], [chat.peer])
 
 
-def _album_media(call: Call, offered: Any) -> Any:
+def _album_media(call: Call, offered: Any, place: int) -> Any:
     """Albums take files that the server has already: upload them with ``messages.uploadMedia`` first."""
     if not isinstance(offered, types.InputMediaDocument | types.InputMediaPhoto):
         raise RpcFailure("MEDIA_INVALID")
-    return media.receive(call, offered)
+    try:
+        return media.receive(call, offered)
+    except RpcFailure as failure:
+        # https://core.telegram.org/api/file_reference
+        raise RpcFailure(re.sub("^FILE_REFERENCE_", f"FILE_REFERENCE_{place}_", failure.name)) from None
+
+
+def _kind(received: Any) -> str:
+    """What may stand together in an album: photos and videos, music, or plain files; never animations."""
+    if isinstance(received, types.MessageMediaPhoto):
+        return "visual"
+    kinds = {type(one) for one in received.document.attributes}
+    if types.DocumentAttributeAnimated in kinds:
+        return "animation"
+    if types.DocumentAttributeVideo in kinds:
+        return "visual"
+    return "audio" if types.DocumentAttributeAudio in kinds else "file"
 
 
 METHODS: Methods = {
