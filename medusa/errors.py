@@ -77,6 +77,10 @@ class LoginNeeded(UserError):
     """A site shows this to nobody, or not to whom it takes us for; cookies, a token or a header may help."""
 
 
+class NothingThere(UserError):
+    """A source knows the link and finds no file behind it; another source may."""
+
+
 class Transient(MedusaError):
     """Something that passes by itself: a flood wait, a broken connection, a busy server.
 

@@ -1,5 +1,6 @@
 """The frozen nouns that travel through the house."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -42,6 +43,9 @@ class Notice(StrEnum):
     DISK = "disk"
     SECRETS = "secrets"
 
+
+KIND = re.compile(r"[a-z0-9_]{1,30}:(?=https?://)", re.IGNORECASE)
+"""What may stand before a link to say of what kind its site is, such as ``mastodon:``."""
 
 Tell = Callable[[Notice, str], None]
 """Has one line of news told to the owner; plain, synchronous, never raises."""
@@ -103,10 +107,15 @@ class Order:
     """Lines such as ``Name: value``, sent to the link's host alone: secrets that are forgotten when the job ends."""
 
     @property
+    def url(self) -> str:
+        """The link without the kind of site that may stand before it."""
+        return KIND.sub("", self.link, count=1) if KIND.match(self.link) else self.link
+
+    @property
     def host(self) -> str:
         """The host that the link names, without a leading ``www.`` or ``m.``; empty when it names none."""
         try:
-            name = urlsplit(self.link).hostname or ""
+            name = urlsplit(self.url).hostname or ""
         except ValueError:
             return ""
         return name.removeprefix("www.").removeprefix("m.")

@@ -171,9 +171,7 @@ class Pipeline:
     async def _processed(self, run: Run, files: tuple[LocalFile, ...]) -> tuple[LocalFile, ...]:
         if _is_processed(run.job):
             return files
-        # Several files bear the title of what they were found in.
-        title = title_of(files[0]) if len(files) == 1 else run.job.title
-        async with run.stage(Stage.PROCESS, files=files, title=title):
+        async with run.stage(Stage.PROCESS, files=files, title=title_of(files[0])):
             order, report = run.job.order, run.report
             return tuple([await steps.process(file, order, run.workdir, self.tools, report) for file in files])
 

@@ -11,7 +11,7 @@ from medusa.commands.menus import MOST
 from medusa.commands.parsing import moment, priority
 from medusa.commands.playlists import RANGE
 from medusa.errors import UserError
-from medusa.model import Order
+from medusa.model import KIND, Order
 from medusa.settings import DOCUMENTS, LIVE_CAP, QUALITY, SILENT
 from medusa.sources.described import Description
 from medusa.sources.ytdlp_command import expression, languages, sorting
@@ -130,7 +130,7 @@ def _time_apart(call: Call) -> tuple[list[str], str]:
 def link_of(word: str) -> str:
     """The link that a word is; ``https://`` may be left out. Raises UserError."""
     scheme = _SCHEME.match(word)
-    if scheme and scheme[1].lower() in ("http", "https"):
+    if KIND.match(word) or (scheme and scheme[1].lower() in ("http", "https")):
         return word
     if scheme and not word[scheme.end() :].partition("/")[0].isdigit():
         raise UserError(f"{scheme[1]}: links can't be fetched; only http and https can.")

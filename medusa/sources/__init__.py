@@ -2,20 +2,22 @@
 
 import functools
 import re
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from medusa.discover import plugins
-from medusa.errors import UserError
+from medusa.errors import NothingThere, UserError
 from medusa.model import LocalFile, Order, Report
 from medusa.observe import clean
 from medusa.sources.described import Description
 from medusa.tools import Tools
 
-_NOTHING = "Nothing that can be fetched was found behind this link."
+NOTHING = "Nothing that can be fetched was found behind this link."
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,9 @@ class Source:
 
     Among the sources whose ``pattern`` matches a link, the lowest ``rank`` is asked first. ``resolve`` returns None
     for a link that is not the source's after all, and then the next is asked. ``fetch`` goes on from what an earlier
-    try left in the work folder; several files, none of them empty, are posted together under the plan's title. ``read``
-    hands out the bytes of a plan's stream from an offset on. ``examples`` are links that this source is the first to be
-    asked for.
+    try left in the work folder; several files, none of them empty, are posted together under the title of the
+    first. ``read`` hands out the bytes of a plan's stream from an offset on. ``examples`` are links that this source is
+    the first to be asked for.
     """
 
     name: str
@@ -88,11 +90,9 @@ def by_name(name: str) -> Source:
 
 async def resolve(order: Order, workdir: Path, tools: Tools, report: Report) -> tuple[Source, Plan]:
     """Find the source that knows the order's link, and its plan. Raises UserError when nobody knows it."""
-    _check(order.link)
-    for source in all_sources():
-        if source.pattern.match(order.link) and (plan := await source.resolve(order, workdir, tools, report)):
-            return source, _without_secrets(plan)
-    raise UserError(_NOTHING)
+    _check(order.url)
+    source, plan = await _first(order, lambda source: source.resolve(order, workdir, tools, report))
+    return source, _without_secrets(plan)
 
 
 async def describe(order: Order, items: str, workdir: Path, tools: Tools) -> Description:
@@ -100,11 +100,22 @@ async def describe(order: Order, items: str, workdir: Path, tools: Tools) -> Des
 
     Raises UserError when nobody knows the link.
     """
-    _check(order.link)
+    _check(order.url)
+    _, found = await _first(order, lambda source: _described(source, order, items, workdir, tools))
+    return found
+
+
+async def _first(order: Order, ask: Callable[[Source], Awaitable[T | None]]) -> tuple[Source, T]:
+    """The first source with an answer; where one finds nothing, none is asked that would do the same once more."""
+    nothing: dict[Any, str] = {}
     for source in all_sources():
-        if source.pattern.match(order.link) and (found := await _described(source, order, items, workdir, tools)):
-            return found
-    raise UserError(_NOTHING)
+        if source.resolve not in nothing and source.pattern.match(order.link):
+            try:
+                if (answer := await ask(source)) is not None:
+                    return source, answer
+            except NothingThere as error:
+                nothing[source.resolve] = error.user_text
+    raise NothingThere(" ".join(dict.fromkeys(nothing.values())) or NOTHING)
 
 
 async def _described(source: Source, order: Order, items: str, workdir: Path, tools: Tools) -> Description | None:

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from medusa import process
-from medusa.errors import Broken, MedusaError, Transient, UserError
+from medusa.errors import Broken, MedusaError, NothingThere, Transient, UserError
 from medusa.model import LocalFile, Order, Progress, Report
 from medusa.names import display_name, safe_file_name
-from medusa.sources import ByteStream, Plan, content, live, ranged, secret, ytdlp_command, ytdlp_info
+from medusa.sources import NOTHING, ByteStream, Plan, content, live, ranged, secret, ytdlp_command, ytdlp_info
 from medusa.sources.described import Description
-from medusa.sources.ytdlp_errors import NOTHING, TOO_BIG, explain
+from medusa.sources.ytdlp_errors import TOO_BIG, explain
 from medusa.sources.ytdlp_info import Info, is_link, is_list
 from medusa.tools import Tools
 from medusa.words import clock
@@ -136,7 +136,7 @@ async def _ask(
         return info
     entries = [entry for entry in info.get("entries") or [] if entry]
     if not entries:
-        raise UserError(NOTHING)
+        raise NothingThere(NOTHING)
     if items or len(entries) > 1:
         return info
     if not is_link(entries[0]):
@@ -196,7 +196,7 @@ def _parse(data: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise Broken("yt-dlp gave an answer that cannot be read.") from error
     if not isinstance(info, dict):
-        raise UserError(NOTHING)
+        raise NothingThere(NOTHING)
     return info
 
 

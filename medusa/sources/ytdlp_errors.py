@@ -4,11 +4,21 @@ import re
 from collections.abc import Callable
 from functools import partial
 
-from medusa.errors import DISK_FULL, Broken, DiskFull, LoginNeeded, MedusaError, Scope, Transient, UserError
+from medusa.errors import (
+    DISK_FULL,
+    Broken,
+    DiskFull,
+    LoginNeeded,
+    MedusaError,
+    NothingThere,
+    Scope,
+    Transient,
+    UserError,
+)
 from medusa.names import display_name
+from medusa.sources import NOTHING
 
 TOO_BIG = "The file is bigger than a job may fetch."
-NOTHING = "Nothing that can be fetched was found behind this link."
 _RUNTIME = (
     "The site needs a JavaScript runtime, and this machine has none that will do. "
     "Install deno (2.3 or newer) or node (22 or newer), start Medusa again, then /retry N."
@@ -23,7 +33,7 @@ _short_of_memory = partial(Transient, after=60, tries=10)
 # The first row that fits decides, so what is said in passing stands below what it may be said beside.
 _TABLE: tuple[tuple[str, Callable[[str], MedusaError], str], ...] = (
     (r"No module named '?yt_dlp", UserError, "yt-dlp is not installed, and without it such links cannot be fetched."),
-    (r"Unsupported URL|is not a valid URL|Invalid URL|looks truncated", UserError, NOTHING),
+    (r"Unsupported URL|is not a valid URL|Invalid URL|looks truncated", NothingThere, NOTHING),
     (r"No space left on device|Disk quota exceeded", DiskFull, DISK_FULL),
     (r"File too large|larger than max-filesize", UserError, TOO_BIG),
     (r"MemoryError|Cannot allocate memory", _short_of_memory, "The machine is short of memory."),
@@ -155,7 +165,7 @@ _TABLE: tuple[tuple[str, Callable[[str], MedusaError], str], ...] = (
         r"No (video|audio|media|songs?|sources|stream|playable|supported|formats|valid video|downloads)\w*\b"
         r"|There('s| is) no video|not (contain|have) (a|any) (video|audio)|is not (a|an) (video|animated)|not a video"
         r"|Could not (find|extract) (a|any|the|suitable)?\s*(video|format)|have any video|only images are available",
-        UserError,
+        NothingThere,
         NOTHING,
     ),
     (

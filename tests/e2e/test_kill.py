@@ -32,6 +32,8 @@ class World:
     phone: Phone
     session: str
     folder: Path
+    allow: list[str] = field(default_factory=list)
+    """Further hosts that Medusa may reach."""
     processes: list[asyncio.subprocess.Process] = field(default_factory=list)
 
     async def start(self) -> asyncio.subprocess.Process:
@@ -85,7 +87,7 @@ class World:
             "MEDUSA_TELEGRAM_KEY": str(telegram.key_file),
             "MEDUSA_DATA": str(self.folder / "sessions"),
             "MEDUSA_WORK": str(self.folder / "work"),
-            "MEDUSA_ALLOW": f"{self.media.host}:{self.media.port}",
+            "MEDUSA_ALLOW": ",".join([f"{self.media.host}:{self.media.port}", *self.allow]),
         }
 
 
