@@ -44,6 +44,8 @@ from medusa.storage.uploads import Uploads
 from medusa.storage.vault import VaultTable
 from medusa.telegram.client import Account, open_account
 from medusa.telegram.clock import Clock
+from medusa.telegram.download import Downloader
+from medusa.telegram.held import HeldFiles
 from medusa.telegram.lanes import Lanes
 from medusa.telegram.messages import Messenger
 from medusa.telegram.session import StoreSession
@@ -158,6 +160,7 @@ async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
         await session.import_string(config.session_string)
     account = await stack.enter_async_context(open_account(config, session))
     lanes = await stack.enter_async_context(Lanes(account, throttle=up))
+    downloader = await stack.enter_async_context(Downloader(account, throttle=down))
     tools = Tools(
         web=web,
         egress=egress,
@@ -168,6 +171,7 @@ async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
         extractions=asyncio.Semaphore(config.slots.extract),
         answers=Answers(store),
         secrets=vault.secrets,
+        chats=HeldFiles(account, Messenger(account), downloader),
     )
     return _Ground(config, store, settings, Budget(TrafficTable(store), down, up), account, lanes, tools, vault)
 

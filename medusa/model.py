@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 
@@ -181,6 +182,31 @@ class LocalFile:
     """Bytes; 0 while nobody has looked."""
     photo: bool = False
     """Whether it is an image that chats can show as a photo."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A file that stands in a Telegram message.
+
+    ``file`` is what it looks like; nothing is at its path before it is fetched. ``document`` is the document or photo
+    as Telethon has it. What is ``protected`` can't be posted again as it is.
+    """
+
+    file: LocalFile
+    document: Any
+    protected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A message of Telegram: its chat, by user name or marked id, and its number there.
+
+    ``alone`` says that of an album nothing else is meant.
+    """
+
+    chat: str | int
+    message_id: int
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from medusa.storage.library import Post
 from medusa.storage.outbox import Entry, Outbox
 from medusa.storage.uploads import Uploads
 from medusa.telegram.errors import EmptyMedia, StaleReference
-from medusa.telegram.messages import Document
+from medusa.telegram.messages import Document, as_document
 from medusa.tools import Tools
 from medusa.vault import Vault
 
@@ -135,6 +135,8 @@ class Pipeline:
         if document := await self.documents.all_sent(run):
             return [media_entry(run.job, 0, document, run.job.files[0])]
         source, plan, document = await self._resolve(run)
+        if plan.held:
+            return _as_held(run, plan)
         if document is not None:
             return [media_entry(run.job, 0, document, run.job.files[0])]
         async with self.room.reserved(run.workdir, plan.size, _copies(plan, job.order)) as claim:
@@ -174,6 +176,14 @@ class Pipeline:
         async with run.stage(Stage.PROCESS, files=files, title=title_of(files[0])):
             order, report = run.job.order, run.report
             return tuple([await steps.process(file, order, run.workdir, self.tools, report) for file in files])
+
+
+def _as_held(run: Run, plan: Plan) -> list[Entry]:
+    """What posts the very documents that Telegram holds."""
+    files = tuple(held.file for held in plan.held)
+    run.learn(files=files, title=display_name(plan.title), size=sum(file.size for file in files))
+    documents = [as_document(held.document) for held in plan.held]
+    return [media_entry(run.job, seq, *both) for seq, both in enumerate(zip(documents, files, strict=True))]
 
 
 def _is_processed(job: Job) -> bool:

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
-from medusa.model import Secrets
+from medusa.model import Held, Place, Report, Secrets
 from medusa.net import Egress, Web
 from medusa.process import version_line
 
@@ -28,6 +28,16 @@ SAFE_INPUT = ("-protocol_whitelist", "file,pipe", "-format_whitelist", CONTAINER
 """What stands before every ``-i``: a hostile file that is a playlist could else make ffmpeg read other files or the
 network.
 """
+
+
+class Chats(Protocol):
+    """Telegram's chats as places where files stand."""
+
+    async def held(self, place: Place, workdir: Path) -> tuple[Held, ...]:
+        """The files of a message, and of its album, to be fetched into the folder; at least one. Raises UserError."""
+
+    async def fetch(self, held: Held, report: Report) -> None:
+        """Download the file to its path, and go on from what is there."""
 
 
 async def nothing_kept(_link: str) -> Secrets:
@@ -82,6 +92,8 @@ class Tools:
     """Looks up what the owner has for the host of a link."""
     answers: Memory = field(default_factory=NoMemory)
     """What sites have answered of late."""
+    chats: Chats | None = None
+    """None where there is no account."""
 
 
 def find_ffmpeg() -> Path | None:

@@ -14,6 +14,7 @@ from medusa.errors import UserError
 from medusa.model import KIND, Order
 from medusa.settings import DOCUMENTS, LIVE_CAP, QUALITY, SILENT
 from medusa.sources.described import Description
+from medusa.sources.telegram import link_to
 from medusa.sources.ytdlp_command import expression, languages, sorting
 from medusa.steps.cenc import parse_keys, written
 from medusa.vault import a_header, headers_of
@@ -33,6 +34,8 @@ QUALITY_OPTION = Option(
 
 async def _run(call: Call) -> Answer:
     words, at = _time_apart(call)
+    if not words and call.message.reply_to is not None:
+        words = [link_to(call.message.chat_id, call.message.reply_to)]
     if not words:
         raise UserError(f"Which link? For instance: {call.prefix}dl https://example.com/video.mp4")
     if len(words) > MOST_LINKS:
@@ -130,7 +133,7 @@ def _time_apart(call: Call) -> tuple[list[str], str]:
 def link_of(word: str) -> str:
     """The link that a word is; ``https://`` may be left out. Raises UserError."""
     scheme = _SCHEME.match(word)
-    if KIND.match(word) or (scheme and scheme[1].lower() in ("http", "https")):
+    if KIND.match(word) or (scheme and scheme[1].lower() in ("http", "https", "tg")):
         return word
     if scheme and not word[scheme.end() :].partition("/")[0].isdigit():
         raise UserError(f"{scheme[1]}: links can't be fetched; only http and https can.")

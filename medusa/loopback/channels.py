@@ -17,7 +17,10 @@ _FIRST_ID = 1_500_000_001
 
 @dataclass(frozen=True, slots=True)
 class ChannelRecord:
-    """One channel; ``id`` is bare, ``peer`` marked with -100."""
+    """One channel; ``id`` is bare, ``peer`` marked with -100.
+
+    Whoever knows its ``username`` may read it. What stands in a ``protected`` one may not be forwarded.
+    """
 
     id: int
     access_hash: int
@@ -27,6 +30,8 @@ class ChannelRecord:
     date: int
     megagroup: bool
     forum: bool
+    username: str | None
+    protected: bool
 
     @property
     def peer(self) -> int:
@@ -44,7 +49,7 @@ class Channels:
         """A new channel with its creator as the only member."""
         identity = (self._database.value("SELECT MAX(id) FROM channels") or _FIRST_ID - 1) + 1
         self._database.run(
-            "INSERT INTO channels VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO channels VALUES(?, ?, ?, ?, ?, ?, ?, ?, NULL, 0)",
             *(identity, random_long(), title, about, creator, int(time.time()), int(megagroup), int(forum)),
         )
         self._database.run("INSERT INTO boxes VALUES(?, 1, 0, 0)", marked(identity))
@@ -59,13 +64,29 @@ class Channels:
         return _record(row)
 
     def find(self, identity: int, access_hash: int, account: int) -> ChannelRecord:
-        """The channel that a member names. Raises RpcFailure CHANNEL_INVALID or CHANNEL_PRIVATE."""
+        """The channel that a member names, or anybody if it is public.
+
+        Raises RpcFailure CHANNEL_INVALID or CHANNEL_PRIVATE.
+        """
         record = self.get(identity)
         if record.access_hash != access_hash:
             raise RpcFailure("CHANNEL_INVALID")
-        if not self.is_member(identity, account):
+        if record.username is None and not self.is_member(identity, account):
             raise RpcFailure("CHANNEL_PRIVATE")
         return record
+
+    def by_username(self, username: str) -> ChannelRecord | None:
+        """The public channel of that name."""
+        row = self._database.one("SELECT * FROM channels WHERE username = ?", username.lstrip("@"))
+        return None if row is None else _record(row)
+
+    def publish(self, identity: int, username: str | None) -> None:
+        """Give a channel a name under which everybody finds it, or take it away."""
+        self._database.run("UPDATE channels SET username = ? WHERE id = ?", username, identity)
+
+    def protect(self, identity: int, protected: bool) -> None:
+        """Forbid to forward what stands in a channel, or allow it."""
+        self._database.run("UPDATE channels SET protected = ? WHERE id = ?", int(protected), identity)
 
     def join(self, identity: int, account: int) -> None:
         """Let an account in."""
@@ -129,6 +150,8 @@ def as_chat(record: ChannelRecord, viewer: int, *, member: bool) -> Any:
         megagroup=record.megagroup,
         forum=record.forum,
         access_hash=record.access_hash,
+        username=record.username,
+        noforwards=record.protected,
         admin_rights=all_rights() if own else None,
     )
 
@@ -143,4 +166,6 @@ def _record(row: sqlite3.Row) -> ChannelRecord:
         row["date"],
         bool(row["megagroup"]),
         bool(row["forum"]),
+        row["username"],
+        bool(row["protected"]),
     )

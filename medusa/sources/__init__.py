@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from medusa.discover import plugins
 from medusa.errors import NothingThere, UserError
-from medusa.model import LocalFile, Order, Report
+from medusa.model import Held, LocalFile, Order, Report
 from medusa.observe import clean
 from medusa.sources.described import Description
 from medusa.tools import Tools
@@ -34,6 +34,8 @@ class Plan:
     details: Mapping[str, Any]
     stream: "ByteStream | None" = None
     """How to get the very bytes of the file in order, where that is possible."""
+    held: tuple[Held, ...] = ()
+    """What Telegram holds already, when it can be posted as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ def _check(link: str) -> None:
         valid = bool(parts.hostname) and parts.port != 0
     except ValueError:
         parts, valid = None, False
-    if parts is not None and parts.scheme.lower() not in ("http", "https"):
+    if parts is not None and parts.scheme.lower() not in ("http", "https", "tg"):
         raise UserError("Only links that begin with http:// or https:// can be fetched.")
     if not valid or any(char.isspace() or not char.isprintable() for char in link):
         raise UserError("This is not a valid link.")

@@ -74,7 +74,7 @@ async def _resolve(resolver: Resolver, order: Order, workdir: Path, tools: Tools
 
 async def _fetch(
     resolver: Resolver, plan: Plan, order: Order, workdir: Path, tools: Tools, report: Report
-) -> LocalFile:
+) -> LocalFile | tuple[LocalFile, ...]:
     """Fetch from an address that is asked for anew, since it may be valid for minutes only.
 
     Raises Wait when it has ceased to be so on the way.

@@ -25,6 +25,7 @@ from medusa.telegram.errors import translate
 from medusa.telegram.lane import Endpoint, Lane
 from medusa.telegram.lanes import Lanes, Locate
 from medusa.telegram.pace import Ceiling
+from medusa.throttle import Throttle
 
 log = structlog.get_logger()
 
@@ -63,7 +64,8 @@ class Downloader:
     nothing; but those from the CDN, and those that lay on the disk, are checked by the hashes that Telegram names.
     """
 
-    def __init__(self, account: Account, *, most: Ceiling | None = None) -> None:
+    def __init__(self, account: Account, *, most: Ceiling | None = None, throttle: Throttle | None = None) -> None:
+        self._throttle = throttle
         self._account = account
         self._client = account.client
         self._most = most
@@ -132,7 +134,7 @@ class Downloader:
         dc = dc_id or home
         if dc not in self._lanes:
             locate: Locate | None = None if dc == home else lambda: self._abroad(dc)
-            self._lanes[dc] = Lanes(self._account, locate=locate, most=self._most)
+            self._lanes[dc] = Lanes(self._account, locate=locate, most=self._most, throttle=self._throttle)
             await self._stack.enter_async_context(self._lanes[dc])
         return self._lanes[dc]
 

@@ -132,7 +132,7 @@ class Messenger:
         with translated():
             answer = await self._client(
                 functions.messages.SendMessageRequest(
-                    await self._peer(chat_id),
+                    await self.peer(chat_id),
                     plain,
                     random_id=random_id,
                     entities=entities,
@@ -149,7 +149,7 @@ class Messenger:
             with translated():
                 await self._client(
                     functions.messages.EditMessageRequest(
-                        await self._peer(chat_id), message_id, message=plain, entities=entities, no_webpage=True
+                        await self.peer(chat_id), message_id, message=plain, entities=entities, no_webpage=True
                     )
                 )
         except Unchanged:
@@ -161,7 +161,7 @@ class Messenger:
     async def delete(self, chat_id: int, message_ids: Sequence[int]) -> None:
         """Delete messages for everybody; those already gone are passed over."""
         with translated():
-            await self._client.delete_messages(await self._peer(chat_id), list(message_ids), revoke=True)
+            await self._client.delete_messages(await self.peer(chat_id), list(message_ids), revoke=True)
 
     async def enclosed(self, chat_id: int, message_id: int, most: int) -> Enclosed | None:
         """The file or picture of a message; its bytes only when they are at most ``most``. Raises MedusaError."""
@@ -198,7 +198,7 @@ class Messenger:
 
     async def _upload_media(self, chat_id: int, media: Any) -> Any:
         with translated():
-            return await self._client(functions.messages.UploadMediaRequest(await self._peer(chat_id), media))
+            return await self._client(functions.messages.UploadMediaRequest(await self.peer(chat_id), media))
 
     async def post(self, chat_id: int, item: Item, manner: Manner) -> int:
         """Post a stored document under its random id and return the message id.
@@ -207,7 +207,7 @@ class Messenger:
         Raises StaleReference when the document's reference has expired.
         """
         plain, entities = self._parsed(item.caption, self._account.limits.caption)
-        peer = await self._peer(chat_id)
+        peer = await self.peer(chat_id)
         request = functions.messages.SendMediaRequest(
             peer,
             _media(item.document, manner),
@@ -231,7 +231,7 @@ class Messenger:
             plain, entities = self._parsed(item.caption, self._account.limits.caption)
             shown = _media(item.document, manner)
             media.append(types.InputSingleMedia(shown, plain, random_id=item.random_id, entities=entities))
-        peer = await self._peer(chat_id)
+        peer = await self.peer(chat_id)
         request = functions.messages.SendMultiMediaRequest(peer, media, silent=manner.silent, reply_to=manner.reply)
         return await self._posted(peer, request, items)
 
@@ -254,7 +254,7 @@ class Messenger:
 
         Its reference is a new one (https://core.telegram.org/api/file_reference).
         """
-        peer, wanted = await self._peer(chat_id), [types.InputMessageID(message_id)]
+        peer, wanted = await self.peer(chat_id), [types.InputMessageID(message_id)]
         request = functions.messages.GetMessagesRequest(wanted)
         if isinstance(peer, types.InputPeerChannel):
             request = functions.channels.GetMessagesRequest(peer, wanted)
@@ -266,7 +266,8 @@ class Messenger:
                 return document
         return None
 
-    async def _peer(self, chat_id: int) -> Any:
+    async def peer(self, chat_id: int) -> Any:
+        """The ``inputPeer`` of a chat. Raises UserError when this account does not know it."""
         if chat_id == self._account.user_id:
             return types.InputPeerSelf()
         try:
@@ -305,8 +306,11 @@ class Messenger:
 def document_in(media: Any) -> Document | None:
     """The document or photo of a ``messageMedia``, if it is one."""
     document = getattr(media, "document", None) or getattr(media, "photo", None)
-    if not isinstance(document, types.Document | types.Photo):
-        return None
+    return as_document(document) if isinstance(document, types.Document | types.Photo) else None
+
+
+def as_document(document: Any) -> Document:
+    """Telethon's Document or Photo in the terms of this house."""
     photo = isinstance(document, types.Photo)
     return Document(document.id, document.access_hash, document.file_reference, photo=photo)
 

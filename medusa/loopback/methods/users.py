@@ -21,6 +21,10 @@ def _get_full_user(call: Call, request: Any) -> Any:
 
 
 def _resolve_username(call: Call, request: Any) -> Any:
+    channel = call.world.channels.by_username(request.username)
+    if channel is not None:
+        found = call.world.chat(channel.id, call.me.user_id)
+        return types.contacts.ResolvedPeer(types.PeerChannel(channel.id), [found], [])
     account = call.world.accounts.by_username(request.username)
     if account is None:
         raise RpcFailure("USERNAME_NOT_OCCUPIED")
