@@ -37,7 +37,9 @@ async def _run(call: Call) -> Answer:
     if not words and call.message.reply_to is not None:
         words = [link_to(call.message.chat_id, call.message.reply_to)]
     if not words:
-        raise UserError(f"Which link? For instance: {call.prefix}dl https://example.com/video.mp4")
+        raise UserError(
+            f"Which link, or reply to which file? For instance: {call.prefix}dl https://example.com/video.mp4"
+        )
     if len(words) > MOST_LINKS:
         raise UserError(f"That is {len(words)} links; send at most {MOST_LINKS} at once.")
     orders = [order_of(link_of(word), call) for word in words]
@@ -176,7 +178,7 @@ COMMAND = Command(
     aliases=("download", "get", "leech"),
     family="Download",
     about="fetch links and post them here",
-    usage="LINK… [options]",
+    usage="LINK… | in reply to a file [options]",
     run=_run,
     options=(
         QUALITY_OPTION,

@@ -145,7 +145,7 @@ def _read(data: bytes) -> tuple[_Listing, str]:
     """The listing, and what gallery-dl complains of in it. Raises Broken."""
     try:
         entries = json.loads(data or b"[]")
-        parts = [(entry[0], entry[-2], entry[-1]) for entry in entries]
+        parts = [(entry[0], entry[-2], dict(entry[-1])) for entry in entries]
     except (ValueError, TypeError, LookupError) as error:
         raise Broken("gallery-dl gave an answer that cannot be read.") from error
     files = [facts for kind, link, facts in parts if kind == _FILE and _is_link(link)]
@@ -250,7 +250,7 @@ def _explained(errors: str) -> MedusaError:
 
 SOURCE = Source(
     name="galleries",
-    rank=70,
+    rank=95,
     pattern=re.compile(rf"(?:{KIND.pattern})?https?://", re.IGNORECASE),
     resolve=resolve,
     fetch=fetch,

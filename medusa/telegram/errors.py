@@ -41,6 +41,7 @@ _IN_WORDS = {
     "CHANNEL_INVALID": "That channel is unknown to this account.",
     "PEER_ID_INVALID": "That chat is unknown to this account.",
     "MEDIA_CAPTION_TOO_LONG": "The caption is too long for Telegram.",
+    "SLOWMODE_MULTI_MSGS_DISABLED": "That chat is in slow mode and takes no albums.",
     "FILE_PARTS_INVALID": "The file is over Telegram's size limit.",
 }
 

@@ -165,7 +165,7 @@ class Messenger:
 
     async def enclosed(self, chat_id: int, message_id: int, most: int) -> Enclosed | None:
         """The file or picture of a message; its bytes only when they are at most ``most``. Raises MedusaError."""
-        peer = await self._peer(chat_id)
+        peer = await self.peer(chat_id)
         with translated():
             message = await self._client.get_messages(peer, ids=message_id)
             media = message and message.media and (message.document or message.photo)

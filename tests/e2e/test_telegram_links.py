@@ -144,6 +144,6 @@ async def test_messages_without_a_file_are_told_apart(here: Here) -> None:
     links += ["https://t.me/nobody_at_all/1", f"{here.link(text)}?comment=3", "tg://resolve?domain=anns_films&post=x"]
     messages = await send(here.stage, *(f"/dl {link}" for link in links))
     ends = [one.text.partition("\n")[2] for one in messages if one.text.startswith("✗")]
-    words = ("no such message", "no file", "a sticker", "no such message", "leads to no message")
-    words += ("no chat called @nobody_at_all", "comments can't be fetched", "leads to no message")
+    words = ["no such message", "no file", "a sticker", "no such message", "leads to no message"]
+    words += ["no chat called @nobody_at_all", "comments can't be fetched", "leads to no message"]
     assert [word for word, end in zip(words, ends, strict=True) if word not in end] == []

@@ -267,6 +267,22 @@ async def test_albums_take_what_was_uploaded_before(client: Any, loopback: Loopb
         await client(functions.messages.SendMultiMediaRequest("me", items * 6))
 
 
+async def test_an_album_holds_one_kind_with_fresh_references(client: Any, loopback: Loopback) -> None:
+    uploaded = types.InputMediaUploadedPhoto(await client.upload_file(jpeg(64, 36)))
+    photo = (await client(functions.messages.UploadMediaRequest("me", uploaded))).photo
+    document = (await upload(client, b"text")).document
+    known = types.InputMediaPhoto(types.InputPhoto(photo.id, photo.access_hash, photo.file_reference))
+    plain = types.InputDocument(document.id, document.access_hash, document.file_reference)
+    mixed = [types.InputSingleMedia(known, "", random_id=1)]
+    mixed += [types.InputSingleMedia(types.InputMediaDocument(plain), "", random_id=2)]
+    with pytest.raises(errors.MediaGroupedInvalidError):
+        await client(functions.messages.SendMultiMediaRequest("me", mixed))
+    loopback.faults.expire_references()
+    with pytest.raises(errors.BadRequestError, match="FILE_REFERENCE_0_EXPIRED"):
+        await client(functions.messages.SendMultiMediaRequest("me", mixed[1:]))
+    assert not loopback.messages()
+
+
 async def test_photos_have_their_measures(client: Any, loopback: Loopback) -> None:
     picture = jpeg(640, 360)
     sent = await client.send_file("me", types.InputMediaUploadedPhoto(await client.upload_file(picture)))

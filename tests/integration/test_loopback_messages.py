@@ -322,3 +322,31 @@ async def test_an_account_is_told_and_renamed(client: Any, loopback: Loopback) -
     dialogs = await client(functions.messages.GetPeerDialogsRequest([types.InputDialogPeer(types.InputPeerSelf())]))
     assert (len(dialogs.dialogs), dialogs.state.pts) == (1, loopback.pts(loopback.owner.user_id))
     assert (await client(functions.messages.GetPinnedDialogsRequest(0))).dialogs == []
+
+
+async def test_a_public_channel_is_read_by_everybody_who_knows_its_name(
+    client: Any, loopback: Loopback, friend: Account
+) -> None:
+    channel = loopback.channel("News")
+    await client.get_dialogs()
+    peer = await client.get_input_entity(channel)
+    name = functions.channels.UpdateUsernameRequest(peer, "loopback_news")
+    await client(name)
+    with pytest.raises(errors.UsernameNotModifiedError):
+        await client(name)
+    for wanted, error in (("x", errors.UsernameInvalidError), ("owner", errors.UsernameOccupiedError)):
+        with pytest.raises(error):
+            await client(functions.channels.UpdateUsernameRequest(peer, wanted))
+    await client(functions.messages.ToggleNoForwardsRequest(peer, enabled=True))
+    with pytest.raises(errors.ChatNotModifiedError):
+        await client(functions.messages.ToggleNoForwardsRequest(peer, enabled=True))
+    sent = await client.send_message(peer, "hello")
+    async with logged_in(loopback, friend) as other:
+        found = await other.get_entity("Loopback_News")
+        assert (found.noforwards, found.left) == (True, True)
+        assert (await other.get_messages(found, ids=sent.id)).message == "hello"
+        with pytest.raises(errors.ChatAdminRequiredError):
+            await other(functions.channels.UpdateUsernameRequest(found, "mine_now"))
+        await client(functions.channels.UpdateUsernameRequest(peer, ""))
+        with pytest.raises(errors.ChannelPrivateError):
+            await other.get_messages(found, ids=sent.id)
