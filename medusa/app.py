@@ -254,6 +254,7 @@ def versions(tools: Tools) -> Mapping[str, str]:
         "Python": platform.python_version(),
         "Telethon": version("telethon"),
         "yt-dlp": _version("yt-dlp"),
+        "gallery-dl": _version("gallery-dl"),
         "ffmpeg": str(tools.ffmpeg or "not found"),
         "JavaScript": tools.javascript or "not found",
     }

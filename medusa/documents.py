@@ -12,7 +12,7 @@ import structlog
 
 from medusa.errors import StreamBroken, Transient, UserError
 from medusa.library import Library, document_of, sha256_of, shows_no_name
-from medusa.model import LocalFile, Stage
+from medusa.model import LocalFile, Progress, Stage
 from medusa.names import display_name
 from medusa.posting import media_entry
 from medusa.scheduler import Run
@@ -87,15 +87,19 @@ class Documents:
         async with run.stage(Stage.UPLOAD, files=files, size=sum(file.size for file in files)):
             for seq in reversed(range(len(files))):
                 if seq not in kept:
-                    document = await self._one_of(run, seq, files[seq])
+                    document = await self._one_of(run, seq, files[seq], f"{len(files) - seq} of {len(files)}")
                     new.append(media_entry(run.job, seq, document, files[seq]))
                 if seq and len(new) >= (_TOGETHER if files[seq].size <= BIG_FILE else 1):
                     await self.outbox.keep(new)
                     new.clear()
         return new
 
-    async def _one_of(self, run: Run, seq: int, file: LocalFile) -> Document:
+    async def _one_of(self, run: Run, seq: int, file: LocalFile, note: str) -> Document:
         """The document of one of several files; only big ones are resumed within."""
+
+        def report(seen: Progress) -> None:
+            run.report(replace(seen, note=seen.note or note))
+
         self._check_size(file.size)
         async with _beside(sha256_of(file.path)) as content:
             if (same := await self.library.same(file.size, content, file, run.job.order)) is not None:
@@ -104,7 +108,7 @@ class Documents:
             if upload is not None:
                 await self.uploads.keep(upload)
             with _ledger(run, upload, file.size) as ledger:
-                send = functools.partial(self.uploader.upload, file.path, file.name, ledger, run.report)
+                send = functools.partial(self.uploader.upload, file.path, file.name, ledger, report)
                 return replace(await self._stored(run, file, ledger, send), content=await content)
 
     async def all_sent(self, run: Run) -> Document | None:

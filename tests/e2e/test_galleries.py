@@ -131,6 +131,28 @@ async def test_an_image_that_telegram_takes_for_none_goes_as_a_file(here: Here) 
     assert [bool(getattr(one.media, "photo", None)) for one in here.posts()] == [True, True, False]
 
 
+async def test_after_a_failure_only_what_is_wanted_now_is_posted(here: Here, body: dict[str, Body]) -> None:
+    """What was stored of an earlier try is not taken for what is fetched anew."""
+    calls, faults = here.stage.telegram.calls, here.stage.telegram.faults
+    failing = faults.fail(
+        "messages.uploadMedia", "MEDIA_INVALID", times=None, when=lambda _: calls["messages.uploadMedia"] > 11
+    )
+    assert (await here.fetch(12)).startswith("✗")
+    failing.stop()
+    body["of"] = lambda number: png(number + 50)
+    faults.fail("messages.sendMultiMedia", "FILE_REFERENCE_0_EXPIRED", when=lambda one: len(one.multi_media) == 2)
+    await send(here.stage, "/retry 1")
+    assert [here.bytes_of(one) for one in here.posts()] == [png(number + 50) for number in range(1, 13)]
+    assert len({one.grouped_id for one in here.posts()}) == 2
+
+
+async def test_a_link_to_an_image_is_posted_as_a_photo(here: Here) -> None:
+    await send(here.stage, f"/dl {here.site.url('/3.png')}", f"/dl {here.site.url('/4.png')} --doc")
+    posts = {here.bytes_of(one): one for one in here.posts()}
+    assert (posts[png(3)].message, bool(posts[png(3)].media.photo)) == ("3", True)
+    assert (posts[png(4)].message, posts[png(4)].media.document.mime_type) == ("", "image/png")
+
+
 async def test_links_behind_which_there_is_nothing(here: Here) -> None:
     assert "dead" in await here.fetch(0)
     messages = await send(here.stage, "/dl ytdl:https://example.com/x", "/dl mastodon:https://10.0.0.1/@me/3")
