@@ -144,9 +144,11 @@ async def test_sound_alone(server: Server, tmp_path: Path) -> None:
 async def test_progress_is_reported_and_the_answer_is_kept(server: Server, tmp_path: Path) -> None:
     order = Order(server.url("/dash.mpd"))
     async with tool_box(server) as tools:
-        source, plan = await sources.resolve(order, tmp_path, tools, Reports())
+        source = sources.by_name("pages")
+        plan = await source.resolve(order, tmp_path, tools, Reports())
+        assert plan is not None
         asked = len(server.requests)
-        assert await sources.resolve(order, tmp_path, tools, Reports()) == (source, plan)
+        assert await source.resolve(order, tmp_path, tools, Reports()) == plan
         assert len(server.requests) == asked
         reports = Reports()
         file = await source.fetch(plan, order, tmp_path, tools, reports)
@@ -168,7 +170,9 @@ async def test_a_cancelled_download_goes_on(site: Path, tmp_path: Path) -> None:
 
     async with serving(slow) as server, tool_box(server) as tools:
         order = Order(server.url("/plain.m3u8"))
-        source, plan = await sources.resolve(order, tmp_path, tools, Reports())
+        source = sources.by_name("pages")
+        plan = await source.resolve(order, tmp_path, tools, Reports())
+        assert plan is not None
         task = asyncio.create_task(source.fetch(plan, order, tmp_path, tools, Reports()))
         async with asyncio.timeout(60):
             await reached.wait()
@@ -258,9 +262,12 @@ async def test_a_stream_over_the_limit_is_refused(
 ) -> None:
     """A stream does not tell its size; no part of it is too big, nor is picture or sound, but the whole is."""
     limit = sum(part.stat().st_size for part in site.glob(parts)) * 19 // 20
+    order, source = Order(server.url(f"/{manifest}")), sources.by_name("pages")
     async with tool_box(server, max_bytes=limit) as tools:
+        plan = await source.resolve(order, tmp_path, tools, Reports())
+        assert plan is not None
         with pytest.raises(UserError, match="bigger than a job may fetch"):
-            await get(server.url(f"/{manifest}"), tools, tmp_path)
+            await source.fetch(plan, order, tmp_path, tools, Reports())
     assert sum(path.stat().st_size for path in tmp_path.glob("media*")) <= 2 * limit
 
 
@@ -271,7 +278,7 @@ async def test_without_yt_dlp_it_says_so(server: Server, tmp_path: Path, monkeyp
     monkeypatch.setattr(sys, "executable", str(bare))
     async with tool_box(server) as tools:
         with pytest.raises(UserError, match="yt-dlp is not installed"):
-            await get(server.url("/plain.m3u8"), tools, tmp_path)
+            await get(server.url("/page.html"), tools, tmp_path)
 
 
 async def test_without_ffmpeg_whole_streams_still_come(server: Server, tmp_path: Path) -> None:
@@ -283,7 +290,7 @@ async def test_without_ffmpeg_whole_streams_still_come(server: Server, tmp_path:
 async def test_the_token_of_the_proxy_is_on_no_command_line(server: Server, tmp_path: Path) -> None:
     """The order's info file and yt-dlp's arguments are all that outlives the call or can be read by others."""
     async with tool_box(server) as tools:
-        await sources.resolve(Order(server.url("/plain.m3u8")), tmp_path, tools, Reports())
+        await sources.by_name("pages").resolve(Order(server.url("/plain.m3u8")), tmp_path, tools, Reports())
         info = json.loads((tmp_path / "info.json").read_text())
     assert "job:" not in json.dumps(info)
     assert {entry["protocol"] for entry in info["formats"]} == {"m3u8_native"}

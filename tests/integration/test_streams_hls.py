@@ -244,6 +244,24 @@ async def test_what_does_not_fit_the_upload_limit_is_passed_over(
     assert not [name for name in origin.asked if name.startswith("large") and name.endswith(".ts")]
 
 
+async def test_too_much_is_refused_on_the_way(server: Server, origin: Origin, tmp_path: Path) -> None:
+    limit = sum(file.stat().st_size for file in origin.folder.glob("small[0-9].ts")) * 19 // 20
+    async with tool_box(server, max_bytes=limit) as tools:
+        with pytest.raises(UserError, match="too big"):
+            await get(Order(server.url("/small.m3u8")), tools, tmp_path)
+    assert sum(file.stat().st_size for file in tmp_path.iterdir()) < 2 * limit
+
+
+@pytest.mark.parametrize(("name", "ending"), [("small", "ts"), ("frag", "mp4"), ("sounds", "")])
+async def test_without_ffmpeg_one_track_still_comes(server: Server, tmp_path: Path, name: str, ending: str) -> None:
+    async with tool_box(server, with_ffmpeg=False) as tools:
+        if ending:
+            assert (await get(Order(server.url(f"/{name}.m3u8")), tools, tmp_path)).name == f"{name}.{ending}"
+            return
+        with pytest.raises(UserError, match="needs ffmpeg"):
+            await get(Order(server.url(f"/{name}.m3u8")), tools, tmp_path)
+
+
 @pytest.mark.parametrize(("language", "wanted"), [("", "de"), ("en", "en")])
 async def test_the_language_of_the_sound(
     server: Server, origin: Origin, tmp_path: Path, language: str, wanted: str

@@ -18,6 +18,7 @@ from medusa.sources.streams.fetching import Fetcher, Meter
 from medusa.sources.streams.joining import Fetched, Joiner
 from medusa.sources.streams.parts import Kind, Offer, Track, broken
 from medusa.steps import cenc
+from medusa.steps.mp4 import is_mp4
 from medusa.tools import Tools
 
 _MOST_TEXT = 16 * 1024 * 1024
@@ -88,11 +89,11 @@ def _made(workdir: Path) -> Path | None:
 
 
 async def _make(plan: Plan, order: Order, workdir: Path, tools: Tools, report: Report) -> Path:
-    if tools.ffmpeg is None:
-        raise UserError("This needs ffmpeg, which is missing on this machine.")
     chosen = await _look(replace(order, link=plan.link), tools, report)
     if chosen is None:
         raise UserError("The server now answers with something else in place of the stream.")
+    if tools.ffmpeg is None and (len(chosen) > 1 or len(chosen[0].track.runs) > 1 or order.keys):
+        raise UserError("This needs ffmpeg, which is missing on this machine.")
     meter = Meter([one.track for one in chosen], tools, report)
     fetchers = [Fetcher(f"track{n}", one.track, workdir, tools, meter) for n, one in enumerate(chosen)]
     try:
@@ -100,10 +101,19 @@ async def _make(plan: Plan, order: Order, workdir: Path, tools: Tools, report: R
             tasks = [group.create_task(fetcher.fetch()) for fetcher in fetchers]
     except ExceptionGroup as failed:
         raise first_of(failed) from None
+    if tools.ffmpeg is None:
+        return await asyncio.to_thread(_as_it_is, tasks[0].result()[0])
     report(Progress(meter.done, meter.done, "joining the tracks"))
     keys = cenc.parse_keys(order.keys) if order.keys else {}
     fetched = [Fetched(one.kind, task.result(), one.language) for one, task in zip(chosen, tasks, strict=True)]
     return await Joiner(tools.ffmpeg, workdir, keys).join(fetched)
+
+
+def _as_it_is(file: Path) -> Path:
+    """Name the file of a single track after what it holds."""
+    with file.open("rb") as opened:
+        ending = ".mp4" if is_mp4(opened.read(12)) else ".ts"
+    return file.replace(file.with_name(f"media{ending}"))
 
 
 async def _look(order: Order, tools: Tools, report: Report) -> list[_Chosen] | None:

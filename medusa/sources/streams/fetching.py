@@ -22,6 +22,10 @@ _LONGEST_PAUSE = 8.0
 _BLOCK = 16
 
 
+class TooBig(UserError):
+    """More bytes than a job may fetch or a post may have."""
+
+
 class Meter:
     """Adds up what all tracks of a stream have fetched, and turns it into progress."""
 
@@ -46,9 +50,12 @@ class Meter:
         self.add(size)
 
     def add(self, size: int) -> None:
-        """Count bytes that have arrived. Raises UserError for more than a post may have."""
+        """Count bytes that have arrived. Raises TooBig."""
         self.done += size
-        ranged.check_size(self.done, self._tools)
+        try:
+            ranged.check_size(self.done, self._tools)
+        except UserError as error:
+            raise TooBig(error.user_text) from None
         total = self.done * self._pieces // self._ready if self._ready else None
         self._report(Progress(self.done, total))
 
@@ -124,6 +131,8 @@ class Fetcher:
         for number in range(mark.piece, len(run)):
             try:
                 await self._insist(part, note, mark, run[number])
+            except TooBig:
+                raise
             except UserError as error:
                 raise self._explained(error, number, run) from error
             self._meter.piece()
