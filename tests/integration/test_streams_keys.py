@@ -1,6 +1,7 @@
 """What is encrypted opens with the owner's keys alone, and the keys are shown to nobody."""
 
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from medusa import sources, steps
+from medusa.commands.dl import COMMAND
+from medusa.commands.parsing import split_options
 from medusa.errors import UserError
 from medusa.model import LocalFile, Order
 from medusa.steps import cenc
@@ -156,6 +159,23 @@ def test_what_is_no_key_is_not_repeated(text: str) -> None:
     with pytest.raises(UserError) as caught:
         cenc.parse_keys(text)
     assert KEY[:8] not in str(caught.value)
+
+
+def test_no_command_line_shows_a_key(site: Path) -> None:
+    """Whoever is on the machine can read command lines; the list with the key is gone with the block."""
+    with cenc.keyed_input(site / "locked.mp4", KEY) as (argv, handles):
+        shown = " ".join(argv)
+        assert KEY.encode() in os.pread(handles[0], 1000, 0)
+    assert KEY not in shown
+    with pytest.raises(OSError, match="descriptor"):
+        os.fstat(handles[0])
+
+
+def test_keys_may_be_given_one_by_one() -> None:
+    words, options = split_options(f"https://a.example --key {KID}:{KEY} --key={KID2}:{KEY2}", COMMAND.options)
+    assert words == ("https://a.example",)
+    assert options == {"key": PAIRS}
+    assert KEY not in repr(Order("https://a.example", keys=PAIRS))
 
 
 @pytest.mark.parametrize("cut", range(0, 1200, 37))
