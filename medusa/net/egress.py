@@ -2,16 +2,19 @@
 
 import asyncio
 import base64
+import math
 import secrets
 import socket
-from collections.abc import AsyncIterator, Coroutine, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from medusa.errors import MedusaError, Transient, UserError
-from medusa.net.guard import Guard
+from medusa.errors import Broken, MedusaError, Transient, UserError
+from medusa.net.floor import Floor
+from medusa.net.guard import Guard, Refused
 from medusa.net.web import connection_error
 from medusa.throttle import Flow, Throttle, current_flow
 
@@ -19,6 +22,10 @@ _MAX_HEAD = 64 * 1024
 _CHUNK = 128 * 1024
 _HEAD_SECONDS = 30
 _CONNECT_SECONDS = 10
+_MAX_INTERIM = 16
+"""Answers that only announce the answer (1xx) after which a server is taken to be mocking."""
+_TLS_HANDSHAKE = b"\x16"
+"""The first byte of what a client says to a server by TLS, RFC 8446 section 5.1."""
 _HOP_HEADERS = frozenset(
     {"connection", "keep-alive", "proxy-connection", "proxy-authorization", "te", "trailer", "upgrade"}
 )
@@ -31,13 +38,20 @@ class Lease:
 
     ``error`` is the last connection that was refused or failed, in words for the owner: the child itself only knows
     that its proxy said no. ``tasks`` are the connections under way. What they fetch belongs to the ``flow`` of the job
-    that took the lease.
+    that took the lease. It may not get more than ``left`` bytes.
     """
 
     url: str
+    left: float = math.inf
     error: MedusaError | None = None
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     flow: Flow = field(default_factory=current_flow)
+
+    def take(self, size: int) -> None:
+        """Count bytes that came. Raises UserError when there were too many."""
+        self.left -= size
+        if self.left < 0:
+            raise UserError("There is too much to read behind this link.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +83,12 @@ class Egress:
         self._tasks: set[asyncio.Task[None]] = set()
 
     @contextmanager
-    def lease(self) -> Iterator[Lease]:
+    def lease(self, most: int | None = None) -> Iterator[Lease]:
         """Open the proxy for one child: ``url`` with its token is good inside the block, and connections end with
-        it.
+        it. The child gets at most ``most`` bytes.
         """
         token = secrets.token_urlsafe(24)
-        lease = Lease(f"http://job:{token}@127.0.0.1:{self._port}")
+        lease = Lease(f"http://job:{token}@127.0.0.1:{self._port}", math.inf if most is None else most)
         self._leases[token] = lease
         try:
             yield lease
@@ -127,6 +141,8 @@ class Egress:
     ) -> None:
         host, port = _destination(request)
         try:
+            if request.method != "CONNECT":
+                self._guard.check_plain(host, port)
             upstream, sender = await self._connect(host, port)
         except UserError as error:
             lease.error = error
@@ -134,28 +150,42 @@ class Egress:
         except Transient as error:
             lease.error = error
             raise _RefusedError("502 Bad Gateway") from error
-        inward = _Paced(upstream, self._throttle, lease.flow), writer
+        inward = _Inward(upstream, host, self._throttle, lease), writer
         try:
             if request.method == "CONNECT":
-                writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                await _tunnel((reader, sender), inward)
+                await self._open_tunnel((reader, sender), inward, host, port)
             else:
                 await _exchange(request, (reader, sender), inward)
+        except MedusaError as error:
+            lease.error = error  # the child only sees that the connection ends
         finally:
             sender.close()
+
+    async def _open_tunnel(
+        self, outward: "_Way", inward: "tuple[_Inward, asyncio.StreamWriter]", host: str, port: int
+    ) -> None:
+        """Carry bytes both ways until either end is through; the child speaks first, as in TLS and HTTP."""
+        inward[1].write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        first = await outward[0].read(_CHUNK)
+        if first and not first.startswith(_TLS_HANDSHAKE):
+            self._guard.check_plain(host, port)
+        outward[1].write(first)
+        await _either(_pump(*outward, inward[0].asked), _pump(*inward))
 
     async def _connect(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Resolve once, check each address, and connect to one of the checked addresses as such."""
         failure: MedusaError | None = None
         for address in await _lookup(host, port):
+            if refusal := self._guard.judge(host, address, port):
+                failure = failure or refusal
+                continue
             try:
-                self._guard.check(host, address, port)
                 async with asyncio.timeout(_CONNECT_SECONDS):
                     return await asyncio.open_connection(address, port, limit=_MAX_HEAD)
-            except UserError as error:
-                failure = failure or error
             except OSError as error:
                 failure = connection_error(host, error)
+        if isinstance(failure, Refused):
+            self._guard.noted(failure)
         raise failure or UserError(f"There is no host named {host}.")
 
 
@@ -190,6 +220,8 @@ def _joined(lease: Lease) -> Iterator[None]:
 def _parse(head: bytes) -> _Request:
     """Parse a request line and headers, RFC 9112 sections 3 and 5."""
     first, *lines = head.decode("latin-1").rstrip("\r\n").split("\r\n")
+    if any(set(line) & set("\r\n\0") for line in lines):
+        raise _RefusedError("400 Bad Request")  # a server might see another header there, RFC 9112 section 2.2
     method, _, rest = first.partition(" ")
     target, _, version = rest.partition(" ")
     if not version.startswith("HTTP/1.") or not target:
@@ -226,34 +258,40 @@ async def _lookup(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(info[4][0]) for info in found))
 
 
-class _Paced:
+class _Inward:
     """The upstream's end of a connection, read no faster than the throttle lets its flow: the kernel slows the rest."""
 
-    def __init__(self, reader: asyncio.StreamReader, throttle: Throttle, flow: Flow) -> None:
+    def __init__(self, reader: asyncio.StreamReader, host: str, throttle: Throttle, lease: Lease) -> None:
         self._reader = reader
         self._throttle = throttle
-        self._flow = flow
+        self._lease = lease
+        self._floor = Floor(host)
+        self._asked = time.monotonic()
+
+    def asked(self) -> None:
+        """The child has said something: it is not waiting for the rest of an answer, as it may seem."""
+        self._asked = time.monotonic()
+        self._floor.begin()
 
     async def read(self, most: int) -> bytes:
+        """What comes next. Raises UserError for more than the child may get, Transient for next to nothing."""
+        began = time.monotonic()
         chunk = await self._reader.read(self._throttle.portion(most))
-        await self._throttle.take(len(chunk), self._flow)
+        self._floor.came(len(chunk), time.monotonic() - max(began, self._asked))
+        self._lease.take(len(chunk))
+        await self._throttle.take(len(chunk), self._lease.flow)
         return chunk
 
     async def readuntil(self, separator: bytes) -> bytes:
+        """The head of an answer."""
         return await self._reader.readuntil(separator)
 
 
-_Outward = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-_Inward = tuple[_Paced, asyncio.StreamWriter]
+_Way = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 """Where bytes come from, and where they go."""
 
 
-async def _tunnel(outward: _Outward, inward: _Inward) -> None:
-    """Carry bytes both ways until either end is through."""
-    await _either(_pump(*outward), _pump(*inward))
-
-
-async def _exchange(request: _Request, outward: _Outward, inward: _Inward) -> None:
+async def _exchange(request: _Request, outward: _Way, inward: tuple[_Inward, asyncio.StreamWriter]) -> None:
     """Carry one plain request and its answer; both connections close after it, so that none is reused for another
     host.
     """
@@ -283,13 +321,15 @@ def _origin_form(request: _Request) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
-async def _answer_back(upstream: _Paced, writer: asyncio.StreamWriter) -> None:
+async def _answer_back(upstream: _Inward, writer: asyncio.StreamWriter) -> None:
     """Pass the answer on, with its head changed to close the connection."""
-    while True:
+    for _ in range(_MAX_INTERIM):
         head = (await upstream.readuntil(b"\r\n\r\n")).decode("latin-1")
         status, *lines = head.rstrip("\r\n").split("\r\n")
         if not status.partition(" ")[2].startswith("1"):
             break
+    else:
+        raise Broken("The server does not speak proper HTTP.")
     kept = [line for line in lines if line.partition(":")[0].strip().lower() not in _HOP_HEADERS]
     writer.write("\r\n".join([status, *kept, "Connection: close", "", ""]).encode("latin-1"))
     await _pump(upstream, writer)
@@ -305,8 +345,11 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, size
         await writer.drain()
 
 
-async def _pump(reader: asyncio.StreamReader | _Paced, writer: asyncio.StreamWriter) -> None:
+async def _pump(
+    reader: asyncio.StreamReader | _Inward, writer: asyncio.StreamWriter, seen: Callable[[], None] = lambda: None
+) -> None:
     while chunk := await reader.read(_CHUNK):
+        seen()
         writer.write(chunk)
         await writer.drain()
 

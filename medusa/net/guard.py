@@ -1,9 +1,12 @@
 """Decides which addresses and ports the outside world's links may lead to."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
+from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from medusa.errors import UserError
+from medusa.names import display_name
 
 PORTS = frozenset({80, 443, 8080, 8443})
 """Ports that any public host may be reached at; others need an entry in the allow-list."""
@@ -47,17 +50,39 @@ def is_public(address: str) -> bool:
     return parsed.is_global and not any(parsed in net for net in _NEVER_V4)
 
 
-class Guard:
-    """The rule for outbound connections: public addresses at web ports, and what the owner allows besides.
+class Reason(StrEnum):
+    """Why the guard refuses a connection."""
 
-    ``allow`` holds ``host``, ``host:port``, an address, ``[v6]:port`` or a network such as ``10.0.0.0/8``; an entry
-    without a port allows every port. Raises UserError for an entry that is none of these.
-    """
+    PRIVATE = "private"
+    PORT = "port"
+    PLAIN = "plain"
 
-    def __init__(self, allow: Sequence[str]) -> None:
+
+class Refused(UserError):
+    """A connection that the guard does not allow; ``host`` is how it was named, on one short line."""
+
+    def __init__(self, host: str, reason: Reason, port: int) -> None:
+        self.host = display_name(_plain(host))[:_MAX_HOST]
+        self.reason = reason
+        super().__init__(_WORDS[reason].format(host=self.host, port=port))
+
+
+_MAX_HOST = 80
+"""Characters of a host's name that are shown; a longer one is a stranger's joke."""
+_WORDS = {
+    Reason.PRIVATE: "{host} points into a private network, which is not allowed.",
+    Reason.PORT: "Port {port} of {host} is not allowed; only the usual web ports are.",
+    Reason.PLAIN: "{host} would be reached over plain http, which the setting https-only forbids.",
+}
+
+
+class _AllowList:
+    """Hosts and networks that may be reached although they are private. Raises UserError for a malformed entry."""
+
+    def __init__(self, entries: Sequence[str]) -> None:
         self._hosts: set[tuple[str, int | None]] = set()
         self._networks: list[tuple[IPv4Network | IPv6Network, int | None]] = []
-        for entry in allow:
+        for entry in entries:
             self._add(entry)
 
     def _add(self, entry: str) -> None:
@@ -71,16 +96,8 @@ class Guard:
                 ) from None
             self._hosts.add((_plain(host), port))
 
-    def check(self, host: str, address: str, port: int) -> None:
-        """Raise UserError unless a connection to ``address`` (what ``host`` resolved to) at ``port`` is allowed."""
-        if self._allowed(host, address, port):
-            return
-        if not is_public(address):
-            raise UserError(f"{_plain(host)} points into a private network, which is not allowed.")
-        if port not in PORTS:
-            raise UserError(f"Port {port} of {_plain(host)} is not allowed; only the usual web ports are.")
-
-    def _allowed(self, host: str, address: str, port: int) -> bool:
+    def holds(self, host: str, address: str, port: int) -> bool:
+        """Say whether the host by its name, or the address, may be reached at the port."""
         if {(_plain(host), None), (_plain(host), port)} & self._hosts:
             return True
         try:
@@ -88,6 +105,58 @@ class Guard:
         except ValueError:
             return False
         return any(parsed in net and allowed in (None, port) for net, allowed in self._networks)
+
+
+class Guard:
+    """The rule for outbound connections: public addresses at web ports, and what the owner allows besides.
+
+    ``allow`` holds ``host``, ``host:port``, an address, ``[v6]:port`` or a network such as ``10.0.0.0/8``; an entry
+    without a port allows every port. Raises UserError for an entry that is none of these. ``refused`` counts the
+    connections that were refused, and each of ``listeners`` hears of them, synchronously.
+    """
+
+    def __init__(self, allow: Sequence[str]) -> None:
+        self._fixed = _AllowList(allow)
+        self._further = _AllowList(())
+        self._https_only = False
+        self.refused: Counter[Reason] = Counter()
+        self.listeners: list[Callable[[Refused], None]] = []
+
+    def allow(self, entries: Sequence[str]) -> None:
+        """Allow these besides what was allowed from the start, and nothing else any more."""
+        self._further = _AllowList(entries)
+
+    def https_only(self, on: bool) -> None:
+        """Refuse plain http, but for hosts on the allow-list, or take it again."""
+        self._https_only = on
+
+    def judge(self, host: str, address: str, port: int) -> Refused | None:
+        """Say why no connection to ``address`` (what ``host`` resolved to) at ``port`` may be made; None if it may."""
+        if self._allowed(host, address, port):
+            return None
+        if not is_public(address):
+            return Refused(host, Reason.PRIVATE, port)
+        return None if port in PORTS else Refused(host, Reason.PORT, port)
+
+    def check(self, host: str, address: str, port: int) -> None:
+        """Raise Refused unless a connection to ``address`` (what ``host`` resolved to) at ``port`` is allowed."""
+        if refusal := self.judge(host, address, port):
+            raise self.noted(refusal)
+
+    def check_plain(self, host: str, port: int) -> None:
+        """Raise Refused unless ``host`` may be spoken to without encryption."""
+        if self._https_only and not self._allowed(host, host, port):
+            raise self.noted(Refused(host, Reason.PLAIN, port))
+
+    def noted(self, refusal: Refused) -> Refused:
+        """Count a refusal and tell of it; returns it, to be raised."""
+        self.refused[refusal.reason] += 1
+        for tell in self.listeners:
+            tell(refusal)
+        return refusal
+
+    def _allowed(self, host: str, address: str, port: int) -> bool:
+        return self._fixed.holds(host, address, port) or self._further.holds(host, address, port)
 
 
 def _split(entry: str) -> tuple[str, int | None]:

@@ -27,8 +27,8 @@ _WRITE_AFTER = 1.0
 
 async def resolve(order: Order, workdir: Path, tools: Tools, report: Report) -> Plan | None:  # noqa: ARG001 - the seam
     """Look at the first bytes; a web page or a stream's manifest is left to the other sources."""
-    wanted, own = {"Range": f"bytes=0-{content.HEAD_BYTES - 1}"}, await secret.headers_for(order.link, tools)
-    async with tools.web.get(order.link, wanted, own) as answer:
+    wanted = {"Range": f"bytes=0-{content.HEAD_BYTES - 1}", **await secret.headers_for(order.link, tools)}
+    async with tools.web.get(order.link, wanted) as answer:
         try:
             async with asyncio.timeout(_HEAD_SECONDS):
                 head = await _head(answer)

@@ -79,7 +79,7 @@ async def opened(
         wanted["Range"] = f"bytes={offset}-{offset + most - 1 if most else ''}"
     if offset and version:
         wanted["If-Range"] = version
-    async with tools.web.get(url, wanted, await secret.headers_for(url, tools)) as answer:
+    async with tools.web.get(url, {**wanted, **await secret.headers_for(url, tools)}) as answer:
         size = content.size_of(answer.status, answer.headers)
         if offset and answer.status == 416 and size == offset:
             yield Body(offset, size, version, None)
