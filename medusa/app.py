@@ -19,13 +19,24 @@ from medusa.documents import Documents
 from medusa.errors import first_of
 from medusa.gates import Budget, QuietHours
 from medusa.library import Library
-from medusa.net import Guard, open_egress, open_web
+from medusa.model import Notice
+from medusa.net import Guard, Refused, open_egress, open_web
 from medusa.notices import Notices
 from medusa.pipeline import Pipeline
 from medusa.posting import Posting
 from medusa.room import Room
 from medusa.scheduler import Scheduler
-from medusa.settings import BUDGET_DOWN, BUDGET_UP, LIMIT_DOWN, LIMIT_UP, PER_HOST, QUIET_HOURS, Settings
+from medusa.settings import (
+    ALLOW,
+    BUDGET_DOWN,
+    BUDGET_UP,
+    HTTPS_ONLY,
+    LIMIT_DOWN,
+    LIMIT_UP,
+    PER_HOST,
+    QUIET_HOURS,
+    Settings,
+)
 from medusa.sources.looking import Looks
 from medusa.status import Status
 from medusa.storage import Store, open_store
@@ -70,6 +81,7 @@ class App:
     jobs: Jobs
     settings: Settings
     budget: Budget
+    guard: Guard
     room: Room
     pipeline: Pipeline
     scheduler: Scheduler
@@ -134,6 +146,7 @@ class _Ground:
     store: Store
     settings: Settings
     budget: Budget
+    guard: Guard
     account: Account
     lanes: Lanes
     tools: Tools
@@ -152,6 +165,8 @@ async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
     settings.follow(LIMIT_DOWN, down.limit)
     settings.follow(LIMIT_UP, up.limit)
     guard = Guard(config.allow)
+    settings.follow(ALLOW, guard.allow)
+    settings.follow(HTTPS_ONLY, guard.https_only)
     web = await stack.enter_async_context(open_web(guard, down))
     egress = await stack.enter_async_context(open_egress(guard, down))
     javascript = await asyncio.to_thread(find_javascript)
@@ -173,7 +188,8 @@ async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
         secrets=vault.secrets,
         chats=HeldFiles(account, Messenger(account), downloader),
     )
-    return _Ground(config, store, settings, Budget(TrafficTable(store), down, up), account, lanes, tools, vault)
+    budget = Budget(TrafficTable(store), down, up)
+    return _Ground(config, store, settings, budget, guard, account, lanes, tools, vault)
 
 
 def _assemble(ground: _Ground) -> App:
@@ -199,6 +215,7 @@ def _assemble(ground: _Ground) -> App:
     _obey(settings, scheduler, quiet, ground.budget)
     status = Status(scheduler, jobs, Boards(store), messenger, account.user_id, notices.unheard)
     scheduler.listeners += [status.changed, notices.changed]
+    ground.guard.listeners.append(_warning(scheduler, notices))
     desk = Desk(
         scheduler=scheduler,
         jobs=jobs,
@@ -221,6 +238,7 @@ def _assemble(ground: _Ground) -> App:
         jobs=jobs,
         settings=settings,
         budget=ground.budget,
+        guard=ground.guard,
         room=room,
         pipeline=pipeline,
         scheduler=scheduler,
@@ -245,6 +263,16 @@ def _obey(settings: Settings, scheduler: Scheduler, quiet: QuietHours, budget: B
     settings.follow(BUDGET_DOWN, then_look(budget.down.allow))
     settings.follow(BUDGET_UP, then_look(budget.up.allow))
     settings.follow(PER_HOST, then_look(scheduler.visit))
+
+
+def _warning(scheduler: Scheduler, notices: Notices) -> Callable[[Refused], None]:
+    """Tell the owner where links lead on to; what a link itself names stands in the outcome of its job."""
+
+    def told(refusal: Refused) -> None:
+        if refusal.host not in {live.job.order.host for live in scheduler.live()}:
+            notices.tell(Notice.NETWORK, f"Network guard: {refusal.user_text}")
+
+    return told
 
 
 def versions(tools: Tools) -> Mapping[str, str]:

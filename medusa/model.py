@@ -43,6 +43,7 @@ class Notice(StrEnum):
     SESSION = "session"
     DISK = "disk"
     SECRETS = "secrets"
+    NETWORK = "network"
 
 
 KIND = re.compile(r"[a-z0-9_]{1,30}:(?=https?://)", re.IGNORECASE)

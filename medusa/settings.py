@@ -5,8 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from medusa.config import values
 from medusa.errors import UserError
 from medusa.model import Hours, Notice
 from medusa.storage.settings import StoredSettings
@@ -144,6 +146,14 @@ def _show_cap(seconds: float) -> str:
     return " ".join([*([f"{hours} h"] if hours else []), *([f"{minutes} min"] if minutes else [])])
 
 
+def _hosts(text: str) -> tuple[str, ...]:
+    return () if text.lower() == "none" else values.allow(text, Path())
+
+
+def _show_hosts(hosts: tuple[str, ...]) -> str:
+    return ", ".join(hosts) or "none"
+
+
 def budget(key: str, about: str) -> Setting[int | None]:
     """A limit in bytes a day, None for none."""
     return Setting(key, None, _amount, "bytes such as 500M, 20G or 1.5T, or off", about, _show_amount)
@@ -194,6 +204,15 @@ LIVE_CAP = Setting(
     _show_cap,
 )
 PER_HOST = Setting("per-host", 2, _visitors, "a number from 1 to 16", "how many jobs may fetch from one host at once")
+HTTPS_ONLY = switch("https-only", False, "fetch nothing over plain http, but from what allow names")
+ALLOW: Setting[tuple[str, ...]] = Setting(
+    "allow",
+    (),
+    _hosts,
+    "hosts, host:port pairs and networks such as nas.local:8080 or 10.0.0.0/24, with commas between, or none",
+    "what may be fetched although it stands in a private network or at an unusual port",
+    _show_hosts,
+)
 NOTICES: dict[Notice, Setting[bool]] = {
     Notice.DONE: switch("notice-done", False, "say in Saved Messages what is done, beside the command message"),
     Notice.FAILED: switch("notice-failed", True, "say there what failed out of sight: elsewhere, late, or many"),
@@ -201,6 +220,7 @@ NOTICES: dict[Notice, Setting[bool]] = {
     Notice.SESSION: switch("notice-session", True, "say there when login or connection have trouble"),
     Notice.DISK: switch("notice-disk", True, "say there when the disk is nearly full"),
     Notice.SECRETS: switch("notice-secrets", True, "say there when cookies or a token that were used lately expire"),
+    Notice.NETWORK: switch("notice-network", True, "say there when a link leads on to where it may not"),
 }
 """Which kinds of news the owner wants to hear of."""
 
@@ -218,6 +238,8 @@ _ALL: tuple[Setting[Any], ...] = (
     QUIET_HOURS,
     PER_HOST,
     LIVE_CAP,
+    HTTPS_ONLY,
+    ALLOW,
     *NOTICES.values(),
 )
 ALL = {setting.key: setting for setting in _ALL}
