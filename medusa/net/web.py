@@ -8,10 +8,13 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import Connection
 from aiohttp.resolver import ThreadedResolver
+from aiohttp.tracing import Trace
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -122,11 +125,7 @@ class Web:
         """Get the head of one answer; a redirect is not followed."""
         if url.scheme == "http":
             self._guard.check_plain(url.host or "", url.port or 80)
-        asked = _ASKED.set(url.raw_host or "")
-        try:
-            return await self._session.get(url, headers=headers, allow_redirects=False)
-        finally:
-            _ASKED.reset(asked)
+        return await self._session.get(url, headers=headers, allow_redirects=False)
 
 
 def _logged_in(url: URL, headers: CIMultiDict[str]) -> URL:
@@ -166,7 +165,7 @@ async def open_web(guard: Guard, throttle: Throttle | None = None) -> AsyncItera
     Bodies are read as fast as ``throttle`` lets them, by default without a limit.
     """
     gate = _Gate(guard)
-    connector = aiohttp.TCPConnector(resolver=gate, socket_factory=gate.socket)
+    connector = _Connector(guard, resolver=gate, socket_factory=gate.socket)
     async with aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -175,6 +174,29 @@ async def open_web(guard: Guard, throttle: Throttle | None = None) -> AsyncItera
         trust_env=False,
     ) as session:
         yield Web(session, guard, throttle or Throttle())
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Says for which host a connection is made, and judges one that was kept open as strictly as a new one."""
+
+    def __init__(self, guard: Guard, **options: Any) -> None:
+        super().__init__(**options)
+        self._guard = guard
+
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> Connection:
+        host = req.url.raw_host or ""
+        asked = _ASKED.set(host)
+        try:
+            while True:
+                connection = await super().connect(req, traces, timeout)
+                peer = connection.transport.get_extra_info("peername") if connection.transport else None
+                if peer is None or self._guard.judge(host, *peer[:2]) is None:
+                    return connection  # without a peer it is closed already
+                connection.close()  # allowed when it was made; the next one is a new one, if there is any
+        finally:
+            _ASKED.reset(asked)
 
 
 class _Gate(AbstractResolver):

@@ -3,7 +3,7 @@
 import pytest
 
 from medusa.errors import UserError
-from medusa.net import Guard, is_public
+from medusa.net import Guard, Reason, Refused, is_public
 
 PUBLIC = [
     "1.1.1.1",
@@ -127,3 +127,49 @@ def test_the_refusal_is_one_line_and_names_the_host() -> None:
     with pytest.raises(UserError) as refusal:
         Guard([]).check("router.lan", "192.168.1.1", 80)
     assert refusal.value.user_text == "router.lan points into a private network, which is not allowed."
+
+
+def test_what_is_allowed_later_holds_until_something_else_is() -> None:
+    guard = Guard(["nas.local"])
+    for allowed in ("10.0.0.5:8096", "printer.local"):
+        guard.allow([allowed])
+        assert guard.judge("nas.local", "192.168.1.5", 80) is None
+        assert (guard.judge("10.0.0.5", "10.0.0.5", 8096) is None) == (allowed == "10.0.0.5:8096")
+        assert (guard.judge("printer.local", "10.0.0.9", 631) is None) == (allowed == "printer.local")
+    guard.allow([])
+    assert guard.judge("printer.local", "10.0.0.9", 631) is not None
+
+
+def test_refusals_are_counted_and_told() -> None:
+    guard, heard = Guard([]), list[Refused]()
+    guard.listeners.append(heard.append)
+    guard.https_only(True)
+    for address, port in (("10.0.0.1", 80), ("127.0.0.1", 80), ("1.1.1.1", 22)):
+        with pytest.raises(Refused):
+            guard.check(address, address, port)
+    with pytest.raises(Refused, match=r"example\.com would be reached over plain http"):
+        guard.check_plain("example.com.", 80)
+    assert guard.refused == {Reason.PRIVATE: 2, Reason.PORT: 1, Reason.PLAIN: 1}
+    assert [(refusal.host, refusal.reason) for refusal in heard] == [
+        ("10.0.0.1", "private"),
+        ("127.0.0.1", "private"),
+        ("1.1.1.1", "port"),
+        ("example.com", "plain"),
+    ]
+
+
+def test_https_only_spares_hosts_on_the_allow_list() -> None:
+    guard = Guard(["nas.local:8080", "10.0.0.0/8"])
+    guard.https_only(True)
+    guard.check_plain("nas.local", 8080)
+    guard.check_plain("10.1.2.3", 80)
+    with pytest.raises(Refused):
+        guard.check_plain("nas.local", 80)
+    guard.https_only(False)
+    guard.check_plain("nas.local", 80)
+
+
+def test_a_hostile_host_is_named_on_one_short_line() -> None:
+    refusal = Refused("a\n<b>\u202e" + "x" * 5000, Reason.PRIVATE, 80)
+    assert len(refusal.user_text) < 150
+    assert refusal.user_text.startswith("a <b>xxx")
