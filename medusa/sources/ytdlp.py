@@ -24,13 +24,14 @@ from medusa.words import clock
 
 _INFO = "info.json"
 _KNOWN = "known.json"
-_COOKIES = "cookies.txt"
 FRESH = 1800.0
 """Seconds for which the addresses in an answer are taken to be valid."""
 _NEW = 120.0
 """Seconds for which they are, beyond doubt."""
 _RESOLVE_SECONDS = 300.0
 _MAX_INFO = 32 * 1024 * 1024
+_MAX_READ = 64 * 1024 * 1024
+"""Bytes that may be read to find out what a page has; yt-dlp keeps each answer in memory."""
 _MAX_HOPS = 3
 """How many pages that hold nothing but one link to another page are followed."""
 _FIRST_ITEMS = "1:10"
@@ -175,7 +176,7 @@ async def _run(
     """Run yt-dlp for one object, as the owner of the link's cookies; also returns what the proxy has refused last."""
     argv = [*ytdlp_command.base(tools), "--dump-single-json"]
     async with tools.extractions, secret.handed_over(argv, link, workdir, tools) as handed:
-        with tools.egress.lease() as lease:
+        with tools.egress.lease(_MAX_READ) as lease:
             try:
                 async with asyncio.timeout(_RESOLVE_SECONDS):
                     done = await process.run(

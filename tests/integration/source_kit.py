@@ -2,12 +2,17 @@
 
 import asyncio
 import hashlib
+import ssl
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from medusa.model import Progress
 from medusa.net import Guard, open_egress, open_web
@@ -71,19 +76,48 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(handler: Handler) -> AsyncIterator[Server]:
+async def serving(handler: Handler, security: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
     server = Server(handler)
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", server.handle)
     runner = web.AppRunner(app, shutdown_timeout=0.2)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=security)
         await site.start()
         server.port = runner.addresses[0][1]
         yield server
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def serving_untrusted(folder: Path) -> AsyncIterator[Server]:
+    """Serve https with a certificate that nobody vouches for; no request may get through to it."""
+
+    async def refuse(_: web.Request) -> web.StreamResponse:
+        raise AssertionError("the certificate was taken")
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(_self_signed(folder))
+    async with serving(refuse, context) as server:
+        yield server
+        assert not server.requests
+
+
+def _self_signed(folder: Path) -> Path:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(
+        name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(1)
+    )
+    file = folder / "server.pem"
+    file.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    )
+    return file
 
 
 def folder_handler(folder: Path) -> Handler:

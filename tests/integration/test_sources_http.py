@@ -2,17 +2,12 @@
 
 import asyncio
 import json
-import ssl
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
 import pytest
 from aiohttp import web
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from medusa import sources
 from medusa.errors import Broken, MedusaError, StreamBroken, Transient, UserError
@@ -20,7 +15,7 @@ from medusa.model import LocalFile, Order
 from medusa.net import Guard, open_web
 from medusa.sources import ByteStream, Plan, http, ranged
 from medusa.tools import Tools
-from tests.integration.source_kit import Reports, Server, folder_handler, serving, sha256, tool_box
+from tests.integration.source_kit import Reports, Server, folder_handler, serving, serving_untrusted, sha256, tool_box
 
 BODY = bytes(range(256)) * 4000
 BIG = bytes(range(256)) * 14000
@@ -377,32 +372,9 @@ async def test_a_server_that_speaks_no_http(tmp_path: Path) -> None:
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(_self_signed(tmp_path))
-    runner = web.AppRunner(web.Application())
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
-    fake = Server(Flaky(BODY))
-    fake.port = runner.addresses[0][1]
-    async with tool_box(fake) as tools:
+    async with serving_untrusted(tmp_path) as server, tool_box(server) as tools:
         with pytest.raises(UserError, match="certificate"):
-            await http.resolve(Order(f"https://127.0.0.1:{fake.port}/x"), tmp_path, tools, Reports())
-    await runner.cleanup()
-
-
-def _self_signed(folder: Path) -> Path:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    builder = x509.CertificateBuilder(
-        name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(1)
-    )
-    file = folder / "server.pem"
-    file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-    )
-    return file
+            await http.resolve(Order(server.url("/x").replace("http:", "https:")), tmp_path, tools, Reports())
 
 
 async def test_a_stream_whose_server_refuses_the_whole_is_left_to_the_source(tmp_path: Path) -> None:
