@@ -8,12 +8,19 @@ from pathvalidate import sanitize_filename
 _MAX_BYTES = 240
 """File systems allow 255 bytes; the rest is room for suffixes such as ``.part``."""
 _MAX_SHOWN = 200
+_MAX_READ = 4096
+"""Characters of a text that are worked on: no title is longer."""
+_TAIL = 64
+"""How many of them are its end, where a file name has its extension."""
+_MAX_MARKS = 4
+"""Marks on one letter; heaps of them cover the lines around."""
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,10}\Z")
 _RESERVED = re.compile(r"(?:CON|PRN|AUX|NUL|CLOCK\$|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9¹²³])\s*(?:\.|\Z)", re.IGNORECASE)
 _BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Characters that Unicode calls letters or symbols but that show nothing."""
 _JOINERS = frozenset("\u200c\u200d")
 _UNSAFE = frozenset({"Cc", "Cf", "Co", "Cs"})
+_MARKS = frozenset({"Mn", "Me"})
 _SPACES = frozenset({"Zs", "Zl", "Zp"})
 
 
@@ -46,8 +53,19 @@ def display_name(raw: str) -> str:
 
 def _flat(raw: str, *, keep: frozenset[str]) -> str:
     """Drop what cannot be seen, turn all white space into single spaces, and normalise to NFC."""
-    kept = (_seen(char, keep) for char in raw)
-    return " ".join(unicodedata.normalize("NFC", "".join(kept)).split())
+    short = raw if len(raw) <= _MAX_READ else raw[: _MAX_READ - _TAIL] + raw[-_TAIL:]
+    kept = "".join(_seen(char, keep) for char in short)
+    return " ".join(_legible(unicodedata.normalize("NFC", kept)).split())
+
+
+def _legible(text: str) -> str:
+    """Leave at most four marks on any letter."""
+    kept, marks = [], 0
+    for char in text:
+        marks = marks + 1 if unicodedata.category(char) in _MARKS else 0
+        if marks <= _MAX_MARKS:
+            kept.append(char)
+    return "".join(kept)
 
 
 def _seen(char: str, keep: frozenset[str]) -> str:

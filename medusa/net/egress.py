@@ -14,7 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from medusa.errors import Broken, MedusaError, Transient, UserError
 from medusa.net.floor import Floor
-from medusa.net.guard import Guard, Refused
+from medusa.net.guard import Guard, Refused, spoken
 from medusa.net.web import connection_error
 from medusa.throttle import Flow, Throttle, current_flow
 
@@ -186,7 +186,7 @@ class Egress:
                 failure = connection_error(host, error)
         if isinstance(failure, Refused):
             self._guard.noted(failure)
-        raise failure or UserError(f"There is no host named {host}.")
+        raise failure or UserError(f"There is no host named {spoken(host)}.")
 
 
 @asynccontextmanager
@@ -265,7 +265,7 @@ class _Inward:
         self._reader = reader
         self._throttle = throttle
         self._lease = lease
-        self._floor = Floor(host)
+        self._floor = Floor(spoken(host))
         self._asked = time.monotonic()
 
     def asked(self) -> None:

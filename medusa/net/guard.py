@@ -50,6 +50,11 @@ def is_public(address: str) -> bool:
     return parsed.is_global and not any(parsed in net for net in _NEVER_V4)
 
 
+def spoken(host: str) -> str:
+    """A host, as strangers write it, on one short line."""
+    return display_name(_plain(host))[:_MAX_HOST]
+
+
 class Reason(StrEnum):
     """Why the guard refuses a connection."""
 
@@ -62,7 +67,7 @@ class Refused(UserError):
     """A connection that the guard does not allow; ``host`` is how it was named, on one short line."""
 
     def __init__(self, host: str, reason: Reason, port: int) -> None:
-        self.host = display_name(_plain(host))[:_MAX_HOST]
+        self.host = spoken(host)
         self.reason = reason
         super().__init__(_WORDS[reason].format(host=self.host, port=port))
 

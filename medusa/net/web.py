@@ -20,7 +20,7 @@ from yarl import URL
 
 from medusa.errors import Broken, MedusaError, Transient, UserError
 from medusa.net.floor import Floor
-from medusa.net.guard import Guard
+from medusa.net.guard import Guard, spoken
 from medusa.throttle import Throttle
 
 _MAX_REDIRECTS = 10
@@ -257,6 +257,7 @@ def _translate(error: Exception, url: str | URL) -> MedusaError:
 
 def connection_error(host: str, error: OSError) -> MedusaError:
     """Say why no connection could be made: UserError for a name that does not exist, else Transient."""
+    host = spoken(host)
     if isinstance(error, socket.gaierror):
         if error.errno == socket.EAI_AGAIN:
             return Transient(f"The address of {host} cannot be looked up at the moment.", after=15)
@@ -268,11 +269,11 @@ def connection_error(host: str, error: OSError) -> MedusaError:
 
 def _end(error: aiohttp.ClientConnectorError | aiohttp.ClientSSLError, host: str) -> str:
     """Name the host that failed, which after a redirect is not the link's."""
-    return getattr(error, "host", None) or host
+    return spoken(getattr(error, "host", None) or host)
 
 
 def _host(url: str | URL) -> str:
     try:
-        return URL(url).host or "The server"
+        return spoken(URL(url).host or "") or "The server"
     except ValueError:
         return "The server"

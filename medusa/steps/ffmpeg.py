@@ -7,6 +7,7 @@ from pathlib import Path
 from medusa import process
 from medusa.errors import Broken, DiskFull
 from medusa.model import Media
+from medusa.names import display_name
 from medusa.steps.mp4 import Layout, read_layout
 from medusa.tools import SAFE_INPUT
 
@@ -91,13 +92,13 @@ def parse(text: str) -> Media | None:
     pictures = [stream for stream in pictures if _FRAME.search(stream["rest"])]
     if not sounds and not pictures:
         return None
-    tags = {match[1].lower(): match[2].strip() for match in reversed(list(_TAG.finditer(text)))}
+    tags = {match[1].lower(): display_name(match[2]) for match in reversed(list(_TAG.finditer(text)))}
     media = Media(
         container=found["container"],
         duration=_duration(text),
         audio_codec=sounds[0]["codec"] if sounds else None,
-        title=tags.get("title"),
-        performer=tags.get("artist") or tags.get("album_artist"),
+        title=tags.get("title") or None,
+        performer=tags.get("artist") or tags.get("album_artist") or None,
     )
     return _with_picture(media, pictures[0], text) if pictures else media
 
