@@ -147,10 +147,8 @@ def _extended(value: str) -> str:
     """Decode ``charset'language'percent-encoded``, RFC 8187."""
     charset, _, rest = value.strip('"').partition("'")
     data = unquote_to_bytes(rest.partition("'")[2])
-    try:
-        return data.decode(charset or "utf-8", "replace")
-    except LookupError:
-        return data.decode("utf-8", "replace")
+    # Python knows many more, some of which are slow or no charsets at all.
+    return data.decode("latin-1" if charset.lower() == "iso-8859-1" else "utf-8", "replace")
 
 
 def _last_part(url: str) -> str:

@@ -1,6 +1,10 @@
 """Names, sizes and versions read from HTTP headers, hostile ones included."""
 
+import unicodedata
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from medusa.sources import content
 
@@ -38,6 +42,48 @@ from medusa.sources import content
 )
 def test_file_name(url: str, headers: dict[str, str], name: str) -> None:
     assert content.file_name(url, headers) == name
+
+
+_PIECES = [
+    "attachment",
+    ";",
+    "filename",
+    "*",
+    "=",
+    '"',
+    "'",
+    "\\",
+    "%2e%2e%2f",
+    "%00",
+    "%",
+    "utf-8''",
+    "\udcff",
+    "/",
+    " ",
+]
+_CHARSETS = ["idna", "undefined", "punycode", "zlib", "utf-7", "unicode_escape", "mbcs", "x" * 300, "utf-8\0", ""]
+_VALUES = st.one_of(
+    st.lists(st.sampled_from(_PIECES) | st.text(max_size=5), max_size=30).map("".join),
+    st.tuples(st.sampled_from(_CHARSETS), st.text(max_size=20)).map(
+        lambda pair: f"x; filename*={pair[0]}'en'{pair[1]}"
+    ),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(_VALUES, st.text(max_size=20))
+def test_any_announced_name_becomes_a_safe_one(disposition: str, kind: str) -> None:
+    name = content.file_name("https://x.org/x.bin", {"Content-Disposition": disposition, "Content-Type": kind})
+    assert 0 < len(name.encode()) <= 240
+    assert not set(name) & set("/\\\0")
+    assert not {unicodedata.category(char) for char in name} & {"Cc", "Cf", "Cs"}
+    assert not name.startswith(".")
+
+
+@pytest.mark.parametrize("charset", _CHARSETS)
+def test_no_charset_is_trusted(charset: str) -> None:
+    headers = {"Content-Disposition": f"attachment; filename*={charset}'en'a%C3%A9.zip"}
+    assert content.file_name("https://x.org/x.bin", headers).endswith(".zip")
 
 
 def test_a_name_of_400_bytes_is_cut() -> None:
