@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 
 from medusa import sources
-from medusa.errors import UserError
+from medusa.errors import MedusaError, UserError
 from medusa.model import Order
 from medusa.sources import ytdlp
 from tests.integration.source_kit import Reports, serving, serving_untrusted, tool_box
@@ -42,6 +42,34 @@ async def test_a_page_of_50_000_videos_is_named_as_a_playlist(tmp_path: Path) ->
     async with serving(page) as server, tool_box(server) as tools:
         with pytest.raises(UserError, match="playlist"):
             await sources.resolve(Order(server.url("/page")), tmp_path, tools, Reports())
+
+
+async def test_pages_that_lead_to_and_fro_are_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """yt-dlp would follow them until it is ended."""
+    monkeypatch.setattr(ytdlp, "_MAX_READ", 2_000_000)
+
+    async def page(request: web.Request) -> web.StreamResponse:
+        other = "/there" if request.path == "/back" else "/back"
+        text = f'<!doctype html><html><head><meta http-equiv="refresh" content="0; url={other}"></head></html>'
+        return web.Response(text=text, content_type="text/html")
+
+    async with serving(page) as server, tool_box(server) as tools:
+        with pytest.raises(UserError, match="too much to read"):
+            await sources.resolve(Order(server.url("/there")), tmp_path, tools, Reports())
+        assert len(server.requests) < 20
+
+
+async def test_a_playlist_that_names_itself_comes_to_an_end(tmp_path: Path) -> None:
+    async def playlist(request: web.Request) -> web.StreamResponse:
+        text = "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n/a.m3u8\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n/a.m3u8\n"
+        return web.Response(text=f"{text}#EXT-X-ENDLIST\n", content_type="application/vnd.apple.mpegurl")
+
+    async with serving(playlist) as server, tool_box(server) as tools:
+        order = Order(server.url("/a.m3u8"))
+        with pytest.raises(MedusaError):
+            source, plan = await sources.resolve(order, tmp_path, tools, Reports())
+            await source.fetch(plan, order, tmp_path, tools, Reports())
+        assert len(server.requests) < 20
 
 
 async def test_yt_dlp_trusts_no_certificate_that_nobody_vouches_for(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import random
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,7 +18,7 @@ from tests.integration.matrix_kit import PUBLIC, SPELLINGS, World, inner_world, 
 from tests.integration.source_kit import Handler, Server, serving
 
 PLAIN = "127.0.0.1"
-SAMPLE = 3
+SAMPLE = 2
 SIXTEEN = "sixteen bytes :)"
 """Media that will do as a key, too."""
 HLS, DASH, HTML = "application/vnd.apple.mpegurl", "application/dash+xml", "text/html"
@@ -99,6 +100,7 @@ def luring(pages: dict[str, tuple[str, str]]) -> Handler:
 
 
 async def ytdlp(arguments: Sequence[str], guard: Guard, workdir: Path) -> process.Finished:
+    """Run yt-dlp as a child that has nothing but the proxy."""
     argv = [sys.executable, "-I", "-m", "yt_dlp", *WILLING, "--ffmpeg-location", str(find_ffmpeg()), *arguments]
     async with open_egress(guard) as egress:
         with egress.lease() as lease:
@@ -106,14 +108,25 @@ async def ytdlp(arguments: Sequence[str], guard: Guard, workdir: Path) -> proces
             return await process.run(argv, cwd=workdir, timeout=100, env=proxies)
 
 
-def lures(server: Server, inner: World, spellings: Sequence[str]) -> tuple[dict[str, tuple[str, str]], list[str]]:
-    """Pages of each kind for each spelling, and the links to them."""
+Target = Callable[[str], str]
+"""Makes the target of a lure out of the name of its kind."""
+
+
+def lures(server: Server, targets: Sequence[Target]) -> tuple[dict[str, tuple[str, str]], list[str]]:
+    """Pages of each kind for each target, and the links to them."""
     pages = {}
     for kind, (media_type, text) in LURES.items():
-        for number, spelling in enumerate(spellings):
+        for number, target in enumerate(targets):
             ending = {HLS: "m3u8", DASH: "mpd", HTML: "html"}[media_type]
-            pages[f"/{kind}/{number}.{ending}"] = media_type, text(link(spelling, inner.port, f"/{kind}"))
+            pages[f"/{kind}/{number}.{ending}"] = media_type, text(target(kind))
     return pages, [server.url(path) for path in pages]
+
+
+def disguised(inner: World, *spellings: str) -> list[Target]:
+    def at(spelling: str, kind: str) -> str:
+        return link(spelling, inner.port, f"/{kind}")
+
+    return [partial(at, spelling) for spelling in spellings]
 
 
 def allowed(*places: Server | World) -> Guard:
@@ -123,7 +136,7 @@ def allowed(*places: Server | World) -> Guard:
 async def test_each_lure_leads_to_what_is_allowed(tmp_path: Path) -> None:
     pages: dict[str, tuple[str, str]] = {}
     async with inner_world() as inner, serving(luring(pages)) as server:
-        found, links = lures(server, inner, [PLAIN])
+        found, links = lures(server, disguised(inner, PLAIN))
         pages.update(found)
         done = await ytdlp(["--", *links], allowed(server, inner), tmp_path)
     seen = {path.split("/")[1].partition("?")[0].partition(".")[0] for path in inner.paths}
@@ -134,7 +147,7 @@ async def test_no_lure_leads_inside(tmp_path: Path) -> None:
     pages: dict[str, tuple[str, str]] = {}
     some = random.Random(5).sample(SPELLINGS, SAMPLE)
     async with inner_world() as inner, serving(luring(pages)) as server:
-        found, links = lures(server, inner, [PLAIN, *some])
+        found, links = lures(server, disguised(inner, PLAIN, *some))
         found["/all.m3u8"] = HLS, segments(*(link(spelling, inner.port) for spelling in SPELLINGS))
         pages.update(found)
         guard = allowed(server)
@@ -143,6 +156,27 @@ async def test_no_lure_leads_inside(tmp_path: Path) -> None:
     assert inner.connections == 0
     assert {where[0] for where in inner.connects} <= {PLAIN, PUBLIC}
     assert sum(guard.refused.values()) > len(SPELLINGS) // 2
+
+
+async def test_no_lure_leads_to_files_of_this_machine(tmp_path: Path) -> None:
+    secrets, work, mark = tmp_path / "secrets", tmp_path / "work", "only-the-owner-knows"
+    secrets.mkdir()
+    work.mkdir()
+    for kind in LURES:
+        for ending in ("", ".ts", ".mp4", ".jpg", "?1"):
+            (secrets / f"{kind}{ending}").write_text(mark)
+    ways: list[Target] = [
+        lambda kind: f"file://{secrets}/{kind}",
+        lambda kind: f"FILE:{secrets}/{kind}",
+    ]
+    pages: dict[str, tuple[str, str]] = {}
+    async with serving(luring(pages)) as server:
+        found, links = lures(server, ways)
+        pages.update(found)
+        await ytdlp(["--", *links, (secrets / "key").as_uri()], allowed(server), work)
+        assert not [file for file in work.iterdir() if mark in file.read_text(errors="replace")]
+        await ytdlp(["--enable-file-urls", "--", server.url("/segment/0.m3u8")], allowed(server), work)
+        assert [file for file in work.iterdir() if mark in file.read_text(errors="replace")]
 
 
 def entries(inner: World, spellings: Sequence[str]) -> list[dict[str, object]]:
@@ -186,7 +220,7 @@ async def test_an_extractors_answer_leads_to_what_is_allowed_and_never_inside(tm
         await answered(inner, [PLAIN], allowed(inner), tmp_path)
         reached = {path.split("/")[1] for path in inner.paths}
         inner.connections = 0
-        await answered(inner, SPELLINGS[::4], Guard([]), tmp_path)
+        await answered(inner, SPELLINGS[::8], Guard([]), tmp_path)
     assert reached == {"url", "fragment", "base", "thumbnail", "subtitle"}
     assert inner.connections == 0
 
