@@ -269,7 +269,7 @@ def _warning(scheduler: Scheduler, notices: Notices) -> Callable[[Refused], None
     """Tell the owner where links lead on to; what a link itself names stands in the outcome of its job."""
 
     def told(refusal: Refused) -> None:
-        if refusal.host not in {live.job.order.host for live in scheduler.live()}:
+        if refusal.host.removeprefix("www.").removeprefix("m.") not in {run.job.order.host for run in scheduler.live()}:
             notices.tell(Notice.NETWORK, f"Network guard: {refusal.user_text}")
 
     return told
