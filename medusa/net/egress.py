@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import math
+import re
 import secrets
 import socket
 import time
@@ -223,7 +224,7 @@ def _joined(lease: Lease) -> Iterator[None]:
 def _parse(head: bytes) -> _Request:
     """Parse a request line and headers, RFC 9112 sections 3 and 5."""
     first, *lines = head.decode("latin-1").rstrip("\r\n").split("\r\n")
-    if any(set(line) & set("\r\n\0") for line in lines):
+    if any(set(line) & set("\r\n\0") for line in (first, *lines)):
         raise _RefusedError("400 Bad Request")  # a server might see another header there, RFC 9112 section 2.2
     method, _, rest = first.partition(" ")
     target, _, version = rest.partition(" ")
@@ -308,7 +309,7 @@ async def _exchange(request: _Request, outward: _Way, inward: tuple[_Inward, asy
 
 def _length(request: _Request) -> int:
     size = request.header("content-length") or "0"
-    if not (size.isascii() and size.isdigit()):
+    if not re.fullmatch("[0-9]{1,18}", size):
         raise _RefusedError("400 Bad Request")
     return int(size)
 

@@ -115,7 +115,7 @@ class Web:
                 target = _target(response)
             if target is None:
                 return response
-            response.close()
+            response.release()
             if not _may_know(target, url):
                 headers = CIMultiDict((key, value) for key, value in headers.items() if key.lower() in _HARMLESS)
             url = target

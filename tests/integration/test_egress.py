@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import contextlib
+import gc
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
@@ -142,6 +144,8 @@ async def test_ports_are_kept_to() -> None:
         "GET http:/// HTTP/1.1",
         "CONNECT 127.0.0.1 HTTP/1.1",
         "CONNECT 127.0.0.1:99999 HTTP/1.1",
+        "CONNECT a\0b:443 HTTP/1.1",
+        "GET http://a\nb/ HTTP/1.1",
         "nonsense",
     ],
 )
@@ -154,7 +158,12 @@ async def test_other_forms_of_requests_are_refused(line: str) -> None:
 
 @pytest.mark.parametrize(
     ("header", "status"),
-    [("Transfer-Encoding: chunked", b"411"), ("Content-Length: -5", b"400"), ("Content-Length: x", b"400")],
+    [
+        ("Transfer-Encoding: chunked", b"411"),
+        ("Content-Length: -5", b"400"),
+        ("Content-Length: x", b"400"),
+        (f"Content-Length: {'9' * 5000}", b"400"),
+    ],
 )
 async def test_bodies_of_unknown_length_are_refused(header: str, status: bytes) -> None:
     async with serving(echo) as server, way_out(server) as egress:
@@ -195,3 +204,28 @@ async def test_errors_of_the_block_pass_as_they_are() -> None:
     with pytest.raises(UserError, match="as it is"):
         async with way_out():
             raise UserError("as it is")
+
+
+PIECES = (
+    *("GET", "CONNECT", "POST", " ", "  ", "\t", "http://", "HTTP://", "https://", "/", "//"),
+    *("@", ":", "::", "[", "]", "?"),
+    *("127.0.0.1", "[::1]", "a.test", "a\0b", "１", "\xff", "%00", "x" * 300, ".", "..", "80", "443", "99999", "-1"),
+    *(" HTTP/1.1", " HTTP/1.0", " HTTP/2", "\r\n", "\n", "\r", "\0", "Content-Length: ", "9" * 5000, "1e3", "Host: x"),
+    *("Transfer-Encoding: chunked", "Expect: 100-continue", "Connection: upgrade", "Proxy-Authorization: Basic "),
+)
+
+
+async def test_whatever_a_child_says_the_proxy_has_an_answer_or_hangs_up(caplog: pytest.LogCaptureFixture) -> None:
+    dice = random.Random(11)
+    async with serving(echo) as secret, way_out() as egress:
+        with egress.lease() as lease:
+            for _ in range(200):
+                first = "".join(dice.choices(PIECES, k=dice.randrange(1, 9)))
+                method = dice.choice(("GET http://", "CONNECT ", "POST http://", ""))
+                more = "".join(dice.choices(PIECES, k=dice.randrange(6)))
+                head = f"{method}{first} HTTP/1.1\r\n{more}\r\n{credentials(lease)}\r\n\r\n"
+                answer = await raw(lease.url, head.encode())
+                assert not answer or answer.split()[1] in (b"400", b"403", b"407", b"411", b"502"), head
+        assert not secret.requests
+    gc.collect()
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []

@@ -3,9 +3,10 @@
 import asyncio
 import base64
 import gzip
+import random
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -225,6 +226,66 @@ async def test_a_slow_reader_is_not_taken_for_a_slow_server(monkeypatch: pytest.
     head = OK + b"Content-Length: %d\r\n\r\n" % len(data)
     async with talking(saying(head, data)) as server, client(server) as web_client:
         assert await body(web_client, server.url(), pause=0.1) == data
+
+
+PIECES = (
+    *(
+        b"HTTP/1.1 ",
+        b"HTTP/1.0 ",
+        b"HTTP/9 ",
+        b"200",
+        b"206",
+        b"302",
+        b"416",
+        b"101",
+        b"204",
+        b"999",
+        b" OK",
+        b"\r\n",
+        b"\n",
+    ),
+    *(
+        b"\r\n\r\n",
+        b"\r",
+        b"\0",
+        b"\xff\xfe",
+        b"x" * 9000,
+        b"9" * 5000,
+        b"0\r\n\r\n",
+        b"5\r\nabcde\r\n",
+        b"-1",
+        b"a: b",
+    ),
+    *(b"Content-Length: ", b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n", b"Content-Encoding: gzip\r\n"),
+    *(
+        b"Content-Encoding: deflate\r\n",
+        b"Location: ",
+        b"Location: http://[\r\n",
+        b"Location: //\r\n",
+        b"Location: /x\r\n",
+    ),
+    *(
+        b"Content-Range: bytes 0-1/",
+        b"Content-Type: text/html\r\n",
+        b"Set-Cookie: a=b\r\n",
+        b"Connection: close\r\n",
+        b": ",
+    ),
+)
+
+
+async def test_whatever_a_server_says_it_ends_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("medusa.net.web._HEAD_SECONDS", 5)
+    dice = random.Random(12)
+
+    async def babble(writer: asyncio.StreamWriter) -> None:
+        writer.write(dice.choice((OK, b"", b"HTTP/1.1 206 Partial Content\r\n")))
+        writer.writelines(dice.choices(PIECES, k=dice.randrange(1, 12)))
+
+    async with talking(babble) as server, tool_box(server) as tools:
+        for _ in range(150):
+            with suppress(MedusaError):
+                await http.resolve(Order(server.url("/x")), tmp_path, tools, Reports())
 
 
 class Diary:
