@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from medusa import launcher
+from medusa.cage import CLOSED, Cage, arguments
 from medusa.errors import Broken, UserError
 
 MAX_OUT = 16 * 1024 * 1024
@@ -23,32 +25,6 @@ MAX_ERR = 256 * 1024
 MAX_LINE = 1024 * 1024
 GRACE = 5.0
 """Seconds between SIGINT and SIGKILL."""
-
-_LAUNCHER = """
-import ctypes, os, resource, signal, sys
-parent, size, argv = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
-signal.signal(signal.SIGINT, signal.SIG_DFL)
-if sys.platform == "linux":
-    ctypes.CDLL(None).prctl(1, int(signal.SIGKILL), 0, 0, 0)
-if os.getppid() != parent:
-    os._exit(125)
-def limit(kind, most):
-    hard = resource.getrlimit(kind)[1]
-    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(kind, (most, most))
-limit(resource.RLIMIT_CORE, 0)
-limit(resource.RLIMIT_NOFILE, 1024)
-if size:
-    limit(resource.RLIMIT_FSIZE, size)
-os.execv(argv[0], argv)
-"""
-"""What runs between fork and the program itself.
-
-A ``preexec_fn`` may deadlock in a process with threads, so a tiny interpreter sets the death signal
-(PR_SET_PDEATHSIG, prctl(2)) and the limits, and then becomes the program. The signal is bound to the thread that
-forks: that is the event loop's, which lives as long as the process. The check of the parent closes the gap between
-fork and prctl.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +60,26 @@ class Child:
     """
 
     def __init__(
-        self, argv: Sequence[str], cwd: Path, env: Mapping[str, str], max_file: int | None, keep: Sequence[int]
+        self,
+        argv: Sequence[str],
+        cwd: Path,
+        env: Mapping[str, str],
+        max_file: int | None,
+        keep: Sequence[int],
+        cage: Cage | None,
     ) -> None:
         self._argv = list(argv)
         self._cwd = cwd
         self._env = env
         self._max_file = max_file
         self._keep = keep
+        self._cage = cage
         self._transports: list[asyncio.ReadTransport] = []
 
     async def __aenter__(self) -> Self:
         program = shutil.which(self._argv[0])
         if program is None:
-            raise UserError(f"{Path(self._argv[0]).name} is not installed on this machine.")
+            raise UserError(f"{self.name} is not installed on this machine.")
         await asyncio.to_thread(_end_orphans, self._cwd)
         loop = asyncio.get_running_loop()
         self._exited: asyncio.Future[int] = loop.create_future()
@@ -123,17 +106,29 @@ class Child:
         return self._process.pid
 
     @property
+    def name(self) -> str:
+        """The program in words; of an interpreter, the module that it runs."""
+        module = self._argv[self._argv.index("-m") + 1] if "-m" in self._argv[:4] else ""
+        return module.replace("_", "-") or Path(self._argv[0]).name
+
+    @property
     def err_tail(self) -> str:
         """The last 256 KB of what the child wrote to its error stream so far."""
         return self._err.data.decode(errors="replace")
 
-    async def lines(self) -> AsyncIterator[str]:
-        """Yield the lines of the output, without their ends; lines above 1 MB are dropped."""
+    async def lines(self, silence: float | None = None) -> AsyncIterator[str]:
+        """Yield the lines of the output, without their ends; lines above 1 MB are dropped.
+
+        Raises Broken when none comes for ``silence`` seconds: then the child hangs.
+        """
         while True:
             try:
-                line = await self._out.readline()
+                async with asyncio.timeout(silence):
+                    line = await self._out.readline()
             except ValueError:
                 continue
+            except TimeoutError as error:
+                raise Broken(f"{self.name} hung: it gave no sign of life for {silence:g} seconds.") from error
             if not line:
                 return
             yield line.decode(errors="replace").rstrip("\r\n")
@@ -146,14 +141,20 @@ class Child:
         return bytes(kept)
 
     async def wait(self) -> int:
-        """Wait for the child's own end; return its exit code, or the negative number of the signal that killed it."""
+        """Wait for the child's own end; return its exit code, or the negative number of the signal that killed it.
+
+        Raises Broken when that was for computing for too long.
+        """
         code = await asyncio.shield(self._exited)
         # The last words may still be in the pipe; nobody is left who could write more.
         await asyncio.wait([self._err.closed], timeout=1)
+        if code == -signal.SIGXCPU:
+            raise Broken(f"{self.name} computed for longer than it may, and was ended.")
         return code
 
     def _spawn(self, program: str) -> subprocess.Popen[bytes]:
-        launch = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), str(self._max_file or 0)]
+        launch = [sys.executable, "-I", "-S", launcher.__file__]
+        launch += arguments(self._cage, program, self._env, self._max_file)
         return subprocess.Popen(
             [*launch, program, *self._argv[1:]],
             bufsize=0,
@@ -217,14 +218,17 @@ def child(
     env: Mapping[str, str] | None = None,
     max_file: int | None = None,
     keep: Sequence[int] = (),
+    cage: Cage | None = CLOSED,
 ) -> Child:
     """Make a child for ``async with child(...) as running``; nothing starts before.
 
-    ``cwd`` is its work folder, home and temporary folder; ``env`` is added to the bare environment; ``max_file`` is
-    the most bytes that any file it writes may have; ``keep`` names the open files that it inherits, by no means more
-    than it needs. Entering raises UserError when the program does not exist.
+    ``cwd`` is its work folder, home and temporary folder, and all that it may write; ``env`` is added to the bare
+    environment, and the proxy it names (``http_proxy``) is all of the network that the child may reach; ``max_file``
+    is the most bytes that any file it writes may have; ``keep`` names the open files that it inherits, by no means
+    more than it needs; ``cage`` is None for a program that is trusted with everything. Entering raises UserError when
+    the program does not exist.
     """
-    return Child(argv, cwd.absolute(), env or {}, max_file, keep)
+    return Child(argv, cwd.absolute(), env or {}, max_file, keep, cage)
 
 
 async def run(
@@ -236,18 +240,21 @@ async def run(
     max_out: int = MAX_OUT,
     max_file: int | None = None,
     keep: Sequence[int] = (),
+    cage: Cage | None = CLOSED,
 ) -> Finished:
-    """Run a child to its end.
+    """Run a child to its end; what it may is said as to `child`.
 
-    Raises Broken when it takes longer than ``timeout`` seconds, and UserError when the program does not exist.
+    Raises Broken when it takes longer than ``timeout`` seconds or computes for too long, and UserError when the
+    program does not exist.
     """
+    started = child(argv, cwd=cwd, env=env, max_file=max_file, keep=keep, cage=cage)
     try:
-        async with asyncio.timeout(timeout), child(argv, cwd=cwd, env=env, max_file=max_file, keep=keep) as running:
+        async with asyncio.timeout(timeout), started as running:
             out = await running.read(max_out)
             code = await running.wait()
             return Finished(code, out, running.err_tail)
     except TimeoutError as error:
-        raise Broken(f"{Path(argv[0]).name} did not finish within {timeout:g} seconds.") from error
+        raise Broken(f"{started.name} did not finish within {timeout:g} seconds.") from error
 
 
 def version_line(program: str, *, timeout: float = 10) -> str:

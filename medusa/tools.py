@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
+from medusa.cage import Cage
 from medusa.model import Held, Place, Report, Secrets
 from medusa.net import Egress, Web
 from medusa.process import version_line
@@ -94,6 +95,11 @@ class Tools:
     """What sites have answered of late."""
     chats: Chats | None = None
     """None where there is no account."""
+
+    def cage(self, *, cpu: int, reads: tuple[Path, ...] = ()) -> Cage:
+        """The cage of a child that starts ffmpeg and the JavaScript runtime itself; see `Cage`."""
+        runtime = self.javascript.partition(":")[2] if self.javascript else ""
+        return Cage(tuple(Path(program) for program in (self.ffmpeg, runtime) if program), reads, cpu)
 
 
 def find_ffmpeg() -> Path | None:

@@ -51,7 +51,7 @@ async def _python(python: str, *arguments: str) -> None:
     """Run a module; pip hears of the owner's index, certificates and proxy. Raises UserError when it fails."""
     mine = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_"))}
     mine |= {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy") or name == "HOME"}
-    done = await run([python, "-I", "-m", *arguments], cwd=ROOT, timeout=_TIMEOUT, env=mine)
+    done = await run([python, "-I", "-m", *arguments], cwd=ROOT, timeout=_TIMEOUT, env=mine, cage=None)
     if done.code:
         said = [line for line in done.err.splitlines() if "error" in line.lower()]
         raise UserError(f"not installed: {(said or ['pip failed'])[-1].strip()}")

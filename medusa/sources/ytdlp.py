@@ -29,6 +29,13 @@ FRESH = 1800.0
 _NEW = 120.0
 """Seconds for which they are, beyond doubt."""
 _RESOLVE_SECONDS = 300.0
+_RESOLVE_CPU = 1200
+_FETCH_CPU = 8 * 3600
+"""Seconds of computing: encrypted segments are deciphered in Python, 20 GB of them on a small machine."""
+_QUIET = 900.0
+"""Seconds without a word from yt-dlp after which it, or the ffmpeg it has started, hangs."""
+_SLOW_DISK = 2e6
+"""Bytes a second at which an SD card copies a file, of which ffmpeg says nothing while it joins sound and picture."""
 _MAX_INFO = 32 * 1024 * 1024
 _MAX_READ = 64 * 1024 * 1024
 """Bytes that may be read to find out what a page has; yt-dlp keeps each answer in memory."""
@@ -82,9 +89,9 @@ async def fetch(plan: Plan, order: Order, workdir: Path, tools: Tools, report: R
     watcher = _Watcher(plan.size, report)
     async with secret.handed_over(argv, order.link, workdir, tools) as handed:
         with tools.egress.lease() as lease:
-            env = ytdlp_command.proxy(lease)
-            async with process.child(handed, cwd=workdir, env=env, max_file=tools.max_bytes) as running:
-                async for line in running.lines():
+            env, cage = ytdlp_command.proxy(lease), tools.cage(cpu=_FETCH_CPU)
+            async with process.child(handed, cwd=workdir, env=env, max_file=tools.max_bytes, cage=cage) as running:
+                async for line in running.lines(_QUIET + (plan.size or tools.max_bytes) // _SLOW_DISK):
                     watcher.see(line)
                     if watcher.done > tools.max_bytes:
                         raise UserError(TOO_BIG)
@@ -185,6 +192,7 @@ async def _run(
                         timeout=None,
                         env=ytdlp_command.proxy(lease),
                         max_out=_MAX_INFO,
+                        cage=tools.cage(cpu=_RESOLVE_CPU),
                     )
             except TimeoutError:
                 raise Transient("The site takes too long to answer.", after=300, tries=3) from None

@@ -1,11 +1,12 @@
 """Puts a video whose codecs MP4 can carry into an MP4 that starts playing at once, without touching the pictures."""
 
-import asyncio
 import re
 from dataclasses import replace
 from pathlib import Path
 
 from medusa import process
+from medusa.cage import Cage
+from medusa.errors import Broken
 from medusa.model import LocalFile, Media, Order, Progress, Report
 from medusa.names import safe_file_name
 from medusa.steps import Step
@@ -14,6 +15,8 @@ from medusa.tools import Tools
 
 _STALLED = 600.0
 """Seconds without a word from ffmpeg after which it hangs; moving a big file's index to the front takes a while."""
+_COMPUTING = 3600
+"""Seconds; nothing is encoded anew."""
 _SLACK = 16 * 1024 * 1024
 _VIDEO = frozenset({"h264", "hevc", "av1", "mpeg4"})
 _AUDIO = frozenset({None, "aac", "mp3", "ac3", "eac3", "opus"})
@@ -42,6 +45,9 @@ async def _run(file: LocalFile, order: Order, workdir: Path, tools: Tools, repor
                 name = safe_file_name(re.sub(r"\.[A-Za-z0-9]{1,10}\Z", "", file.name), extension=".mp4")
                 kept = replace(seen.media, title=media.title, performer=media.performer)
                 return replace(file, name=name, mime="video/mp4", media=kept)
+    except Broken as error:
+        report(Progress(note=f"{error.user_text} The video is posted as it is"))
+        return file
     finally:
         made.unlink(missing_ok=True)  # half a copy is of no use, and may be what fills the disk
     report(Progress(note="MP4 cannot hold this video: posted as it is"))
@@ -68,19 +74,14 @@ def _size(path: Path) -> int:
 
 
 async def _remux(argv: list[str], size: int, workdir: Path, report: Report) -> bool:
-    """Run ffmpeg and say whether it was content. Raises DiskFull."""
-    loop = asyncio.get_running_loop()
-    async with process.child(argv, cwd=workdir, max_file=2 * size + _SLACK) as running:
-        try:
-            async with asyncio.timeout(_STALLED) as patience:
-                async for line in running.lines():
-                    patience.reschedule(loop.time() + _STALLED)
-                    key, _, value = line.partition("=")
-                    if key == "total_size" and value.isdigit():
-                        report(Progress(min(int(value), size), size))
-                code = await running.wait()
-        except TimeoutError:
-            return False
+    """Run ffmpeg and say whether it was content. Raises DiskFull, and Broken when it hangs."""
+    cage = Cage(cpu=_COMPUTING)
+    async with process.child(argv, cwd=workdir, max_file=2 * size + _SLACK, cage=cage) as running:
+        async for line in running.lines(_STALLED):
+            key, _, value = line.partition("=")
+            if key == "total_size" and value.isdigit():
+                report(Progress(min(int(value), size), size))
+        code = await running.wait()
     expect_room(running.err_tail)
     return code == 0
 

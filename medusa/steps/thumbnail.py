@@ -34,7 +34,10 @@ async def _run(file: LocalFile, order: Order, workdir: Path, tools: Tools, repor
     most = -1.0
     for number, start in enumerate(_starts(media, file.visible)):
         made = workdir / f"thumb{number}.jpg"
-        light = await _grab(ffmpeg, file.path, start, media, made)
+        try:
+            light = await _grab(ffmpeg, file.path, start, media, made)
+        except Broken:  # it hangs here, and would elsewhere
+            break
         if light is not None and light > most:
             best, most = made, light
         if most >= _BRIGHT:
@@ -57,7 +60,7 @@ def _starts(media: Media, visible: float) -> list[float]:
 async def _grab(ffmpeg: Path, source: Path, start: float, media: Media, made: Path) -> float | None:
     """Write one frame as JPEG and return its mean luma (0 to 255); None when there is none or it is too big.
 
-    Raises DiskFull.
+    Raises DiskFull, and Broken when ffmpeg hangs.
     """
     filters = f"{_scale(media)},signalstats,metadata=mode=print:key=lavfi.signalstats.YAVG:file=-"
     # Seeking, even to the beginning, would pass over a cover.
@@ -77,10 +80,7 @@ async def _grab(ffmpeg: Path, source: Path, start: float, media: Media, made: Pa
             "mjpeg",
             target(made),
         ]
-        try:
-            done = await process.run(argv, cwd=made.parent, timeout=_SECONDS, keep=descriptors(source))
-        except Broken:
-            return None
+        done = await process.run(argv, cwd=made.parent, timeout=_SECONDS, keep=descriptors(source))
         expect_room(done.err)
         found = re.search(rb"YAVG=([\d.]+)", done.out)
         if done.code or not found:
