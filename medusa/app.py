@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import structlog
 
 from medusa import __version__
+from medusa.cage import has_filter, lacking, landlock_abi
 from medusa.commands import Command, Desk
 from medusa.commands.router import Router
 from medusa.config import Config
@@ -169,6 +170,7 @@ async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
     settings.follow(HTTPS_ONLY, guard.https_only)
     web = await stack.enter_async_context(open_web(guard, down))
     egress = await stack.enter_async_context(open_egress(guard, down))
+    log.info("children.cage", landlock=landlock_abi(), filter=has_filter(), could=lacking())
     javascript = await asyncio.to_thread(find_javascript)
     session = await StoreSession.load(TelegramState(store))
     if config.session_string and session.auth_key is None:

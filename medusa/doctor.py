@@ -3,14 +3,16 @@
 import os
 import platform
 import shutil
+import sys
+import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from medusa import __version__
+from medusa import __version__, cage, process
 from medusa.config import Config
-from medusa.errors import UserError
+from medusa.errors import MedusaError, UserError
 from medusa.storage import open_store
 from medusa.storage.folder import has_database
 from medusa.storage.lock import holder
@@ -35,9 +37,13 @@ class Finding:
 async def examine(config: Config) -> AsyncIterator[Finding]:
     """Look at one thing after the other."""
     yield Finding("Medusa", True, f"{__version__} on Python {platform.python_version()}, {platform.machine()}")
-    yield _ffmpeg()
-    yield _ytdlp()
+    yield await _ffmpeg()
+    yield await _ytdlp()
     yield _javascript()
+    yield children()
+    for path in (config.data, config.key_file):
+        if path is not None and cage.exposes(path):
+            yield _in_sight(path)
     yield _credentials(config)
     for name, folder in (("state folder", config.data), ("work folder", config.work)):
         yield _folder(name, folder)
@@ -49,22 +55,57 @@ def alive(config: Config) -> bool:
     return holder(config.data) is not None
 
 
-def _ffmpeg() -> Finding:
+async def _ffmpeg() -> Finding:
     found = find_ffmpeg()
-    advice = "Videos are posted as plain files until ffmpeg is there: sudo apt install ffmpeg"
-    return Finding("ffmpeg", found is not None, str(found or "not found"), advice)
+    if found is None:
+        advice = "Videos are posted as plain files until ffmpeg is there: sudo apt install ffmpeg"
+        return Finding("ffmpeg", False, "not found", advice)
+    trouble = await _trouble([str(found), "-version"])
+    return Finding("ffmpeg", not trouble, f"{found}{trouble}", "Install another one: sudo apt install ffmpeg")
 
 
-def _ytdlp() -> Finding:
-    well = find_spec("yt_dlp") is not None
+async def _ytdlp() -> Finding:
     advice = "Nothing but direct links can be fetched without it: delete .venv and start again."
-    return Finding("yt-dlp", well, "installed" if well else "not found", advice)
+    if find_spec("yt_dlp") is None:
+        return Finding("yt-dlp", False, "not found", advice)
+    trouble = await _trouble([sys.executable, "-I", "-m", "yt_dlp", "--version"])
+    return Finding("yt-dlp", not trouble, f"installed{trouble}", advice)
+
+
+async def _trouble(argv: list[str]) -> str:
+    """Try a program as jobs run it, in a cage; empty when it runs."""
+    with tempfile.TemporaryDirectory(prefix="medusa-") as folder:
+        try:
+            done = await process.run(argv, cwd=Path(folder), timeout=60)
+        except MedusaError as error:
+            return f", but {error.user_text}"
+    said = (done.err.strip().splitlines() or ["no word"])[-1]
+    return f", but it does not run in a cage (code {done.code}): {said}" if done.code else ""
 
 
 def _javascript() -> Finding:
     found = find_javascript()
     advice = "YouTube needs a JavaScript runtime: install deno (2.3 or newer) or node (22 or newer)."
     return Finding("JavaScript", found is not None, found or "not found", advice)
+
+
+def children() -> Finding:
+    """Tell what holds children that hostile media have taken over, and what does not."""
+    abi, filtered = cage.landlock_abi(), cage.has_filter()
+    parts = f"Landlock {abi}" if abi else "no Landlock", f"{'a' if filtered else 'no'} filter of system calls"
+    could = cage.lacking()
+    held = "they reach their work folder and the guarded proxy alone"
+    what = f"hostile media that take one over could {', and '.join(could)}" if could else held
+    advice = (
+        "Run Medusa on a kernel with Landlock (5.13 or newer, best 6.12; some need lsm=landlock,… among the boot"
+        " options) and in no container that forbids it."
+    )
+    return Finding("children", bool(abi) and filtered, f"{' and '.join(parts)}: {what}", advice)
+
+
+def _in_sight(path: Path) -> Finding:
+    seen = f"{path} lies among the programs, which children may read"
+    return Finding("secrets", False, seen, "Move it out of there: MEDUSA_DATA, MEDUSA_KEY_FILE.")
 
 
 def _credentials(config: Config) -> Finding:

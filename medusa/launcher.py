@@ -84,6 +84,7 @@ def main(arguments: list[str]) -> None:
         if most:
             _limit(kind, most)
     if abi >= 0:
+        _volunteer()
         _confine(abi, bool(filtered), port, paths)
     os.execv(argv[0], argv)  # noqa: S606 - there is no shell in it
 
@@ -94,6 +95,15 @@ def _limit(kind: int, most: int) -> None:
     # Beyond the soft limit of computing time comes SIGXCPU, by which the parent knows; beyond the hard one SIGKILL.
     slack = 5 if kind == resource.RLIMIT_CPU and (hard == resource.RLIM_INFINITY or most + 5 <= hard) else 0
     resource.setrlimit(kind, (most, most + slack))
+
+
+def _volunteer() -> None:
+    """When the machine runs out of memory, the child shall go rather than its parent (proc_pid_oom_score_adj(5))."""
+    try:
+        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:  # noqa: PTH123 - pathlib takes too long
+            file.write("500")
+    except OSError:
+        return
 
 
 def _confine(abi: int, filtered: bool, port: int, paths: Iterable[str]) -> None:
