@@ -49,7 +49,7 @@ def arguments(cage: Cage | None, program: str, env: Mapping[str, str], max_file:
     if cage is None:
         return [str(os.getpid()), str(max_file or 0), "0", "0", "-1", "0", "0", "0"]
     paths = _readable(cage, program)
-    numbers = (max_file or 0, cage.cpu, _memory(), landlock_abi(), int(has_filter()), _port(env), len(paths))
+    numbers = (max_file or 0, cage.cpu, share_of_memory(), landlock_abi(), int(has_filter()), _port(env), len(paths))
     return [str(os.getpid()), *map(str, numbers), *paths]
 
 
@@ -110,6 +110,6 @@ def _port(env: Mapping[str, str]) -> int:
 
 
 @functools.cache
-def _memory() -> int:
+def share_of_memory() -> int:
     """Bytes that each process may take: half of the machine's, so that hostile media exhaust themselves alone."""
     return max(_LEAST_MEMORY, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from medusa import process
+from medusa import cage, process
+from medusa.cage import Cage
 from medusa.errors import Broken, UserError
 
 PY = (sys.executable, "-S", "-c")
@@ -109,6 +110,28 @@ async def test_a_timeout_ends_the_child(tmp_path: Path) -> None:
         )
     pid = (tmp_path / "pid").read_text() if (tmp_path / "pid").exists() else "0"
     assert not alive(int(pid) or -1)
+
+
+async def test_a_child_that_computes_for_too_long_is_ended_in_words(tmp_path: Path) -> None:
+    with pytest.raises(Broken, match="computed for longer than it may"):
+        await process.run([*PY, "while True: pass"], cwd=tmp_path, timeout=60, cage=Cage(cpu=1))
+
+
+async def test_a_silent_child_is_given_up_in_words(tmp_path: Path) -> None:
+    async with process.child([*PY, "import time; print('up', flush=True); time.sleep(600)"], cwd=tmp_path) as child:
+        with pytest.raises(Broken, match=r"hung: it gave no sign of life for 0\.5 seconds"):
+            async for _ in child.lines(0.5):
+                pass
+
+
+async def test_a_child_takes_its_share_of_memory_and_goes_first_when_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cage, "share_of_memory", lambda: 256 * 1024**2)
+    greedy = "try: bytearray(2**30)\nexcept MemoryError: print('no', flush=True)\nimport time; time.sleep(600)"
+    async with process.child([*PY, greedy], cwd=tmp_path) as child:
+        assert await anext(child.lines()) == "no"
+        assert Path(f"/proc/{child.pid}/oom_score_adj").read_text().strip() == "500"
 
 
 async def test_leaving_the_block_ends_the_whole_group(tmp_path: Path) -> None:
