@@ -20,7 +20,7 @@ from medusa.errors import MedusaError
 from medusa.model import Order
 from medusa.sources import ytdlp
 from medusa.steps import ffmpeg as reader
-from medusa.tools import Tools
+from medusa.tools import Tools, find_javascript
 from tests.integration import cage_attempts
 from tests.integration.source_kit import Reports, tool_box
 
@@ -258,3 +258,24 @@ async def test_a_planted_plugin_is_not_loaded(tmp_path: Path, monkeypatch: pytes
         with pytest.raises(MedusaError):
             await ytdlp.resolve(Order("http://127.0.0.1:9/"), work, tools, Reports())
     assert not mark.exists()
+
+
+SOLVER = """
+import subprocess, sys
+from yt_dlp_ejs.yt import solver
+code = solver.lib() + ";Object.assign(globalThis, lib);" + solver.core() + ";console.log(typeof jsc)"
+subprocess.run(sys.argv[1:], input=code.encode(), check=True, timeout=60)
+"""
+
+
+async def test_a_javascript_runtime_works_in_the_cage(tmp_path: Path) -> None:
+    found = find_javascript()
+    if found is None:
+        pytest.skip("there is no JavaScript runtime here")
+    name, _, program = found.partition(":")
+    closed = ["run", "--ext=js", "--no-prompt", "--no-remote", "--no-config", "--no-npm", "--cached-only", "-"]
+    argv = [sys.executable, "-I", "-c", SOLVER, program, *(closed if name == "deno" else ["-"])]
+    async with tool_box() as tools:
+        caged = replace(tools, javascript=found).cage(cpu=60)
+    done = await process.run(argv, cwd=tmp_path, timeout=100, cage=caged)
+    assert (done.code, done.out.strip()) == (0, b"function"), done.err
