@@ -7,12 +7,13 @@ the standard library, and little of that: each child waits for it.
 import ctypes
 import os
 import resource
-import signal
 import stat
 import struct
 import sys
-from collections.abc import Iterable, Sequence
 
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_SIGINT, _SIGKILL, _SIG_DFL = 2, 9, 0
+"""Importing the module ``signal`` would take longer than all the rest."""
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 """prctl(2)."""
 
@@ -71,9 +72,9 @@ def main(arguments: list[str]) -> None:
     """
     parent, size, cpu, memory, abi, filtered, port, count = (int(word) for word in arguments[:8])
     paths, argv = arguments[8 : 8 + count], arguments[8 + count :]
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _LIBC.signal(_SIGINT, _SIG_DFL)
     if sys.platform == "linux":
-        _prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+        _prctl(_PR_SET_PDEATHSIG, _SIGKILL)
     # The signal is bound to the thread that forks: that is the event loop's, which lives as long as the process. What
     # ended before it was set is seen here.
     if os.getppid() != parent:
@@ -106,7 +107,7 @@ def _volunteer() -> None:
         return
 
 
-def _confine(abi: int, filtered: bool, port: int, paths: Iterable[str]) -> None:
+def _confine(abi: int, filtered: bool, port: int, paths: list[str]) -> None:
     # Neither Landlock nor a filter may be set by a process that could become another user by running a program.
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     if abi:
@@ -115,7 +116,7 @@ def _confine(abi: int, filtered: bool, port: int, paths: Iterable[str]) -> None:
         _filter(_machine(), network=bool(port))
 
 
-def _landlock(abi: int, port: int, paths: Iterable[str]) -> None:
+def _landlock(abi: int, port: int, paths: list[str]) -> None:
     """Give up all rights but the named ones; see https://docs.kernel.org/userspace-api/landlock.html."""
     everything = rights(abi)
     handled = struct.pack("=QQQ", everything, 3 if abi >= 4 else 0, 3 if abi >= 6 else 0)
@@ -187,7 +188,7 @@ def _when(number: int, then: list[Step]) -> list[Step]:
     return [(_LOAD, 0, 0, _NUMBER), (_EQUAL, 0, len(then), number), *then]
 
 
-def _only(argument: int, values: Sequence[int], mask: int = 0xFFFFFFFF) -> list[Step]:
+def _only(argument: int, values: tuple[int, ...], mask: int = 0xFFFFFFFF) -> list[Step]:
     """Refuse the call unless the argument has one of these values."""
     tests = [(_EQUAL, len(values) - place, 0, value) for place, value in enumerate(values)]
     return [(_LOAD, 0, 0, _ARGUMENTS[argument]), (_AND, 0, 0, mask), *tests, (_RETURN, 0, 0, _REFUSE)]
@@ -199,15 +200,14 @@ def _machine() -> str:
 
 
 def _prctl(option: int, value: int) -> None:
-    _done(ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0))
+    _done(_LIBC.prctl(option, value, 0, 0, 0))
 
 
 def _call(number: int, *arguments: int | bytes | None) -> int:
     """Make a system call; -1 means that it failed, and errno says why."""
     words = [ctypes.c_long(word) if isinstance(word, int) else ctypes.c_char_p(word) for word in arguments]
-    call = ctypes.CDLL(None, use_errno=True).syscall
-    call.restype = ctypes.c_long
-    return int(call(ctypes.c_long(number), *words))
+    _LIBC.syscall.restype = ctypes.c_long
+    return int(_LIBC.syscall(ctypes.c_long(number), *words))
 
 
 def _done(result: int) -> int:
