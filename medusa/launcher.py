@@ -40,6 +40,8 @@ _SENDMMSG = {"x86_64": 307, "aarch64": 269}
 _PRLIMIT = {"x86_64": 302, "aarch64": 261}
 _BY_PATH = {"x86_64": (76, 90, 92, 94, 260, 268, 452), "aarch64": (45, 53, 54, 452)}
 """truncate, chmod, chown, lchown, fchownat, fchmodat and fchmodat2: what Landlock, or an old one, lets pass."""
+_AWAY = {"x86_64": (109, 112), "aarch64": (154, 157)}
+"""setpgid and setsid: who leaves the group of the child would live on when it is ended."""
 _MSG_FASTOPEN = 0x20000000
 
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _AND, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
@@ -167,12 +169,12 @@ def steps(machine: str, *, network: bool) -> list[Step]:
     """Return the filter. Sockets are TCP's, or none without ``network``.
 
     MPTCP, UDP and Unix sockets are none of Landlock's business, a connection that is opened by sending its first bytes
-    (MSG_FASTOPEN) escapes it, and io_uring escapes filters.
+    (MSG_FASTOPEN) escapes it, and io_uring escapes filters. Nobody leaves the group that is ended as a whole.
     """
     program: list[Step] = [(_LOAD, 0, 0, _ARCH), (_EQUAL, 1, 0, _AUDIT_ARCH[machine]), (_RETURN, 0, 0, _KILL)]
     program += [(_LOAD, 0, 0, _NUMBER), (_AT_LEAST, 0, 1, _X32), (_RETURN, 0, 0, _REFUSE)]
     program += _when(_IO_URING_SETUP, [(_RETURN, 0, 0, _MISSING)])
-    for number in _BY_PATH[machine]:
+    for number in (*_BY_PATH[machine], *_AWAY[machine]):
         program += _when(number, [(_RETURN, 0, 0, _REFUSE)])
     sockets = [*_only(0, (2, 10)), *_only(1, (1,), mask=0xF), *_only(2, (0, 6))] if network else _only(0, ())
     program += _when(_SOCKET[machine], sockets)

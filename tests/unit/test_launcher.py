@@ -25,6 +25,8 @@ NUMBERS = {
     "fchmod": {"x86_64": 91, "aarch64": 52},
     "fchmodat": {"x86_64": 268, "aarch64": 53},
     "fchownat": {"x86_64": 260, "aarch64": 54},
+    "setpgid": {"x86_64": 109, "aarch64": 154},
+    "setsid": {"x86_64": 112, "aarch64": 157},
     "read": {"x86_64": 0, "aarch64": 63},
     "execve": {"x86_64": 59, "aarch64": 221},
 }
@@ -84,6 +86,8 @@ def run(program: list[Step], arch: int, number: int, *arguments: int) -> int:
         ("truncate", (), REFUSE, REFUSE),
         ("fchmodat", (), REFUSE, REFUSE),
         ("fchownat", (), REFUSE, REFUSE),
+        ("setpgid", (0, 0), REFUSE, REFUSE),
+        ("setsid", (), REFUSE, REFUSE),
     ],
 )
 def test_the_filter(machine: str, call: str, arguments: tuple[int, ...], alone: int, networked: int) -> None:

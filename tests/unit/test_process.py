@@ -149,6 +149,26 @@ async def test_what_the_leader_leaves_behind_ends_with_it(tmp_path: Path) -> Non
         await until(lambda: not alive(pids[1]))
 
 
+FUGITIVE = """
+import os, time
+if os.fork() == 0:
+    for leave in (os.setsid, lambda: os.setpgid(0, 0)):
+        try:
+            leave()
+        except OSError:
+            pass
+    print(os.getppid(), os.getpid(), "\\nup", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(not cage.has_filter(), reason="this kernel or processor has no filter of system calls")
+async def test_nobody_gets_away_from_the_group(tmp_path: Path) -> None:
+    async with process.child([*PY, FUGITIVE], cwd=tmp_path) as child:
+        pids = await pids_of(child)
+    await until(lambda: not any(alive(pid) for pid in pids))
+
+
 async def test_a_cancel_ends_the_group_and_goes_on(tmp_path: Path) -> None:
     pids: list[int] = []
 
