@@ -1,5 +1,6 @@
 """Sends what the owner has for a site along to that site alone, past the eyes of other processes and hosts."""
 
+import asyncio
 import json
 import os
 import time
@@ -84,8 +85,13 @@ async def handed_over(argv: Sequence[str], link: str, workdir: Path, tools: Tool
 async def forget_cookies(info: Mapping[str, Any], link: str, tools: Tools) -> None:
     """Take the owner's cookies out of what yt-dlp says of a video, which outlives the run: each run is given them."""
     kept = await tools.secrets(link)
-    names = {cookie.name for cookie in cookies.unpack(kept.cookies)} if kept.cookies else set()
-    for part in _parts(info) if names else ():
+    if kept.cookies:
+        names = {cookie.name for cookie in cookies.unpack(kept.cookies)}
+        await asyncio.to_thread(_strip, info, names)
+
+
+def _strip(info: Mapping[str, Any], names: set[str]) -> None:
+    for part in _parts(info):
         left = _without(str(part.pop("cookies", "")), names)
         if left:
             part["cookies"] = left

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from medusa import cage, process, steps
+from medusa.errors import Broken
 from medusa.model import LocalFile, Media, Order
 from medusa.sources import ytdlp
 from medusa.steps import ffmpeg as reader
@@ -128,11 +129,52 @@ async def test_media_that_take_ffmpeg_for_ever_are_given_up(gorge: Path, monkeyp
     assert await posted_as(gorge) == "the media cannot be read: posted as a plain file"
 
 
-async def posted_as(media: Path) -> str:
+FAKE = """#!{python} -I
+import os, signal, sys, time
+if "-i" in sys.argv:
+    {deed}
+os.execv({ffmpeg!r}, [{ffmpeg!r}, *sys.argv[1:]])
+"""
+
+
+def fake_ffmpeg(folder: Path, deed: str) -> Path:
+    """An ffmpeg that does this when it is given media."""
+    program = folder / "ffmpeg"
+    program.write_text(FAKE.format(python=sys.executable, ffmpeg=str(find_ffmpeg()), deed=deed))
+    program.chmod(0o755)
+    return program
+
+
+async def test_media_that_crash_ffmpeg_are_posted_as_a_plain_file(tmp_path: Path) -> None:
+    crashing = fake_ffmpeg(tmp_path, "os.kill(os.getpid(), signal.SIGSEGV)")
+    assert (
+        await posted_as(make_video(tmp_path, "v.mp4"), crashing) == "the media cannot be read: posted as a plain file"
+    )
+
+
+async def test_an_ffmpeg_that_hangs_under_yt_dlp_ends_the_job_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "GRACE", 0.1)
+    make_video(tmp_path, "video.mp4")
+    ffmpeg("-i", "video.mp4", "-c", "copy", "-f", "dash", "dash.mpd", cwd=tmp_path)
+    hanging = fake_ffmpeg(tmp_path, "time.sleep(600)")
+    work = tmp_path / "work"
+    work.mkdir()
+    async with serving(folder_handler(tmp_path)) as server, tool_box(server, max_bytes=10**6) as tools:
+        using, order = replace(tools, ffmpeg=hanging), Order(server.url("/dash.mpd"))
+        plan = await ytdlp.resolve(order, work, using, Reports())
+        monkeypatch.setattr(ytdlp, "_QUIET", 4.0)
+        with pytest.raises(Broken, match="yt-dlp hung: it gave no sign of life for 4 seconds"):
+            await ytdlp.fetch(plan, order, work, using, Reports())
+
+
+async def posted_as(media: Path, program: Path | None = None) -> str:
     """What the owner hears of a file that goes through all steps."""
     reports = Reports()
     async with tool_box() as tools:
-        await steps.process(LocalFile(media, media.name, "video/mp4"), Order(""), media.parent, tools, reports)
+        using = replace(tools, ffmpeg=program or tools.ffmpeg)
+        await steps.process(LocalFile(media, media.name, "video/mp4"), Order(""), media.parent, using, reports)
     return reports.notes
 
 

@@ -1,5 +1,6 @@
 """The vault on a real encrypted file: who gets what, and what the owner hears before it ends."""
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
@@ -10,7 +11,7 @@ import pytest
 
 from medusa import cookies
 from medusa.errors import UserError
-from medusa.model import Order
+from medusa.model import Notice, Order
 from medusa.observe import clean
 from medusa.storage import open_store
 from medusa.storage.vault import Kind, VaultTable
@@ -137,6 +138,22 @@ async def test_the_owner_hears_once_before_and_once_after_the_end(kit: Kit) -> N
     kit.now += 90 * DAY
     assert kit.now - NOW > LATELY
     assert await kit.vault.ending() == []
+
+
+async def test_what_expires_is_told_as_a_notice(kit: Kit) -> None:
+    await kit.give((".example.com", "long", NOW + 9 * DAY, "FALSE"))
+    await kit.vault.secrets("https://example.com")
+    kit.now += 7 * DAY
+    told: list[tuple[Notice, str]] = []
+    running = asyncio.create_task(kit.vault.run(lambda kind, text: told.append((kind, text))))
+    async with asyncio.timeout(10):
+        while not told:
+            await asyncio.sleep(0.01)
+    running.cancel()
+    await asyncio.wait({running})
+    [(kind, text)] = told
+    assert kind is Notice.SECRETS
+    assert text.startswith("Your cookies for example.com expire 2027-")
 
 
 async def test_the_advice_says_what_was_given(kit: Kit) -> None:
