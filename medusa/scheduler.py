@@ -41,6 +41,8 @@ _WEIGHTS = {Priority.HIGH: 4, Priority.NORMAL: 2, Priority.LOW: 1}
 """The shares of the bandwidth that jobs get."""
 STOP_WITHIN = 30.0
 """Seconds that a job gets to unwind before ``cancel`` and ``pause`` stop waiting for it; it is stopped all the same."""
+MOST_ASIDE = 100
+"""Jobs that may wait beside the slots for others which do the same."""
 LOOK_AGAIN = 30.0
 """Seconds after which waiting jobs are looked at even when none is known to be due."""
 
@@ -374,23 +376,33 @@ class Scheduler:
 
     async def _candidates(self) -> list[Job]:
         """The queued jobs for which there may be a slot, those whose turn it is first."""
-        # Those that are starting, or are being stopped, may still be among the queued.
-        limit = 2 * self.claims.room + len(self._stopping)
-        if len(self._tasks) >= self.claims.room:
+        # Those that are starting, have stepped aside, or are being stopped, may still be among the queued.
+        limit = 2 * self.claims.room + self._aside + len(self._stopping)
+        if not self._room:
             return []
-        if self.claims.full("fetch"):
-            return await self._jobs.ready(limit)
-        return await self._jobs.queued(limit, self.claims.crowded())
+        full = [stage for stage, kind in _SLOT_OF.items() if self.claims.full(kind)]
+        if Stage.FETCH in full:
+            return await self._jobs.ready(limit, full)
+        return await self._jobs.queued(limit, self.claims.crowded(), full)
+
+    @property
+    def _aside(self) -> int:
+        """How many jobs have stepped aside."""
+        return max(0, len(self._tasks) - len(self.claims))
+
+    @property
+    def _room(self) -> bool:
+        """Whether one more job may be at work; those that have stepped aside are not, but are not countless either."""
+        return len(self.claims) < self.claims.room and self._aside < MOST_ASIDE
 
     def _may_start(self, job: Job) -> bool:
         known = job.id in self._tasks or job.id in self._stopping
-        free = len(self._tasks) < self.claims.room and self.claims.allow(_SLOT_OF[job.stage], job.order.host)
-        return free and not known
+        return self._room and not known and self.claims.allow(_SLOT_OF[job.stage], job.order.host)
 
     async def _sleep(self) -> None:
         """Sleep until something changes or the next waiting job is due; never long, for the clock may be set."""
         pause = LOOK_AGAIN
-        if len(self._tasks) < self.claims.room:
+        if self._room:
             due = await until_it_works(self._jobs.next_due)
             pause = LOOK_AGAIN if due is None else min(LOOK_AGAIN, max(0.05, due - self._now()))
         try:

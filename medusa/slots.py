@@ -59,6 +59,9 @@ class Claims:
         self._slots = slots
         self._claims: dict[int, tuple[str, str]] = {}
 
+    def __len__(self) -> int:
+        return len(self._claims)
+
     def put(self, number: int, kind: str, host: str) -> None:
         """Note what job ``number`` needs now, in place of what it needed before."""
         self._claims[number] = (kind, host)

@@ -11,7 +11,7 @@ import pytest
 
 from medusa.config import Slots
 from medusa.errors import Scope, Transient
-from medusa.model import Hold, JobState, Order, Priority, Stage
+from medusa.model import Hold, JobState, Order, Priority, Progress, Stage
 from medusa.scheduler import Run
 from medusa.storage import Store, open_store
 from medusa.storage.jobs import Jobs
@@ -165,3 +165,41 @@ async def test_whose_turn_it_is_gets_the_next_slot(store: Store, tmp_path: Path)
         all_wait.set()
         await scheduler.idle()
     assert gone == [1, 4, 2, 3]
+
+
+async def test_files_that_wait_for_an_upload_keep_nobody_from_fetching(store: Store, tmp_path: Path) -> None:
+    jobs = Jobs(store)
+    for job in await jobs.add([Order(f"https://a.b/{n}") for n in range(30)], *HERE, now=0.0):
+        await jobs.save(replace(job, stage=Stage.UPLOAD))
+    fetching = asyncio.Event()
+
+    async def work(run: Run) -> None:
+        async with run.stage(run.job.stage):
+            if run.job.stage is Stage.RESOLVE:
+                fetching.set()
+            await asyncio.Event().wait()
+
+    async with scheduling(store, tmp_path, work) as (scheduler, _):
+        await scheduler.submit([Order("https://c.d")], 1, 11)
+        async with asyncio.timeout(10):
+            await fetching.wait()
+
+
+async def test_jobs_that_have_stepped_aside_keep_nobody_from_starting(store: Store, tmp_path: Path) -> None:
+    aside: list[int] = []
+    fetching = asyncio.Event()
+
+    async def work(run: Run) -> None:
+        if run.job.order.host == "c.d":
+            fetching.set()
+        elif run.job.id > 1:
+            aside.append(run.job.id)
+            run.step_aside(Progress(note="waits for #1, which fetches the same"))
+        await asyncio.Event().wait()
+
+    async with scheduling(store, tmp_path, work) as (scheduler, _):
+        await scheduler.submit([Order("https://a.b")] * 30, *HERE)
+        await scheduler.submit([Order("https://c.d")], 1, 11)
+        async with asyncio.timeout(10):
+            await fetching.wait()
+    assert len(aside) == 29
