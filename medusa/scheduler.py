@@ -15,7 +15,7 @@ import structlog
 from medusa.config import Slots
 from medusa.errors import BROKEN, MedusaError, UserError
 from medusa.model import Gate, Hold, Job, JobState, Order, Priority, Progress, Stage
-from medusa.parking import Parking
+from medusa.parking import Key, Parking
 from medusa.patience import backoff, to_the_end, until_it_works
 from medusa.slots import Claims, Slot
 from medusa.storage.jobs import Beside, Jobs
@@ -43,6 +43,8 @@ STOP_WITHIN = 30.0
 """Seconds that a job gets to unwind before ``cancel`` and ``pause`` stop waiting for it; it is stopped all the same."""
 MOST_ASIDE = 100
 """Jobs that may wait beside the slots for others which do the same."""
+MOST_TOLD = 20
+"""Jobs put off together that the listeners hear of."""
 LOOK_AGAIN = 30.0
 """Seconds after which waiting jobs are looked at even when none is known to be due."""
 
@@ -207,8 +209,7 @@ class Scheduler:
             idle = [number for number in numbers if number not in self._tasks]
             jobs = await until_it_works(lambda: self._jobs.set_state(idle, state, self._now()))
             for job in jobs:
-                for tell in self.listeners:
-                    tell(job)
+                self._tell(job)
             if state is JobState.CANCELLED:
                 await asyncio.to_thread(self._remove, [job.id for job in jobs])
         log.info(f"jobs.{state}", jobs=len(jobs))
@@ -330,9 +331,12 @@ class Scheduler:
     async def commit(self, job: Job, beside: Beside | None = None) -> Job:
         """Commit a job's row, together with what ``beside`` writes, then tell of it."""
         await until_it_works(lambda: self._jobs.save(job, beside))
+        self._tell(job)
+        return job
+
+    def _tell(self, job: Job) -> None:
         for tell in self.listeners:
             tell(job)
-        return job
 
     async def run(self) -> None:
         """Run jobs until cancelled; what was running when the process last ended goes on first."""
@@ -365,8 +369,14 @@ class Scheduler:
         for number, run in self._runs.items():
             if run.job.stage in _MOVES_BYTES and number not in self._stopping:
                 self._interrupt(number, _Stop(JobState.WAITING, hold))
-        if await self._jobs.queued(1):
-            await self._jobs.put_off(hold)
+        if fresh := await self._jobs.queued(MOST_TOLD):
+            await self._put_off(fresh, hold)
+
+    async def _put_off(self, seen: Sequence[Job], hold: Hold, key: Key | None = None) -> None:
+        """Let all queued jobs wait, or those that share ``key``; told is of those ``seen``, for it may be thousands."""
+        await self._jobs.put_off(hold, key)
+        for job in seen:
+            self._tell(replace(job, state=JobState.WAITING, not_before=hold.until, reason=hold.reason))
 
     def _interrupt(self, number: int, stop: _Stop) -> None:
         """Have a task stopped without waiting for it."""
@@ -416,7 +426,7 @@ class Scheduler:
         if not self._may_start(job):
             return False
         if parked := self._parking.of(job, self._now()):
-            await self._jobs.put_off(*parked)
+            await self._put_off([job], *parked)
             return True
         self.claims.put(job.id, _SLOT_OF[job.stage], job.order.host)
         run = self._runs[job.id] = Run(job, self._workroot / str(job.id), self)

@@ -113,7 +113,7 @@ async def test_a_closed_gate_stops_what_moves_bytes_and_says_why(store: Store, t
         return hold
 
     slots = Slots(fetch=1, process=1, upload=1)
-    async with scheduling(store, tmp_path, work, slots=slots, gates=[gate]) as (scheduler, _):
+    async with scheduling(store, tmp_path, work, slots=slots, gates=[gate]) as (scheduler, told):
         await scheduler.submit([Order("https://a.b/1")], 1, 10)
         await fetching.wait()
         [second] = await scheduler.submit([Order("https://a.b/2")], 1, 11)
@@ -133,6 +133,7 @@ async def test_a_closed_gate_stops_what_moves_bytes_and_says_why(store: Store, t
         [fourth] = await scheduler.submit([Order("https://a.b/4")], 1, 13)
         while (await Jobs(store).counts())[JobState.QUEUED]:
             await asyncio.sleep(0.005)
+        assert {job.id for job in told if (job.state, job.reason) == waiting[:2]} == {1, 3, fourth.id}
         hold = None
         scheduler.look_again()
         fetching.clear()
