@@ -220,14 +220,14 @@ class Jobs:
             )
 
     async def bring_back(self, hold: Hold, key: Key | None = None) -> None:
-        """Queue the jobs, or those of one chat or host, that wait for just this."""
-        where = "told = 0 AND state = 'waiting' AND place = ? AND reason = ?"
-        where += f" AND {_COLUMN_OF[key[0]]} = ?" if key else ""
+        """Queue the jobs, or those of one chat or host, that wait for just this; paused ones need not wait later."""
+        shared = f"reason = ? AND {_COLUMN_OF[key[0]]} = ?" if key else "reason = ?"
+        values = (hold.until, storable(hold.reason), *(key[1:] if key else ()))
         async with self._store.write() as db:
-            await db.run(
-                f"UPDATE jobs SET state = 'queued', not_before = 0, reason = '' WHERE {where}",  # noqa: S608
-                (hold.until, storable(hold.reason), *(key[1:] if key else ())),
-            )
+            for state, kept in (("waiting", "place"), ("paused", "not_before")):
+                where = f"told = 0 AND state = '{state}' AND {kept} = ? AND {shared}"
+                new = "'queued'" if state == "waiting" else "state"
+                await db.run(f"UPDATE jobs SET state = {new}, not_before = 0, reason = '' WHERE {where}", values)  # noqa: S608
 
     async def wake(self, now: float) -> None:
         """Queue the jobs that have waited until the time ``now`` or an earlier one."""

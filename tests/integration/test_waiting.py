@@ -69,6 +69,26 @@ async def test_a_trouble_keeps_those_waiting_whom_it_meets(
     assert sorted(ran) == [1, 1, 2, 3, 4]
 
 
+async def test_who_met_a_shared_trouble_first_is_let_go_too(store: Store, tmp_path: Path) -> None:
+    both, met = asyncio.Barrier(2), 0
+
+    async def work(run: Run) -> None:
+        nonlocal met
+        if met < 2:
+            await both.wait()
+            met += 1
+            raise Transient("Closed.", after=1000, scope=Scope.CHAT)
+
+    async with scheduling(store, tmp_path, work) as (scheduler, told):
+        await scheduler.submit([Order("https://a.b"), Order("https://c.d")], *HERE)
+        while len(told) < 2:
+            await asyncio.sleep(0.005)
+        assert {job.state for job in told} == {JobState.WAITING}
+        await scheduler.retry(told[-1].id)
+        async with asyncio.timeout(10):
+            await scheduler.idle()
+
+
 async def test_a_host_gets_no_more_visitors_at_once_than_is_polite(store: Store, tmp_path: Path) -> None:
     there: Counter[str] = Counter()
     most: Counter[str] = Counter()
@@ -134,11 +154,15 @@ async def test_a_closed_gate_stops_what_moves_bytes_and_says_why(store: Store, t
         while (await Jobs(store).counts())[JobState.QUEUED]:
             await asyncio.sleep(0.005)
         assert {job.id for job in told if (job.state, job.reason) == waiting[:2]} == {1, 3, fourth.id}
+        await scheduler.pause(fourth.id)
         hold = None
         scheduler.look_again()
         fetching.clear()
         while ran != [1, 2, 1]:
             await asyncio.sleep(0.005)
+        paused = await Jobs(store).get(fourth.id)
+        assert paused is not None
+        assert (paused.state, paused.not_before, paused.reason) == (JobState.PAUSED, 0.0, "")
         for number in (3, fourth.id):
             await scheduler.cancel(number)
         await scheduler.idle()
