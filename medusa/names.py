@@ -8,6 +8,7 @@ from pathvalidate import sanitize_filename
 _MAX_BYTES = 240
 """File systems allow 255 bytes; the rest is room for suffixes such as ``.part``."""
 _MAX_SHOWN = 200
+_MAX_BRIEF = 80
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,10}\Z")
 _RESERVED = re.compile(r"(?:CON|PRN|AUX|NUL|CLOCK\$|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9¹²³])\s*(?:\.|\Z)", re.IGNORECASE)
 _BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
@@ -42,6 +43,17 @@ def display_name(raw: str) -> str:
     """Fold any text into one line of at most 200 characters that cannot disturb the text around it."""
     line = _flat(raw, keep=_JOINERS)
     return line if len(line) <= _MAX_SHOWN else line[: _MAX_SHOWN - 1].rstrip() + "…"
+
+
+def brief(raw: str) -> str:
+    """What somebody wrote, as one line of at most 80 characters that leaves room for what is said of it."""
+    line = display_name(raw)
+    return line if len(line) <= _MAX_BRIEF else line[: _MAX_BRIEF - 1].rstrip() + "…"
+
+
+def quoted(raw: str) -> str:
+    """The same in quotes."""
+    return f"“{brief(raw)}”"
 
 
 def _flat(raw: str, *, keep: frozenset[str]) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from medusa.errors import UserError
 from medusa.model import Hours, Notice
+from medusa.names import quoted
 from medusa.storage.settings import StoredSettings
 
 T = TypeVar("T")
@@ -206,7 +207,7 @@ def find(key: str) -> Setting[Any]:
         return ALL[key]
     near = get_close_matches(key, ALL, n=1)
     hint = f"Did you mean {near[0]}?" if near else "See them all: /settings"
-    raise UserError(f"There is no setting “{key}”. {hint}")
+    raise UserError(f"There is no setting {quoted(key)}. {hint}")
 
 
 class Settings:
@@ -267,6 +268,6 @@ def _parse(setting: Setting[T], text: str, *, fallback: Any = _REQUIRED) -> T:
         return setting.parse(text.strip())
     except (ValueError, KeyError):
         if fallback is _REQUIRED:
-            raise UserError(f"“{text}” does not fit {setting.key}: it takes {setting.form}.") from None
+            raise UserError(f"{quoted(text)} does not fit {setting.key}: it takes {setting.form}.") from None
         value: T = fallback
         return value

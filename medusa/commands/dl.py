@@ -7,6 +7,7 @@ from medusa.commands import Call, Command, Option
 from medusa.commands.parsing import moment, priority
 from medusa.errors import UserError
 from medusa.model import Order
+from medusa.names import quoted
 from medusa.settings import DOCUMENTS, QUALITY, SILENT
 from medusa.words import SCHEDULED, clock
 
@@ -54,14 +55,14 @@ def _link(word: str) -> str:
         raise UserError(f"{scheme[1]}: links can't be fetched; only http and https can.")
     if "." in word.partition("/")[0]:
         return f"https://{word}"
-    raise UserError(f"“{word}” is no link. A link starts with http:// or https://.")
+    raise UserError(f"{quoted(word)} is no link. A link starts with http:// or https://.")
 
 
 def _order(link: str, call: Call) -> Order:
     given, settings = call.options, call.desk.settings
     quality = given.get("quality", settings[QUALITY]).lower()
     if not _QUALITIES.fullmatch(quality):
-        raise UserError(f"-q takes best, audio, or a height such as 720, not “{quality}”.")
+        raise UserError(f"-q takes best, audio, or a height such as 720, not {quoted(quality)}.")
     if "doc" in given and "media" in given:
         raise UserError("--doc and --media exclude one another.")
     return Order(

@@ -14,6 +14,7 @@ from medusa.commands.help import page
 from medusa.commands.menus import chosen, is_choice, offer, shown
 from medusa.commands.parsing import split_options
 from medusa.errors import DiskFull, MedusaError, UserError
+from medusa.names import brief
 from medusa.patience import until_it_works
 from medusa.settings import BARE_LINKS, CHATS, PREFIX
 from medusa.storage.handled import Handled
@@ -140,7 +141,7 @@ class Router:
         prefix = self._prefix
         near = get_close_matches(name, self._names, n=1)
         hint = f"Did you mean {prefix}{near[0]}?" if near else f"See {prefix}help."
-        return f"There is no command {prefix}{name}. {hint}"
+        return f"There is no command {brief(prefix + name)}. {hint}"
 
     def _listens_to(self, chat_id: int) -> bool:
         return chat_id in self._desk.settings[CHATS]

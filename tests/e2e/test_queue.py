@@ -12,6 +12,7 @@ from medusa.telegram.parts import PART_SIZE
 from tests.e2e.kit import send
 from tests.e2e.test_streams import H264, SIZE, Origin, World, data, made, world
 
+LONG, SHOWN = "x" * 3900, "x" * 79 + "…"
 ANSWERS = [
     ("/queue", "The queue is empty."),
     ("/q 2", "There is no page 2; the queue has 1."),
@@ -39,6 +40,19 @@ ANSWERS = [
     ("/dl a.example/b --at soon", "“soon” is no time. Write 18:30, 2026-12-01 07:00, or +2h (d, h, m)."),
     ("/dl a.example/b --at 2020-01-01 07:00", "2020-01-01 07:00 has passed already."),
     ("/dl a.example/b --prio urgent", "“urgent” is no priority; it is high, normal or low."),
+    (f"/queue {LONG}", f"“{SHOWN}” is no page; pages are numbered from 1."),
+    (f"/pause {LONG}", f"“{SHOWN}” is no job number. Numbers look like 3, 1,4 or 2-5."),
+    (f"/prio 3 {LONG}", f"“{SHOWN}” is no priority; it is high, normal or low."),
+    (f"/dl {LONG}", f"“{SHOWN}” is no link. A link starts with http:// or https://."),
+    (f"/dl a.example -q {LONG}", f"\u2060-q takes best, audio, or a height such as 720, not “{SHOWN}”."),
+    (f"/dl a.example --at {LONG}", f"“{SHOWN}” is no time. Write 18:30, 2026-12-01 07:00, or +2h (d, h, m)."),
+    (f"/dl --{LONG}", f"There is no option --{SHOWN[2:]} here."),
+    (f"/set quality {LONG}", f"“{SHOWN}” does not fit quality: it takes best, audio, or a height such as 720."),
+    (f"/unset {LONG}", f"There is no setting “{SHOWN}”. See them all: /settings"),
+    (f"/find {LONG}", f"Nothing that was posted has “{SHOWN}” in it."),
+    (f"/history {LONG}", f"To look for something: /find {SHOWN}"),
+    (f"/help {LONG}", f"There is no command {SHOWN}. See /help."),
+    ("/job \u202ex", "“x” is no job number. Numbers look like 3, 1,4 or 2-5."),
 ]
 
 
