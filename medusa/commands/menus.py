@@ -69,6 +69,6 @@ def chosen(offered: Offer, text: str, now: float, prefix: str) -> str:
 
 def _numbers(text: str) -> list[int]:
     try:
-        return numbers(re.sub("[–—]", "-", text).split())
+        return numbers(text.split())
     except UserError:
         return []

@@ -21,7 +21,7 @@ _TOKEN = re.compile(
 )
 _TYPED_FOR_US = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"'})
 _DASHES = re.compile(r"^[—–](?=\w)")
-_RANGE = re.compile(r"#?(\d{1,9})(?:-#?(\d{1,9}))?")
+_RANGE = re.compile(r"#?(\d{1,18})(?:[-–—]#?(\d{1,18}))?")
 MOST_NUMBERS = 10_000
 _LATER = re.compile(r"\+(?=\d)(?:(\d{1,4})d)?(?:(\d{1,4})h)?(?:(\d{1,5})m(?:in)?)?", re.ASCII)
 FURTHEST = 366 * 86400.0
@@ -76,19 +76,28 @@ def _unknown(flag: str, known: Iterable[str]) -> str:
 
 
 def numbers(words: Sequence[str]) -> list[int]:
-    """Job numbers, each once, from words such as ``3``, ``#3``, ``1,4-6``. Raises UserError for anything else."""
+    """Job numbers, each once, from words such as ``3``, ``#3``, ``1,4-6``. Raises UserError for anything else.
+
+    Words without any number are refused, too: without words, a command looks for a job itself.
+    """
     found: dict[int, None] = {}
     for part in (part for word in words for part in word.split(",") if part):
         match = _RANGE.fullmatch(part)
         if match is None:
-            raise UserError(f"{quoted(part)} is no job number. Numbers look like 3, 1,4 or 2-5.")
+            raise _no_number(part)
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
             raise UserError(f"{quoted(part)} runs backwards; write {last}-{first}.")
         if last - first + len(found) >= MOST_NUMBERS:
             raise UserError(f"{quoted(part)} names too many jobs at once; name at most {MOST_NUMBERS}.")
         found.update(dict.fromkeys(range(first, last + 1)))
+    if words and not found:
+        raise _no_number(" ".join(words))
     return list(found)
+
+
+def _no_number(text: str) -> UserError:
+    return UserError(f"{quoted(text)} is no job number. Numbers look like 3, 1,4 or 2-5.")
 
 
 def priority(word: str) -> Priority:
