@@ -12,7 +12,7 @@ import structlog
 from medusa.commands import Answer, Call, Command, Desk, Menu
 from medusa.commands.help import page
 from medusa.commands.menus import chosen, is_choice, offer, shown
-from medusa.commands.parsing import split_options
+from medusa.commands.parsing import split_options, tokens
 from medusa.errors import DiskFull, MedusaError, UserError
 from medusa.names import brief
 from medusa.patience import until_it_works
@@ -115,7 +115,7 @@ class Router:
     async def _obey(self, message: Incoming, command: Command, rest: str) -> Answer:
         structlog.contextvars.bind_contextvars(command=command.name)
         try:
-            if "--help" in rest.split():
+            if ("--help", False) in tokens(rest):
                 return page(command, self._prefix)
             words, options = split_options(rest, command.options)
             call = Call(message, self._desk, command.name, words, options)
