@@ -34,6 +34,7 @@ ANSWERS = [
     ('/cancel ""', "“” is no job number. Numbers look like 3, 1,4 or 2-5."),
     ("/prio low", "There is no job under way."),
     ("/job", "There is no job yet."),
+    ("/job 1,2", "There is no job with these numbers."),
     ("/move 3 top", "There is no job #3."),
     ("/move 3-5 top", "None of these jobs is queued; only queued jobs have a place to move from."),
     ("/prio 3", "Which job, and how soon? For instance: /prio 3 high"),
@@ -232,11 +233,12 @@ async def test_what_failed_while_it_was_posted_is_posted_once_and_uploaded_once(
 
 
 async def test_a_long_queue_has_pages(stage: Scene) -> None:
-    orders = [Order(f"https://a.example/{number}") for number in range(1, 46)]
+    orders = [Order(f"https://a.example/?a&n={number}") for number in range(1, 46)]
     await stage.app.jobs.add(orders, 5, 5, time.time(), not_before=time.time() + 9e6, reason="Later.")
     await stage.owner.send(0, "/queue 2")
     await stage.owner.send(0, "/queue 3")
     await stage.owner.send(0, "/queue 4")
+    await stage.owner.send(0, "/job 44-46")
     await stage.owner.send(0, "/pause 1-20 30")
     await stage.owner.send(0, "/cancel 1-1000")
     texts = [message.text for message in await send(stage)]
@@ -244,5 +246,7 @@ async def test_a_long_queue_has_pages(stage: Scene) -> None:
     assert texts[0].splitlines()[-1] == "Page 2 of 3. More: /queue 3"
     assert texts[1].splitlines()[-1] == "Page 3 of 3."
     assert texts[2] == "There is no page 4; the queue has 3."
-    assert texts[3].splitlines()[-1] == "Job #30 is paused."
-    assert texts[4].splitlines()[-2:] == ["… and so on: 45 jobs.", "955 of these numbers belong to no job under way."]
+    assert texts[3].count("https://a.example/?a&n=44") == 1
+    assert texts[3].splitlines()[-1] == "1 of these numbers belongs to no job."
+    assert texts[4].splitlines()[-1] == "Job #30 is paused."
+    assert texts[5].splitlines()[-2:] == ["… and so on: 45 jobs.", "955 of these numbers belong to no job under way."]
