@@ -65,7 +65,19 @@ def test_quiet_hours_end_in_the_future_when_an_hour_comes_twice() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "1-7", "01:00", "01:60-02:00", "25:00-26:00", "07:00-07:00", "00:00-24:00", "24:01-3:00"]
+    "text",
+    [
+        "",
+        "1-7",
+        "01:00",
+        "01:60-02:00",
+        "25:00-26:00",
+        "07:00-07:00",
+        "00:00-24:00",
+        "24:01-3:00",
+        "0:00-13:00, 12:00-24:00",
+        "22:00-6:00,6:00-22:00",
+    ],
 )
 def test_what_are_no_hours_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
@@ -80,7 +92,7 @@ def test_budgets_are_read(text: str, amount: int | None) -> None:
     assert BUDGET_DOWN.parse(BUDGET_DOWN.show(amount)) == amount
 
 
-@pytest.mark.parametrize("text", ["", "20", "20K", "-1G", "1e3G", "many"])
+@pytest.mark.parametrize("text", ["", "20", "20K", "0", "0M", "0.5M", "-1G", "1e3G", "many"])
 def test_what_is_no_budget_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         BUDGET_DOWN.parse(text)
