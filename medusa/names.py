@@ -10,6 +10,7 @@ _MAX_BYTES = 240
 _MAX_SHOWN = 200
 _MAX_BRIEF = 80
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,10}\Z")
+_LOOSE_EXTENSION = re.compile(r"[ .]+(\.[A-Za-z0-9]{1,10})\Z")
 _RESERVED = re.compile(r"(?:CON|PRN|AUX|NUL|CLOCK\$|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9¹²³])\s*(?:\.|\Z)", re.IGNORECASE)
 _BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Characters that Unicode calls letters or symbols but that show nothing."""
@@ -34,6 +35,8 @@ def safe_file_name(raw: str, *, fallback: str = "file", extension: str | None = 
     # What follows may put one character before and one behind.
     stem = _cut(stem.strip(" ."), _MAX_BYTES - len(ending) - 2)
     stem = sanitize_filename(stem, replacement_text="_", platform="universal").strip(" .")
+    # What the cut has left may end in what looks like an extension.
+    stem = _LOOSE_EXTENSION.sub(r"\1", stem)
     if _RESERVED.match(stem):
         stem = f"_{stem}"
     return (stem or fallback) + ending
