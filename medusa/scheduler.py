@@ -16,7 +16,7 @@ from medusa.config import Slots
 from medusa.errors import BROKEN, MedusaError, UserError
 from medusa.model import Gate, Hold, Job, JobState, Order, Priority, Progress, Stage
 from medusa.parking import Key, Parking
-from medusa.patience import backoff, to_the_end, until_it_works
+from medusa.patience import Tries, to_the_end, until_it_works
 from medusa.slots import Claims, Slot
 from medusa.storage.jobs import Beside, Jobs
 from medusa.throttle import Flow, own_flow
@@ -41,8 +41,6 @@ _WEIGHTS = {Priority.HIGH: 4, Priority.NORMAL: 2, Priority.LOW: 1}
 """The shares of the bandwidth that jobs get."""
 STOP_WITHIN = 30.0
 """Seconds that a job gets to unwind before ``cancel`` and ``pause`` stop waiting for it; it is stopped all the same."""
-MOST_ASIDE = 100
-"""Jobs that may wait beside the slots for others which do the same."""
 MOST_TOLD = 20
 """Jobs put off together that the listeners hear of."""
 LOOK_AGAIN = 30.0
@@ -120,8 +118,9 @@ Work = Callable[[Run], Awaitable[None]]
 class Scheduler:
     """Runs queued jobs within its slots, and lets them wait for as long as one of ``gates`` is closed.
 
-    ``work`` does one job and returns when it is posted. Each of ``listeners`` hears, synchronously, of each
-    committed change. ``claims`` knows what each running job needs.
+    ``work`` does one job and returns when it is posted. While ``away`` says that this machine is cut off from the
+    world, no failure counts. Each of ``listeners`` hears, synchronously, of each committed change. ``claims`` knows
+    what each running job needs.
     """
 
     def __init__(
@@ -132,6 +131,7 @@ class Scheduler:
         workroot: Path,
         *,
         gates: Sequence[Gate] = (),
+        away: Callable[[], bool] = lambda: False,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._jobs = jobs
@@ -140,6 +140,7 @@ class Scheduler:
         self.listeners: list[Callable[[Job], None]] = []
         self._now = now
         self._gates = gates
+        self._tries = Tries(away)
         self._hold: Hold | None = None
         """What the gates said last."""
         self._parking = Parking()
@@ -387,32 +388,23 @@ class Scheduler:
     async def _candidates(self) -> list[Job]:
         """The queued jobs for which there may be a slot, those whose turn it is first."""
         # Those that are starting, have stepped aside, or are being stopped, may still be among the queued.
-        limit = 2 * self.claims.room + self._aside + len(self._stopping)
-        if not self._room:
+        limit = 2 * self.claims.room + len(self._tasks) + len(self._stopping)
+        if not self.claims.room_beside(len(self._tasks)):
             return []
         full = [stage for stage, kind in _SLOT_OF.items() if self.claims.full(kind)]
         if Stage.FETCH in full:
             return await self._jobs.ready(limit, full)
         return await self._jobs.queued(limit, self.claims.crowded(), full)
 
-    @property
-    def _aside(self) -> int:
-        """How many jobs have stepped aside."""
-        return max(0, len(self._tasks) - len(self.claims))
-
-    @property
-    def _room(self) -> bool:
-        """Whether one more job may be at work; those that have stepped aside are not, but are not countless either."""
-        return len(self.claims) < self.claims.room and self._aside < MOST_ASIDE
-
     def _may_start(self, job: Job) -> bool:
         known = job.id in self._tasks or job.id in self._stopping
-        return self._room and not known and self.claims.allow(_SLOT_OF[job.stage], job.order.host)
+        room = self.claims.room_beside(len(self._tasks))
+        return room and not known and self.claims.allow(_SLOT_OF[job.stage], job.order.host)
 
     async def _sleep(self) -> None:
         """Sleep until something changes or the next waiting job is due; never long, for the clock may be set."""
         pause = LOOK_AGAIN
-        if self._room:
+        if self.claims.room_beside(len(self._tasks)):
             due = await until_it_works(self._jobs.next_due)
             pause = LOOK_AGAIN if due is None else min(LOOK_AGAIN, max(0.05, due - self._now()))
         try:
@@ -466,12 +458,11 @@ class Scheduler:
             await to_the_end(self._end(run.job, JobState.DONE, run.job.reason))
 
     async def _failed(self, job: Job, error: MedusaError) -> None:
-        attempts = job.attempts + error.counts
-        if error.retry_after is None or attempts >= error.tries:
+        attempts, pause = self._tries.after(job, error)
+        if pause is None:
             log.warning("job.failed", error=error.user_text, cause=repr(error.__cause__))
             await self._end(job, JobState.FAILED, error.user_text)
             return
-        pause = backoff(attempts, error.retry_after)
         hold = Hold(self._now() + pause, error.user_text)
         log.info("job.waiting", reason=hold.reason, seconds=round(pause, 1), attempts=attempts)
         self._parking.park(job, error.scope, hold)
@@ -487,6 +478,7 @@ class Scheduler:
         if state is JobState.DONE:
             await self._open_up(job)
         await asyncio.to_thread(self._remove, [job.id])
+        self._tries.forget(job.id)
         self._settled.set()
         return job
 
@@ -502,9 +494,4 @@ class Scheduler:
             if job.state is JobState.RUNNING:
                 log.info("job.resumed", job=job.id, stage=str(job.stage))
                 await self.commit(replace(job, state=JobState.QUEUED))
-        try:
-            await asyncio.to_thread(sweep, self._workroot, {str(job.id) for job in living})
-        except OSError as error:
-            raise UserError(
-                f"The work folder {self._workroot} can't be used ({error.strerror}). Set MEDUSA_WORK to one that can."
-            ) from error
+        await asyncio.to_thread(sweep, self._workroot, {str(job.id) for job in living})
