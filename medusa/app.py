@@ -213,7 +213,8 @@ def _assemble(ground: _Ground) -> App:
         vault=ground.vault,
     )
     quiet = QuietHours()
-    scheduler = Scheduler(jobs, pipeline.run, config.slots, config.work, gates=(quiet, ground.budget))
+    line, gates = account.client.line, (quiet, ground.budget)
+    scheduler = Scheduler(jobs, pipeline.run, config.slots, config.work, gates=gates, away=lambda: line.away)
     _obey(settings, scheduler, quiet, ground.budget)
     status = Status(scheduler, jobs, Boards(store), messenger, account.user_id, notices.unheard)
     scheduler.listeners += [status.changed, notices.changed]

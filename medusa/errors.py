@@ -50,7 +50,7 @@ class MedusaError(Exception):
 
     @property
     def tries(self) -> int:
-        """How many failed tries in a row a job gives this kind of error before it gives up."""
+        """How many failed tries in a row a job gives this kind of error before it gives up, FOREVER for no end."""
         return 1
 
     @property
@@ -84,10 +84,11 @@ class NothingThere(UserError):
 class Transient(MedusaError):
     """Something that passes by itself: a flood wait, a broken connection, a busy server.
 
-    ``after`` is in seconds; ``scope`` says whom else the trouble meets.
+    ``after`` is in seconds; ``scope`` says whom else the trouble meets. As many ``tries`` as are the rule last about
+    four minutes, since the pauses grow.
     """
 
-    def __init__(self, user_text: str, *, after: float = 2.0, tries: int = 4, scope: Scope = Scope.JOB) -> None:
+    def __init__(self, user_text: str, *, after: float = 2.0, tries: int = 8, scope: Scope = Scope.JOB) -> None:
         super().__init__(user_text)
         self._after = after
         self._tries = tries

@@ -17,9 +17,15 @@ LOOK_EVERY = 1.0
 
 
 def _day_at(now: float, minutes: int, later: int = 0) -> float:
-    """The Unix time at which the local day of ``now``, or one some days later, is so many minutes old."""
+    """The Unix time to come at which the local day of ``now``, or one some days later, is so many minutes old."""
     day = time.localtime(now)
-    return time.mktime((day.tm_year, day.tm_mon, day.tm_mday + later, 0, minutes, 0, 0, 0, -1))
+    found = time.mktime((day.tm_year, day.tm_mon, day.tm_mday + later, 0, minutes, 0, 0, 0, -1))
+    # When the clocks go back, an hour comes twice, and mktime may mean the one that is over.
+    return found if found > now else found + 3600.0
+
+
+def _date(now: float) -> str:
+    return time.strftime("%Y-%m-%d", time.localtime(now))
 
 
 class QuietHours:
@@ -82,7 +88,9 @@ class Budget:
         self._noted = (0, 0)
 
     def __call__(self, now: float) -> Hold | None:
-        """The hold of a direction whose bytes are used up."""
+        """The hold of a direction whose bytes are used up; those of a day that is over hold nobody back."""
+        if self._day not in ("", _date(now)):
+            return None
         for count in (self.down, self.up):
             if count.limit is not None and count.used_up:
                 reason = f"Today's {size(count.limit)} to be {count.word} are used up."
@@ -108,7 +116,7 @@ class Budget:
 
     async def _turn_page(self, now: float) -> None:
         """Begin a day, which may be one that is partly known."""
-        day = time.strftime("%Y-%m-%d", time.localtime(now))
+        day = _date(now)
         if day != self._day:
             await self._note()
             known = await until_it_works(lambda: self._table.of_day(day))

@@ -14,7 +14,9 @@ _TAIL = 64
 """How many of them are its end, where a file name has its extension."""
 _MAX_MARKS = 4
 """Marks on one letter; heaps of them cover the lines around."""
+_MAX_BRIEF = 80
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,10}\Z")
+_LOOSE_EXTENSION = re.compile(r"[ .]+(\.[A-Za-z0-9]{1,10})\Z")
 _RESERVED = re.compile(r"(?:CON|PRN|AUX|NUL|CLOCK\$|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9¹²³])\s*(?:\.|\Z)", re.IGNORECASE)
 _BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Characters that Unicode calls letters or symbols but that show nothing."""
@@ -40,6 +42,8 @@ def safe_file_name(raw: str, *, fallback: str = "file", extension: str | None = 
     # What follows may put one character before and one behind.
     stem = _cut(stem.strip(" ."), _MAX_BYTES - len(ending) - 2)
     stem = sanitize_filename(stem, replacement_text="_", platform="universal").strip(" .")
+    # What the cut has left may end in what looks like an extension.
+    stem = _LOOSE_EXTENSION.sub(r"\1", stem)
     if _RESERVED.match(stem):
         stem = f"_{stem}"
     return (stem or fallback) + ending
@@ -49,6 +53,17 @@ def display_name(raw: str) -> str:
     """Fold any text into one line of at most 200 characters that cannot disturb the text around it."""
     line = _flat(raw, keep=_JOINERS)
     return line if len(line) <= _MAX_SHOWN else line[: _MAX_SHOWN - 1].rstrip() + "…"
+
+
+def brief(raw: str) -> str:
+    """What somebody wrote, as one line of at most 80 characters that leaves room for what is said of it."""
+    line = display_name(raw)
+    return line if len(line) <= _MAX_BRIEF else line[: _MAX_BRIEF - 1].rstrip() + "…"
+
+
+def quoted(raw: str) -> str:
+    """The same in quotes."""
+    return f"“{brief(raw)}”"
 
 
 def _flat(raw: str, *, keep: frozenset[str]) -> str:

@@ -7,24 +7,30 @@ Key = tuple[Scope, int | str]
 """A chat, by its marked id, or a host, by its name."""
 
 
+_MOST = 16
+"""Holds of one chat or host that are remembered, the latest of them."""
+
+
 class Parking:
     """The chats and hosts that are left alone, and until when."""
 
     def __init__(self) -> None:
-        self._holds: dict[Key, Hold] = {}
+        self._holds: dict[Key, list[Hold]] = {}
+        """Several jobs may find out at the same time, and others wait for what each of them has found."""
 
     def park(self, job: Job, scope: Scope, hold: Hold) -> None:
         """Leave alone what a job's trouble of this scope meets; a trouble of the job itself meets nobody else."""
-        self._holds.update({key: hold for key in _keys(job) if key[0] is scope})
+        for key in (key for key in _keys(job) if key[0] is scope):
+            self._holds[key] = [*self._holds.get(key, [])[1 - _MOST :], hold]
 
     def of(self, job: Job, now: float) -> tuple[Hold, Key] | None:
         """Why a job had better not start at Unix time ``now``, and with whom it shares that."""
-        holds = ((self._holds[key], key) for key in _keys(job) if key in self._holds)
+        holds = ((self._holds[key][-1], key) for key in _keys(job) if key in self._holds)
         return next(((hold, key) for hold, key in holds if hold.until > now), None)
 
     def clear(self, job: Job) -> list[tuple[Hold, Key]]:
         """Forget the troubles of a job's chat and host; returns what they were."""
-        return [(self._holds.pop(key), key) for key in _keys(job) if key in self._holds]
+        return [(hold, key) for key in _keys(job) for hold in self._holds.pop(key, [])]
 
 
 def _keys(job: Job) -> list[Key]:

@@ -2,12 +2,14 @@
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 import structlog
 
-from medusa.errors import Transient
+from medusa.errors import FOREVER, MedusaError, Transient
+from medusa.model import Job
 
 log = structlog.get_logger()
 
@@ -23,6 +25,34 @@ def backoff(attempts: int, asked: float) -> float:
     """Seconds to wait after ``attempts`` failures: at least those ``asked`` for, growing, and a little uneven."""
     pause = max(asked, min(LONGEST_WAIT, 2.0**attempts))
     return pause + random.uniform(0.0, min(0.2 * pause, LONGEST_SPREAD))  # noqa: S311 (spreads load, guards nothing)
+
+
+class Tries:
+    """Decides whether a job that has failed is tried again, and when.
+
+    Failures of kinds that are tried for ever do not count, or a long one of those would leave a job no try for others;
+    nor do any while ``away`` says that this machine is cut off from the world, which is not their host's fault.
+    """
+
+    def __init__(self, away: Callable[[], bool]) -> None:
+        self._away = away
+        self._uncounted: Counter[int] = Counter()
+
+    def after(self, job: Job, error: MedusaError) -> tuple[int, float | None]:
+        """The job's failed tries from now on, and seconds until the next one; None when there is none."""
+        asked = error.retry_after
+        if asked is None:
+            return job.attempts + 1, None
+        unending = error.tries == FOREVER or self._away()
+        attempts = job.attempts + (error.counts and not unending)
+        if attempts >= error.tries and not unending:
+            return attempts, None
+        self._uncounted[job.id] += error.counts and unending
+        return attempts, backoff(attempts + self._uncounted[job.id], asked)
+
+    def forget(self, number: int) -> None:
+        """Forget a job that has ended."""
+        del self._uncounted[number]
 
 
 async def to_the_end(work: Coroutine[Any, Any, T]) -> T:

@@ -16,8 +16,8 @@ from medusa.config import Slots
 from medusa.errors import BROKEN, MedusaError, UserError
 from medusa.model import Gate, Hold, Job, JobState, Order, Priority, Progress, Stage
 from medusa.observe import clean
-from medusa.parking import Parking
-from medusa.patience import backoff, to_the_end, until_it_works
+from medusa.parking import Key, Parking
+from medusa.patience import Tries, to_the_end, until_it_works
 from medusa.slots import Claims, Slot
 from medusa.storage.jobs import Beside, Jobs
 from medusa.throttle import Flow, own_flow
@@ -42,6 +42,8 @@ _WEIGHTS = {Priority.HIGH: 4, Priority.NORMAL: 2, Priority.LOW: 1}
 """The shares of the bandwidth that jobs get."""
 STOP_WITHIN = 30.0
 """Seconds that a job gets to unwind before ``cancel`` and ``pause`` stop waiting for it; it is stopped all the same."""
+MOST_TOLD = 20
+"""Jobs put off together that the listeners hear of."""
 LOOK_AGAIN = 30.0
 """Seconds after which waiting jobs are looked at even when none is known to be due."""
 
@@ -117,8 +119,9 @@ Work = Callable[[Run], Awaitable[None]]
 class Scheduler:
     """Runs queued jobs within its slots, and lets them wait for as long as one of ``gates`` is closed.
 
-    ``work`` does one job and returns when it is posted. Each of ``listeners`` hears, synchronously, of each
-    committed change. ``claims`` knows what each running job needs.
+    ``work`` does one job and returns when it is posted. While ``away`` says that this machine is cut off from the
+    world, no failure counts. Each of ``listeners`` hears, synchronously, of each committed change. ``claims`` knows
+    what each running job needs.
     """
 
     def __init__(
@@ -129,6 +132,7 @@ class Scheduler:
         workroot: Path,
         *,
         gates: Sequence[Gate] = (),
+        away: Callable[[], bool] = lambda: False,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._jobs = jobs
@@ -137,6 +141,7 @@ class Scheduler:
         self.listeners: list[Callable[[Job], None]] = []
         self._now = now
         self._gates = gates
+        self._tries = Tries(away)
         self._hold: Hold | None = None
         """What the gates said last."""
         self._parking = Parking()
@@ -206,8 +211,7 @@ class Scheduler:
             idle = [number for number in numbers if number not in self._tasks]
             jobs = await until_it_works(lambda: self._jobs.set_state(idle, state, self._now()))
             for job in jobs:
-                for tell in self.listeners:
-                    tell(job)
+                self._tell(job)
             if state is JobState.CANCELLED:
                 await asyncio.to_thread(self._remove, [job.id for job in jobs])
         log.info(f"jobs.{state}", jobs=len(jobs))
@@ -329,9 +333,12 @@ class Scheduler:
     async def commit(self, job: Job, beside: Beside | None = None) -> Job:
         """Commit a job's row, together with what ``beside`` writes, then tell of it."""
         await until_it_works(lambda: self._jobs.save(job, beside))
+        self._tell(job)
+        return job
+
+    def _tell(self, job: Job) -> None:
         for tell in self.listeners:
             tell(job)
-        return job
 
     async def run(self) -> None:
         """Run jobs until cancelled; what was running when the process last ended goes on first."""
@@ -364,8 +371,14 @@ class Scheduler:
         for number, run in self._runs.items():
             if run.job.stage in _MOVES_BYTES and number not in self._stopping:
                 self._interrupt(number, _Stop(JobState.WAITING, hold))
-        if await self._jobs.queued(1):
-            await self._jobs.put_off(hold)
+        if fresh := await self._jobs.queued(MOST_TOLD):
+            await self._put_off(fresh, hold)
+
+    async def _put_off(self, seen: Sequence[Job], hold: Hold, key: Key | None = None) -> None:
+        """Let all queued jobs wait, or those that share ``key``; told is of those ``seen``, for it may be thousands."""
+        await self._jobs.put_off(hold, key)
+        for job in seen:
+            self._tell(replace(job, state=JobState.WAITING, not_before=hold.until, reason=hold.reason))
 
     def _interrupt(self, number: int, stop: _Stop) -> None:
         """Have a task stopped without waiting for it."""
@@ -375,23 +388,24 @@ class Scheduler:
 
     async def _candidates(self) -> list[Job]:
         """The queued jobs for which there may be a slot, those whose turn it is first."""
-        # Those that are starting, or are being stopped, may still be among the queued.
-        limit = 2 * self.claims.room + len(self._stopping)
-        if len(self._tasks) >= self.claims.room:
+        # Those that are starting, have stepped aside, or are being stopped, may still be among the queued.
+        limit = 2 * self.claims.room + len(self._tasks) + len(self._stopping)
+        if not self.claims.room_beside(len(self._tasks)):
             return []
-        if self.claims.full("fetch"):
-            return await self._jobs.ready(limit)
-        return await self._jobs.queued(limit, self.claims.crowded())
+        full = [stage for stage, kind in _SLOT_OF.items() if self.claims.full(kind)]
+        if Stage.FETCH in full:
+            return await self._jobs.ready(limit, full)
+        return await self._jobs.queued(limit, self.claims.crowded(), full)
 
     def _may_start(self, job: Job) -> bool:
         known = job.id in self._tasks or job.id in self._stopping
-        free = len(self._tasks) < self.claims.room and self.claims.allow(_SLOT_OF[job.stage], job.order.host)
-        return free and not known
+        room = self.claims.room_beside(len(self._tasks))
+        return room and not known and self.claims.allow(_SLOT_OF[job.stage], job.order.host)
 
     async def _sleep(self) -> None:
         """Sleep until something changes or the next waiting job is due; never long, for the clock may be set."""
         pause = LOOK_AGAIN
-        if len(self._tasks) < self.claims.room:
+        if self.claims.room_beside(len(self._tasks)):
             due = await until_it_works(self._jobs.next_due)
             pause = LOOK_AGAIN if due is None else min(LOOK_AGAIN, max(0.05, due - self._now()))
         try:
@@ -405,7 +419,7 @@ class Scheduler:
         if not self._may_start(job):
             return False
         if parked := self._parking.of(job, self._now()):
-            await self._jobs.put_off(*parked)
+            await self._put_off([job], *parked)
             return True
         self.claims.put(job.id, _SLOT_OF[job.stage], job.order.host)
         run = self._runs[job.id] = Run(job, self._workroot / str(job.id), self)
@@ -445,12 +459,11 @@ class Scheduler:
             await to_the_end(self._end(run.job, JobState.DONE, run.job.reason))
 
     async def _failed(self, job: Job, error: MedusaError) -> None:
-        attempts = job.attempts + error.counts
-        if error.retry_after is None or attempts >= error.tries:
+        attempts, pause = self._tries.after(job, error)
+        if pause is None:
             log.warning("job.failed", error=error.user_text, cause=repr(error.__cause__))
             await self._end(job, JobState.FAILED, error.user_text)
             return
-        pause = backoff(attempts, error.retry_after)
         hold = Hold(self._now() + pause, clean(error.user_text))
         log.info("job.waiting", reason=hold.reason, seconds=round(pause, 1), attempts=attempts)
         self._parking.park(job, error.scope, hold)
@@ -465,6 +478,7 @@ class Scheduler:
         if state is JobState.DONE:
             await self._open_up(job)
         await asyncio.to_thread(self._remove, [job.id])
+        self._tries.forget(job.id)
         self._settled.set()
         return job
 
@@ -480,9 +494,4 @@ class Scheduler:
             if job.state is JobState.RUNNING:
                 log.info("job.resumed", job=job.id, stage=str(job.stage))
                 await self.commit(replace(job, state=JobState.QUEUED))
-        try:
-            await asyncio.to_thread(sweep, self._workroot, {str(job.id) for job in living})
-        except OSError as error:
-            raise UserError(
-                f"The work folder {self._workroot} can't be used ({error.strerror}). Set MEDUSA_WORK to one that can."
-            ) from error
+        await asyncio.to_thread(sweep, self._workroot, {str(job.id) for job in living})

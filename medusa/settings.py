@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from medusa.config import values
 from medusa.errors import UserError
 from medusa.model import Hours, Notice
+from medusa.names import quoted
 from medusa.storage.settings import StoredSettings
 
 T = TypeVar("T")
@@ -39,9 +40,15 @@ def _show_switch(value: bool) -> str:
 
 
 def _prefixes(text: str) -> str:
-    if not re.fullmatch(r"[/.!,;:+~#-]{1,4}", text):
+    found = re.fullmatch(r"[“\"]?([/.!,;:+~#-]{1,4})[”\"]?", text)
+    if found is None:
         raise ValueError
-    return text
+    return found[1]
+
+
+def _show_prefixes(prefixes: str) -> str:
+    """In quotes, for in a sentence they would pass for its punctuation."""
+    return f"“{prefixes}”"
 
 
 def _quality(text: str) -> str:
@@ -51,7 +58,12 @@ def _quality(text: str) -> str:
 
 
 def _chats(text: str) -> tuple[int, ...]:
-    return () if text == "none" else tuple(int(part) for part in re.split(r"[,\s]+", text) if part)
+    if text.lower() == "none":
+        return ()
+    found = [part for part in re.split(r"[,\s]+", text) if part]
+    if not found or not all(re.fullmatch(r"-?[0-9]{1,16}", part) for part in found):
+        raise ValueError
+    return tuple(int(part) for part in found)
 
 
 def _show_chats(chats: tuple[int, ...]) -> str:
@@ -88,7 +100,10 @@ def _amount(text: str) -> int | None:
     found = re.fullmatch(r"([0-9]{1,6}(?:[.,][0-9]{1,3})?) ?([mgt])b?", text.lower())
     if found is None:
         raise ValueError
-    return int(Decimal(found[1].replace(",", ".")) * {**_UNITS, "t": 10**12}[found[2]])
+    amount = int(Decimal(found[1].replace(",", ".")) * {**_UNITS, "t": 10**12}[found[2]])
+    if amount < 1_000_000:
+        raise ValueError  # with none at all, jobs would wait for ever
+    return amount
 
 
 def _show_amount(amount: int | None) -> str:
@@ -98,10 +113,18 @@ def _show_amount(amount: int | None) -> str:
     return f"{(Decimal(amount) / unit).normalize():f} {name}"
 
 
+_DAY = 24 * 60
+"""Minutes."""
+
+
 def _hours(text: str) -> Hours:
     if text.lower() == "off":
         return ()
-    return tuple(_span(part.strip()) for part in text.split(","))
+    hours = tuple(_span(part.strip()) for part in text.split(","))
+    quiet = {minute % _DAY for begin, end in hours for minute in range(begin, end if begin < end else end + _DAY)}
+    if len(quiet) == _DAY:
+        raise ValueError  # jobs would wait for ever
+    return hours
 
 
 def _span(text: str) -> tuple[int, int]:
@@ -117,9 +140,9 @@ def _span(text: str) -> tuple[int, int]:
 
 def _minute(hour: int, minute: int) -> int:
     """Minutes since midnight; the midnight at the end of a day is the one at its beginning."""
-    if minute > 59 or hour * 60 + minute > 24 * 60:
+    if minute > 59 or hour * 60 + minute > _DAY:
         raise ValueError
-    return (hour * 60 + minute) % (24 * 60)
+    return (hour * 60 + minute) % _DAY
 
 
 def _show_hours(hours: Hours) -> str:
@@ -156,7 +179,7 @@ def _show_hosts(hosts: tuple[str, ...]) -> str:
 
 def budget(key: str, about: str) -> Setting[int | None]:
     """A limit in bytes a day, None for none."""
-    return Setting(key, None, _amount, "bytes such as 500M, 20G or 1.5T, or off", about, _show_amount)
+    return Setting(key, None, _amount, "bytes from 1M, such as 500M, 20G or 1.5T, or off", about, _show_amount)
 
 
 def limit(key: str, about: str) -> Setting[int | None]:
@@ -170,7 +193,9 @@ def switch(key: str, default: bool, about: str) -> Setting[bool]:
     return Setting(key, default, _switch, "on or off", about, _show_switch)
 
 
-PREFIX = Setting("prefix", "/.", _prefixes, "one to four of / . ! , ; : + ~ # -", "what a command starts with")
+PREFIX = Setting(
+    "prefix", "/.", _prefixes, "one to four of / . ! , ; : + ~ # -", "what a command starts with", _show_prefixes
+)
 BARE_LINKS = switch("bare-links", True, "take a lone link in Saved Messages as /dl")
 QUALITY = Setting("quality", "best", _quality, "best, audio, or a height such as 720", "quality when -q is not given")
 DOCUMENTS = switch("documents", False, "post videos and audio as plain files")
@@ -191,7 +216,7 @@ QUIET_HOURS: Setting[Hours] = Setting(
     "quiet-hours",
     (),
     _hours,
-    "times such as 01:00-07:00, several with commas between, or off",
+    "times such as 01:00-07:00, several with commas between, but not the whole day, or off",
     "when nothing is fetched or uploaded",
     _show_hours,
 )
@@ -251,7 +276,7 @@ def find(key: str) -> Setting[Any]:
         return ALL[key]
     near = get_close_matches(key, ALL, n=1)
     hint = f"Did you mean {near[0]}?" if near else "See them all: /settings"
-    raise UserError(f"There is no setting “{key}”. {hint}")
+    raise UserError(f"There is no setting {quoted(key)}. {hint}")
 
 
 class Settings:
@@ -312,6 +337,6 @@ def _parse(setting: Setting[T], text: str, *, fallback: Any = _REQUIRED) -> T:
         return setting.parse(text.strip())
     except (ValueError, KeyError):
         if fallback is _REQUIRED:
-            raise UserError(f"“{text}” does not fit {setting.key}: it takes {setting.form}.") from None
+            raise UserError(f"{quoted(text)} does not fit {setting.key}: it takes {setting.form}.") from None
         value: T = fallback
         return value

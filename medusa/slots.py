@@ -9,6 +9,10 @@ Turn = Callable[[], tuple[int, int]]
 """Whose turn it is, as a key of which the lowest goes first; asked when a place is free, since turns can change."""
 
 
+MOST_ASIDE = 100
+"""Jobs that may wait beside the slots for others which do the same."""
+
+
 class Slot:
     """``count`` places of one kind. Those who wait get them by turn, not in the order in which they came."""
 
@@ -58,6 +62,10 @@ class Claims:
         self.per_host = 2
         self._slots = slots
         self._claims: dict[int, tuple[str, str]] = {}
+
+    def room_beside(self, jobs: int) -> bool:
+        """Whether one more of ``jobs`` may be at work; not many may have stepped aside, as some have."""
+        return len(self._claims) < self.room and jobs - len(self._claims) < MOST_ASIDE
 
     def put(self, number: int, kind: str, host: str) -> None:
         """Note what job ``number`` needs now, in place of what it needed before."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from medusa.errors import BROKEN, FOREVER, Broken, DiskFull, MedusaError, Transient
+from medusa.errors import BROKEN, FOREVER, Broken, DiskFull, MedusaError, Transient, UserError
 
 log = structlog.get_logger()
 
@@ -26,8 +26,13 @@ def trouble(error: OSError) -> MedusaError:
 
 
 def sweep(folder: Path, keep: AbstractSet[str]) -> None:
-    """Make the folder if it is missing, and remove what jobs other than ``keep`` have left there. Raises OSError."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for entry in folder.iterdir():
-        if entry.name.isdigit() and entry.name not in keep:
-            shutil.rmtree(entry, ignore_errors=True)
+    """Make the folder if it is missing, and remove what jobs other than ``keep`` have left there. Raises UserError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for entry in folder.iterdir():
+            if entry.name.isdigit() and entry.name not in keep:
+                shutil.rmtree(entry, ignore_errors=True)
+    except OSError as error:
+        raise UserError(
+            f"The work folder {folder} can't be used ({error.strerror}). Set MEDUSA_WORK to one that can."
+        ) from error

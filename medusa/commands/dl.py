@@ -12,6 +12,7 @@ from medusa.commands.parsing import moment, priority
 from medusa.commands.playlists import RANGE
 from medusa.errors import UserError
 from medusa.model import KIND, Order
+from medusa.names import quoted
 from medusa.settings import DOCUMENTS, LIVE_CAP, QUALITY, SILENT
 from medusa.sources.described import Description
 from medusa.sources.telegram import link_to
@@ -141,7 +142,7 @@ def link_of(word: str) -> str:
         raise UserError(f"{scheme[1]}: links can't be fetched; only http and https can.")
     if "." in word.partition("/")[0]:
         return f"https://{word}"
-    raise UserError(f"“{word}” is no link. A link starts with http:// or https://.")
+    raise UserError(f"{quoted(word)} is no link. A link starts with http:// or https://.")
 
 
 def order_of(link: str, call: Call) -> Order:
@@ -149,7 +150,7 @@ def order_of(link: str, call: Call) -> Order:
     given, settings = call.options, call.desk.settings
     quality = given.get("quality", settings[QUALITY]).lower()
     if not _QUALITIES.fullmatch(quality):
-        raise UserError(f"-q takes best, audio, ask, or a height such as 720, not “{quality}”.")
+        raise UserError(f"-q takes best, audio, ask, or a height such as 720, not {quoted(quality)}.")
     if "doc" in given and "media" in given:
         raise UserError("--doc and --media exclude one another.")
     order = Order(

@@ -3,6 +3,7 @@
 from medusa.commands import Call, Command
 from medusa.commands.listing import BEFORE, PAGE, before, page
 from medusa.errors import UserError
+from medusa.names import quoted
 
 
 async def _run(call: Call) -> str:
@@ -10,7 +11,7 @@ async def _run(call: Call) -> str:
     if not text:
         raise UserError(f"Find what? For instance: {call.prefix}find holiday")
     posts = await call.desk.library.posts.find(text, PAGE + 1, before(call))
-    return page(posts, call, f"find {text}") if posts else f"Nothing that was posted has “{text}” in it."
+    return page(posts, call, f"find {text}") if posts else f"Nothing that was posted has {quoted(text)} in it."
 
 
 COMMAND = Command(

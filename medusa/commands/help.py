@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from medusa.commands import Call, Command
 from medusa.errors import UserError
+from medusa.names import brief
 
 
 async def _run(call: Call) -> str:
@@ -17,7 +18,7 @@ async def _run(call: Call) -> str:
     if name not in names:
         near = get_close_matches(name, names, n=1, cutoff=0.5)
         hint = f"Did you mean {near[0]}?" if near else f"See {call.prefix}help."
-        raise UserError(f"There is no command {name}. {hint}")
+        raise UserError(f"There is no command {brief(name)}. {hint}")
     return page(names[name], call.prefix)
 
 

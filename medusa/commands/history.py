@@ -4,13 +4,14 @@ from medusa.commands import Call, Command, Option
 from medusa.commands.listing import BEFORE, PAGE, before, number, page
 from medusa.errors import UserError
 from medusa.library import link_of
+from medusa.names import brief
 
 
 async def _run(call: Call) -> str:
     if "show" in call.options:
         return await _show(call, number(call.options["show"]))
     if call.words:
-        raise UserError(f"To look for something: {call.prefix}find {' '.join(call.words)}")
+        raise UserError(f"To look for something: {call.prefix}find {brief(' '.join(call.words))}")
     posts = await call.desk.library.posts.recent(PAGE + 1, before(call))
     return page(posts, call, "history") if posts else "Nothing was posted yet, or nothing before that."
 

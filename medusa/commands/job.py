@@ -28,9 +28,13 @@ async def _run(call: Call) -> Answer:
 async def _cards(call: Call, wanted: list[int]) -> str:
     found = [await call.desk.jobs.get(number) for number in wanted[:MOST_SHOWN]]
     known = [job for job in found if job is not None]
+    missing = len(found) - len(known)
     if not known:
-        raise UserError(f"There is no job #{wanted[0]}.")
+        raise UserError(f"There is no job #{wanted[0]}." if missing == 1 else "There is no job with these numbers.")
     blocks = [_card(job, call) for job in known]
+    if missing:
+        belongs = "belongs" if missing == 1 else "belong"
+        blocks.append(Markup("{} of these numbers {} to no job.").format(missing, belongs))
     if len(wanted) > MOST_SHOWN:
         blocks.append(Markup("That is as many as are shown at once: the first {}.").format(MOST_SHOWN))
     return Markup("\n\n").join(blocks)
@@ -39,7 +43,8 @@ async def _cards(call: Call, wanted: list[int]) -> str:
 def _card(job: Job, call: Call) -> Markup:
     now = time.time()
     lines = [job_line(job, now)]
-    lines += [Markup("{}").format(job.order.link)] if job.order.link not in lines[0] else []
+    link = Markup("{}").format(job.order.link)
+    lines += [link] if link not in lines[0] else []
     lines += [
         Markup("{}").format(progress_line(live.progress, None))
         for live in call.desk.scheduler.live()

@@ -7,6 +7,7 @@ from markupsafe import Markup
 from medusa.commands import Call, Option
 from medusa.errors import UserError
 from medusa.library import link_of
+from medusa.names import quoted
 from medusa.storage.library import Post
 from medusa.words import moment, short, size
 
@@ -26,7 +27,7 @@ def number(text: str) -> int:
     """The number of a post. Raises UserError."""
     digits = text.removeprefix("#")
     if not (digits.isascii() and digits.isdigit() and len(digits) < 19):
-        raise UserError(f"“{short(text)}” is no number of a post. Numbers stand in front of each post in the list.")
+        raise UserError(f"{quoted(text)} is no number of a post. Numbers stand in front of each post in the list.")
     return int(digits)
 
 

@@ -8,8 +8,9 @@ from markupsafe import Markup
 from medusa.commands import Answer, Call, Choice, Menu
 from medusa.commands.parsing import numbers
 from medusa.errors import UserError
+from medusa.names import quoted
 from medusa.storage.menus import Offer
-from medusa.words import choice_line, clock, short
+from medusa.words import choice_line, clock
 
 MOST = 20
 """Choices of one menu."""
@@ -60,7 +61,7 @@ def chosen(offered: Offer, text: str, now: float, prefix: str) -> str:
         raise UserError(f"This menu is from {clock(offered.at, now)} and has expired; write {prefix}{again} again.")
     picked = _numbers(text)
     if not picked or not set(picked) <= set(range(1, len(offered.words) + 1)):
-        raise UserError(f"“{short(text)}” is not offered here; choose from 1 to {len(offered.words)}.")
+        raise UserError(f"{quoted(text)} is not offered here; choose from 1 to {len(offered.words)}.")
     if len(picked) > 1 and not offered.many:
         raise UserError(f"Only one can be chosen here, from 1 to {len(offered.words)}.")
     return offered.command.replace("{}", " ".join(offered.words[number - 1] for number in picked), 1)
@@ -68,6 +69,6 @@ def chosen(offered: Offer, text: str, now: float, prefix: str) -> str:
 
 def _numbers(text: str) -> list[int]:
     try:
-        return numbers(re.sub("[–—]", "-", text).split())
+        return numbers(text.split())
     except UserError:
         return []

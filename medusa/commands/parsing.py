@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from medusa.commands import Option
 from medusa.errors import UserError
 from medusa.model import Priority
+from medusa.names import brief, quoted
 
 _TOKEN = re.compile(
     r"""
@@ -21,7 +22,7 @@ _TOKEN = re.compile(
 )
 _TYPED_FOR_US = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"'})
 _DASHES = re.compile(r"^[—–](?=\w)")
-_RANGE = re.compile(r"#?(\d{1,9})(?:-#?(\d{1,9}))?")
+_RANGE = re.compile(r"#?(\d{1,18})(?:[-–—]#?(\d{1,18}))?")
 MOST_NUMBERS = 10_000
 _LATER = re.compile(r"\+(?=\d)(?:(\d{1,4})d)?(?:(\d{1,4})h)?(?:(\d{1,5})m(?:in)?)?", re.ASCII)
 FURTHEST = 366 * 86400.0
@@ -35,10 +36,10 @@ def tokens(text: str) -> list[tuple[str, bool]]:
     """
     found: list[tuple[str, bool]] = []
     for match in _TOKEN.finditer(text.translate(_TYPED_FOR_US)):
-        quoted = match["double"] if match["double"] is not None else match["single"]
-        if quoted is not None:
+        inside = match["double"] if match["double"] is not None else match["single"]
+        if inside is not None:
             flag = match["flag"] or ""
-            found.append((flag + quoted, not flag))
+            found.append((flag + inside, not flag))
         else:
             found.append((_DASHES.sub("--", match[0]), False))
     return found
@@ -54,8 +55,8 @@ def split_options(text: str, options: Sequence[Option]) -> tuple[tuple[str, ...]
     values: dict[str, str] = {}
     rest = deque(tokens(text))
     while rest:
-        token, quoted = rest.popleft()
-        if quoted or not re.match(r"--?[^\W\d]", token):
+        token, in_quotes = rest.popleft()
+        if in_quotes or not re.match(r"--?[^\W\d]", token):
             words.append(token)
             continue
         flag, equals, value = token.partition("=")
@@ -86,30 +87,39 @@ def parts(text: str) -> set[str]:
 def _unknown(flag: str, known: Iterable[str]) -> str:
     near = get_close_matches(flag, [*known, "--help"], n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]}?" if near else ""
-    return f"There is no option {flag} here.{hint}"
+    return f"There is no option {brief(flag)} here.{hint}"
 
 
 def numbers(words: Sequence[str]) -> list[int]:
-    """Job numbers, each once, from words such as ``3``, ``#3``, ``1,4-6``. Raises UserError for anything else."""
+    """Job numbers, each once, from words such as ``3``, ``#3``, ``1,4-6``. Raises UserError for anything else.
+
+    Words without any number are refused, too: without words, a command looks for a job itself.
+    """
     found: dict[int, None] = {}
     for part in (part for word in words for part in word.split(",") if part):
         match = _RANGE.fullmatch(part)
         if match is None:
-            raise UserError(f"“{part}” is no job number. Numbers look like 3, 1,4 or 2-5.")
+            raise _no_number(part)
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
-            raise UserError(f"“{part}” runs backwards; write {last}-{first}.")
+            raise UserError(f"{quoted(part)} runs backwards; write {last}-{first}.")
         if last - first + len(found) >= MOST_NUMBERS:
-            raise UserError(f"“{part}” names too many jobs at once; name at most {MOST_NUMBERS}.")
+            raise UserError(f"{quoted(part)} names too many jobs at once; name at most {MOST_NUMBERS}.")
         found.update(dict.fromkeys(range(first, last + 1)))
+    if words and not found:
+        raise _no_number(" ".join(words))
     return list(found)
+
+
+def _no_number(text: str) -> UserError:
+    return UserError(f"{quoted(text)} is no job number. Numbers look like 3, 1,4 or 2-5.")
 
 
 def priority(word: str) -> Priority:
     """The priority that a word names, also by its beginning. Raises UserError."""
     found = [one for one in Priority if word and one.startswith(word.lower())]
     if not found:
-        raise UserError(f"“{word}” is no priority; it is high, normal or low.")
+        raise UserError(f"{quoted(word)} is no priority; it is high, normal or low.")
     return found[0]
 
 
@@ -120,11 +130,11 @@ def moment(text: str, now: float) -> float:
     """
     at = _moment(text.strip(), now)
     if at is None:
-        raise UserError(f"“{text}” is no time. Write 18:30, 2026-12-01 07:00, or +2h (d, h, m).")
+        raise UserError(f"{quoted(text)} is no time. Write 18:30, 2026-12-01 07:00, or +2h (d, h, m).")
     if at <= now:
-        raise UserError(f"{text} has passed already.")
+        raise UserError(f"{brief(text)} has passed already.")
     if at > now + FURTHEST:
-        raise UserError(f"{text} is more than a year away.")
+        raise UserError(f"{brief(text)} is more than a year away.")
     return at
 
 

@@ -7,6 +7,7 @@ from markupsafe import Markup
 from medusa.commands import Call, Command
 from medusa.errors import UserError
 from medusa.model import Progress
+from medusa.names import quoted
 from medusa.words import queue_line
 
 PAGE = 20
@@ -34,7 +35,7 @@ def _page(words: tuple[str, ...], last: int) -> int:
     if not words:
         return 1
     if len(words) > 1 or not (words[0].isascii() and words[0].isdigit()) or len(words[0]) > 9 or int(words[0]) == 0:
-        raise UserError(f"“{' '.join(words)}” is no page; pages are numbered from 1.")
+        raise UserError(f"{quoted(' '.join(words))} is no page; pages are numbered from 1.")
     if int(words[0]) > last:
         raise UserError(f"There is no page {int(words[0])}; the queue has {last}.")
     return int(words[0])

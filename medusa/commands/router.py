@@ -13,9 +13,10 @@ from markupsafe import Markup
 from medusa.commands import Answer, Aside, Call, Command, Desk, Later, Menu
 from medusa.commands.help import page
 from medusa.commands.menus import chosen, is_choice, offer, shown
-from medusa.commands.parsing import names_secret, parts, split_options
+from medusa.commands.parsing import names_secret, parts, split_options, tokens
 from medusa.commands.secrets import deleted
 from medusa.errors import DiskFull, MedusaError, UserError
+from medusa.names import brief
 from medusa.observe import Redactor
 from medusa.patience import until_it_works
 from medusa.settings import BARE_LINKS, CHATS, PREFIX
@@ -198,7 +199,7 @@ class Router:
 
     async def _done(self, message: Incoming, command: Command, rest: str) -> Answer:
         words, options = tuple(rest.split()), dict[str, str]()
-        if "--help" in words:
+        if ("--help", False) in tokens(rest):
             return page(command, self._prefix)
         if not command.secret:
             words, options = split_options(rest, command.options)
@@ -219,7 +220,7 @@ class Router:
         hint = f"Did you mean {prefix}{near[0]}?" if near else f"See {prefix}help."
         if near and self._names[near[0]].secret:
             hint += " Your message still stands; delete it if there is a secret in it."
-        return f"There is no command {prefix}{name}. {hint}"
+        return f"There is no command {brief(prefix + name)}. {hint}"
 
     def _listens_to(self, chat_id: int) -> bool:
         return chat_id in self._desk.settings[CHATS]

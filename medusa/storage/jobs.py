@@ -56,6 +56,8 @@ _AHEAD = {Priority.HIGH: _DAY, Priority.NORMAL: 0, Priority.LOW: -_DAY}
 
 
 _READY = "state = 'queued' AND stage IN ('process', 'upload', 'post')"
+_ELSEWHERE = "host NOT IN (SELECT value FROM json_each(?))"
+_OTHERWISE = "stage NOT IN (SELECT value FROM json_each(?))"
 _COLUMN_OF = {Scope.CHAT: "chat_id", Scope.HOST: "host"}
 
 Beside = Callable[[Transaction], Awaitable[None]]
@@ -194,18 +196,22 @@ class Jobs:
         """The jobs that have not ended, in the order of the queue."""
         return [job for line in _LINE.values() for job in await self._find(f"WHERE {line}")]
 
-    async def queued(self, limit: int, but_at: Sequence[str] = ()) -> list[Job]:
-        """Up to ``limit`` jobs that may start, those whose turn it is first, but none that would fetch there."""
-        if not but_at:
-            return await self._find(f"WHERE {_LINE[JobState.QUEUED]} LIMIT ?", limit)
-        elsewhere = "host NOT IN (SELECT value FROM json_each(?))"
-        condition = f"WHERE told = 0 AND state = 'queued' AND {elsewhere} ORDER BY place, id LIMIT ?"
-        found = await self._find(condition, json.dumps(but_at), limit)
-        return sorted(found + await self.ready(limit), key=lambda job: (job.turn, job.id))
+    async def queued(self, limit: int, but_at: Sequence[str] = (), but_in: Sequence[Stage] = ()) -> list[Job]:
+        """Up to ``limit`` jobs that may start, those whose turn it is first.
 
-    async def ready(self, limit: int) -> list[Job]:
+        None of them would fetch at the hosts ``but_at`` or go on in a stage of ``but_in``.
+        """
+        if not but_at and not but_in:
+            return await self._find(f"WHERE {_LINE[JobState.QUEUED]} LIMIT ?", limit)
+        condition = f"WHERE told = 0 AND state = 'queued' AND {_ELSEWHERE} AND {_OTHERWISE} ORDER BY place, id LIMIT ?"
+        found = await self._find(condition, json.dumps(but_at), json.dumps(but_in), limit)
+        if not but_at:
+            return found
+        return sorted(found + await self.ready(limit, but_in), key=lambda job: (job.turn, job.id))
+
+    async def ready(self, limit: int, but_in: Sequence[Stage] = ()) -> list[Job]:
         """Up to ``limit`` jobs that may start and have their file already, those whose turn it is first."""
-        return await self._find(f"WHERE {_READY} ORDER BY turn, id LIMIT ?", limit)
+        return await self._find(f"WHERE {_READY} AND {_OTHERWISE} ORDER BY turn, id LIMIT ?", json.dumps(but_in), limit)
 
     async def put_off(self, hold: Hold, key: Key | None = None) -> None:
         """Let all queued jobs wait, or those of one chat or host."""
@@ -217,14 +223,14 @@ class Jobs:
             )
 
     async def bring_back(self, hold: Hold, key: Key | None = None) -> None:
-        """Queue the jobs, or those of one chat or host, that wait for just this."""
-        where = "told = 0 AND state = 'waiting' AND place = ? AND reason = ?"
-        where += f" AND {_COLUMN_OF[key[0]]} = ?" if key else ""
+        """Queue the jobs, or those of one chat or host, that wait for just this; paused ones need not wait later."""
+        shared = f"reason = ? AND {_COLUMN_OF[key[0]]} = ?" if key else "reason = ?"
+        values = (hold.until, storable(hold.reason), *(key[1:] if key else ()))
         async with self._store.write() as db:
-            await db.run(
-                f"UPDATE jobs SET state = 'queued', not_before = 0, reason = '' WHERE {where}",  # noqa: S608
-                (hold.until, storable(hold.reason), *(key[1:] if key else ())),
-            )
+            for state, kept in (("waiting", "place"), ("paused", "not_before")):
+                where = f"told = 0 AND state = '{state}' AND {kept} = ? AND {shared}"
+                new = "'queued'" if state == "waiting" else "state"
+                await db.run(f"UPDATE jobs SET state = {new}, not_before = 0, reason = '' WHERE {where}", values)  # noqa: S608
 
     async def wake(self, now: float) -> None:
         """Queue the jobs that have waited until the time ``now`` or an earlier one."""

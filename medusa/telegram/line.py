@@ -43,6 +43,11 @@ class Line:
         return min(LONGEST_PAUSE, 2.0 ** (self._failures - 1)) * random.uniform(0.5, 1.0)  # noqa: S311 (spreads load)
 
     @property
+    def away(self) -> bool:
+        """Whether Telegram cannot be reached, as far as is known."""
+        return self._lost_at is not None
+
+    @property
     def stood_for(self) -> float:
         """Seconds for which there has been a socket; none when there is none."""
         return max(0.0, time.monotonic() - self._stands_at)

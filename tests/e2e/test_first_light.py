@@ -186,6 +186,8 @@ ANSWERS = [
     ("/status", "Nothing is running here."),
     ("/help dl", "--spoiler"),
     ("/dl --help", "--spoiler"),
+    ("/dl —help", "--spoiler"),
+    ('/dl ftp://a.b/c -c "see --help"', "ftp: links can't be fetched"),
     ("/help bogus", "There is no command bogus"),
     ("/version", "Telethon"),
     (".version", "Telethon"),

@@ -12,6 +12,7 @@ from medusa.telegram.parts import PART_SIZE
 from tests.e2e.kit import send
 from tests.e2e.test_streams import H264, SIZE, Origin, World, data, made, world
 
+LONG, SHOWN = "x" * 3900, "x" * 79 + "…"
 ANSWERS = [
     ("/queue", "The queue is empty."),
     ("/q 2", "There is no page 2; the queue has 1."),
@@ -28,9 +29,12 @@ ANSWERS = [
     ("/retry", "There is nothing to retry."),
     ("/retry 1,2", "2 of these numbers belong to no job that failed, was cancelled or waits."),
     ("/move 3", "Which job, and where to? For instance: /move 3 top (or up, down, bottom)"),
-    ("/move , top", "No job is queued."),
+    ("/move top", "No job is queued."),
+    ("/move , top", "“,” is no job number. Numbers look like 3, 1,4 or 2-5."),
+    ('/cancel ""', "“” is no job number. Numbers look like 3, 1,4 or 2-5."),
     ("/prio low", "There is no job under way."),
     ("/job", "There is no job yet."),
+    ("/job 1,2", "There is no job with these numbers."),
     ("/move 3 top", "There is no job #3."),
     ("/move 3-5 top", "None of these jobs is queued; only queued jobs have a place to move from."),
     ("/prio 3", "Which job, and how soon? For instance: /prio 3 high"),
@@ -39,6 +43,19 @@ ANSWERS = [
     ("/dl a.example/b --at soon", "“soon” is no time. Write 18:30, 2026-12-01 07:00, or +2h (d, h, m)."),
     ("/dl a.example/b --at 2020-01-01 07:00", "2020-01-01 07:00 has passed already."),
     ("/dl a.example/b --prio urgent", "“urgent” is no priority; it is high, normal or low."),
+    (f"/queue {LONG}", f"“{SHOWN}” is no page; pages are numbered from 1."),
+    (f"/pause {LONG}", f"“{SHOWN}” is no job number. Numbers look like 3, 1,4 or 2-5."),
+    (f"/prio 3 {LONG}", f"“{SHOWN}” is no priority; it is high, normal or low."),
+    (f"/dl {LONG}", f"“{SHOWN}” is no link. A link starts with http:// or https://."),
+    (f"/dl a.example -q {LONG}", f"\u2060-q takes best, audio, or a height such as 720, not “{SHOWN}”."),
+    (f"/dl a.example --at {LONG}", f"“{SHOWN}” is no time. Write 18:30, 2026-12-01 07:00, or +2h (d, h, m)."),
+    (f"/dl --{LONG}", f"There is no option --{SHOWN[2:]} here."),
+    (f"/set quality {LONG}", f"“{SHOWN}” does not fit quality: it takes best, audio, or a height such as 720."),
+    (f"/unset {LONG}", f"There is no setting “{SHOWN}”. See them all: /settings"),
+    (f"/find {LONG}", f"Nothing that was posted has “{SHOWN}” in it."),
+    (f"/history {LONG}", f"To look for something: /find {SHOWN}"),
+    (f"/help {LONG}", f"There is no command {SHOWN}. See /help."),
+    ("/job \u202ex", "“x” is no job number. Numbers look like 3, 1,4 or 2-5."),
 ]
 
 
@@ -216,11 +233,12 @@ async def test_what_failed_while_it_was_posted_is_posted_once_and_uploaded_once(
 
 
 async def test_a_long_queue_has_pages(stage: Scene) -> None:
-    orders = [Order(f"https://a.example/{number}") for number in range(1, 46)]
+    orders = [Order(f"https://a.example/?a&n={number}") for number in range(1, 46)]
     await stage.app.jobs.add(orders, 5, 5, time.time(), not_before=time.time() + 9e6, reason="Later.")
     await stage.owner.send(0, "/queue 2")
     await stage.owner.send(0, "/queue 3")
     await stage.owner.send(0, "/queue 4")
+    await stage.owner.send(0, "/job 44-46")
     await stage.owner.send(0, "/pause 1-20 30")
     await stage.owner.send(0, "/cancel 1-1000")
     texts = [message.text for message in await send(stage)]
@@ -228,5 +246,7 @@ async def test_a_long_queue_has_pages(stage: Scene) -> None:
     assert texts[0].splitlines()[-1] == "Page 2 of 3. More: /queue 3"
     assert texts[1].splitlines()[-1] == "Page 3 of 3."
     assert texts[2] == "There is no page 4; the queue has 3."
-    assert texts[3].splitlines()[-1] == "Job #30 is paused."
-    assert texts[4].splitlines()[-2:] == ["… and so on: 45 jobs.", "955 of these numbers belong to no job under way."]
+    assert texts[3].count("https://a.example/?a&n=44") == 1
+    assert texts[3].splitlines()[-1] == "1 of these numbers belongs to no job."
+    assert texts[4].splitlines()[-1] == "Job #30 is paused."
+    assert texts[5].splitlines()[-2:] == ["… and so on: 45 jobs.", "955 of these numbers belong to no job under way."]

@@ -17,10 +17,15 @@ HERE = (1, 10)
 
 @asynccontextmanager
 async def scheduling(
-    store: Store, tmp_path: Path, work: Callable[[Run], object], slots: Slots = SLOTS, gates: Sequence[Gate] = ()
+    store: Store,
+    tmp_path: Path,
+    work: Callable[[Run], object],
+    slots: Slots = SLOTS,
+    gates: Sequence[Gate] = (),
+    away: Callable[[], bool] = lambda: False,
 ) -> AsyncIterator[tuple[Scheduler, list[Job]]]:
     """A scheduler at work, and the jobs as it tells of them."""
-    scheduler = Scheduler(Jobs(store), work, slots, tmp_path / "work", gates=gates)  # type: ignore[arg-type]
+    scheduler = Scheduler(Jobs(store), work, slots, tmp_path / "work", gates=gates, away=away)  # type: ignore[arg-type]
     told: list[Job] = []
     scheduler.listeners.append(told.append)
     task = asyncio.create_task(scheduler.run())

@@ -107,7 +107,9 @@ async def get(resolver: Resolver, link: str, tools: Tools, workdir: Path, token:
     plan = await source.resolve(order, workdir, own, Reports())
     assert plan is not None
     json.dumps(plan.details)
-    return await source.fetch(plan, order, workdir, own, Reports())
+    file = await source.fetch(plan, order, workdir, own, Reports())
+    assert isinstance(file, LocalFile)
+    return file
 
 
 async def test_a_stream_is_signed_and_fetched(server: Server, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from medusa.errors import Broken, DiskFull, Transient, UserError
+from medusa.errors import FOREVER, Broken, DiskFull, Transient, UserError
 from medusa.model import Job, JobState, Order, Priority, Progress, Stage
 from medusa.patience import backoff
 from medusa.scheduler import Run, Scheduler
@@ -82,7 +82,7 @@ async def test_what_cannot_be_mended_fails_at_once(store: Store, tmp_path: Path,
 async def test_what_passes_is_tried_again_and_again_but_not_for_ever(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("medusa.scheduler.backoff", lambda *_: 0.01)
+    monkeypatch.setattr("medusa.patience.backoff", lambda *_: 0.01)
     seen: list[int] = []
 
     async def work(run: Run) -> None:
@@ -103,7 +103,7 @@ async def test_what_passes_is_tried_again_and_again_but_not_for_ever(
 async def test_reaching_a_later_stage_starts_the_tries_anew(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("medusa.scheduler.backoff", lambda *_: 0.01)
+    monkeypatch.setattr("medusa.patience.backoff", lambda *_: 0.01)
     stages = iter([Stage.FETCH, Stage.UPLOAD, Stage.UPLOAD])
     seen: list[tuple[Stage, int]] = []
 
@@ -175,7 +175,7 @@ async def test_a_cancel_while_a_failure_is_noted_is_not_lost(store: Store, tmp_p
 async def test_a_fetch_that_fails_for_ever_gives_up(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("medusa.scheduler.backoff", lambda *_: 0.01)
+    monkeypatch.setattr("medusa.patience.backoff", lambda *_: 0.01)
     fetches: list[int] = []
 
     async def work(run: Run) -> None:
@@ -195,7 +195,7 @@ async def test_a_fetch_that_fails_for_ever_gives_up(
 async def test_a_disk_that_takes_nothing_lets_jobs_wait_and_loses_none(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: int
 ) -> None:
-    monkeypatch.setattr("medusa.scheduler.backoff", lambda *_: 0.01)
+    monkeypatch.setattr("medusa.patience.backoff", lambda *_: 0.01)
     full = [True]
 
     async def work(_: Run) -> None:
@@ -208,8 +208,30 @@ async def test_a_disk_that_takes_nothing_lets_jobs_wait_and_loses_none(
     assert [job.state for job in told if job.state is not JobState.RUNNING] == [JobState.WAITING, JobState.DONE]
 
 
+async def test_a_machine_that_is_cut_off_fails_no_job(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does what is tried for ever take tries from what is not."""
+    monkeypatch.setattr("medusa.patience.backoff", lambda *_: 0.001)
+    troubles = [Transient("Cut off.", tries=2)] * 20 + [Transient("Telegram broke off.", tries=FOREVER)] * 20
+    left = [*troubles, Transient("The host broke off.", tries=2)]
+
+    async def work(_: Run) -> None:
+        if left:
+            raise left.pop(0)
+
+    def away() -> bool:
+        return len(left) > 20
+
+    async with scheduling(store, tmp_path, work, away=away) as (scheduler, told):
+        await scheduler.submit([Order("https://a.b")], *HERE)
+        await scheduler.idle()
+    assert [job.attempts for job in told if job.state is JobState.WAITING] == [0] * 40 + [1]
+    assert told[-1].state is JobState.DONE
+
+
 async def test_waiting_for_room_is_no_failed_try(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("medusa.scheduler.backoff", lambda *_: 0.001)
+    monkeypatch.setattr("medusa.patience.backoff", lambda *_: 0.001)
     troubles: list[Transient] = [Transient("Broke off.", tries=2), *(DiskFull() for _ in range(5))]
 
     async def work(_: Run) -> None:
@@ -494,7 +516,7 @@ async def test_slots_bound_each_stage_and_one_stage_never_blocks_another(store: 
             async with run.stage(stage):
                 now[stage] += 1
                 most[stage] = max(most[stage], now[stage])
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.1)
                 together.append(bool(now[Stage.FETCH] and now[Stage.UPLOAD]))
                 now[stage] -= 1
 

@@ -80,6 +80,7 @@ async def test_a_live_stream_is_recorded_up_to_the_cap(pieces: Path, tmp_path: P
         source, plan = await sources.resolve(order, tmp_path, tools, reports)
         assert plan.stream is None
         file = await source.fetch(plan, order, tmp_path, tools, reports)
+        assert isinstance(file, LocalFile)
         assert await seconds(file, tools) == pytest.approx(4, abs=0.7)
         assert file.name.endswith(".mp4")
         assert "live: 2 s of at most 4 s" in reports.notes
@@ -96,6 +97,7 @@ async def test_what_ends_by_itself_is_kept(pieces: Path, tmp_path: Path) -> None
         order = Order(server.url("/now.m3u8"))
         source, plan = await sources.resolve(order, tmp_path, tools, Reports())
         file = await source.fetch(plan, order, tmp_path, tools, Reports())
+        assert isinstance(file, LocalFile)
         assert channel.fetched[-1] == str(PIECES - 1)
         assert await seconds(file, tools) == pytest.approx(len(channel.fetched), abs=0.7)
 
@@ -123,6 +125,7 @@ async def test_a_recording_that_was_cut_off_goes_on(pieces: Path, tmp_path: Path
         plan = await ytdlp.resolve(order, tmp_path, tools, Reports())
         shorter = replace(order, live=0.1) if gone else order
         file = await source.fetch(plan, shorter, tmp_path, tools, Reports())
+        assert isinstance(file, LocalFile)
         assert len(set(channel.fetched)) == (before if gone else max(8, before))
         assert await seconds(file, tools) == pytest.approx(len(set(channel.fetched)), abs=1.5)
         assert live.begun(tmp_path)

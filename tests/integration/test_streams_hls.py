@@ -193,7 +193,9 @@ async def server(origin: Origin) -> AsyncIterator[Server]:
 async def get(order: Order, tools: Tools, workdir: Path) -> LocalFile:
     source, plan = await sources.resolve(order, workdir, tools, Reports())
     assert source.name == "streams"
-    return await source.fetch(plan, order, workdir, tools, Reports())
+    file = await source.fetch(plan, order, workdir, tools, Reports())
+    assert isinstance(file, LocalFile)
+    return file
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,9 @@ async def server(site: Path) -> AsyncIterator[Server]:
 
 async def get(order: Order, tools: Tools, workdir: Path) -> LocalFile:
     source, plan = await sources.resolve(order, workdir, tools, Reports())
-    return await source.fetch(plan, order, workdir, tools, Reports())
+    file = await source.fetch(plan, order, workdir, tools, Reports())
+    assert isinstance(file, LocalFile)
+    return file
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from medusa.config import Slots
 from medusa.errors import Scope, Transient
-from medusa.model import Hold, JobState, Order, Priority, Stage
+from medusa.model import Hold, JobState, Order, Priority, Progress, Stage
 from medusa.scheduler import Run
 from medusa.storage import Store, open_store
 from medusa.storage.jobs import Jobs
@@ -69,6 +69,26 @@ async def test_a_trouble_keeps_those_waiting_whom_it_meets(
     assert sorted(ran) == [1, 1, 2, 3, 4]
 
 
+async def test_who_met_a_shared_trouble_first_is_let_go_too(store: Store, tmp_path: Path) -> None:
+    both, met = asyncio.Barrier(2), 0
+
+    async def work(run: Run) -> None:
+        nonlocal met
+        if met < 2:
+            await both.wait()
+            met += 1
+            raise Transient("Closed.", after=1000, scope=Scope.CHAT)
+
+    async with scheduling(store, tmp_path, work) as (scheduler, told):
+        await scheduler.submit([Order("https://a.b"), Order("https://c.d")], *HERE)
+        while len(told) < 2:
+            await asyncio.sleep(0.005)
+        assert {job.state for job in told} == {JobState.WAITING}
+        await scheduler.retry(told[-1].id)
+        async with asyncio.timeout(10):
+            await scheduler.idle()
+
+
 async def test_a_host_gets_no_more_visitors_at_once_than_is_polite(store: Store, tmp_path: Path) -> None:
     there: Counter[str] = Counter()
     most: Counter[str] = Counter()
@@ -113,7 +133,7 @@ async def test_a_closed_gate_stops_what_moves_bytes_and_says_why(store: Store, t
         return hold
 
     slots = Slots(fetch=1, process=1, upload=1)
-    async with scheduling(store, tmp_path, work, slots=slots, gates=[gate]) as (scheduler, _):
+    async with scheduling(store, tmp_path, work, slots=slots, gates=[gate]) as (scheduler, told):
         await scheduler.submit([Order("https://a.b/1")], 1, 10)
         await fetching.wait()
         [second] = await scheduler.submit([Order("https://a.b/2")], 1, 11)
@@ -133,11 +153,16 @@ async def test_a_closed_gate_stops_what_moves_bytes_and_says_why(store: Store, t
         [fourth] = await scheduler.submit([Order("https://a.b/4")], 1, 13)
         while (await Jobs(store).counts())[JobState.QUEUED]:
             await asyncio.sleep(0.005)
+        assert {job.id for job in told if (job.state, job.reason) == waiting[:2]} == {1, 3, fourth.id}
+        await scheduler.pause(fourth.id)
         hold = None
         scheduler.look_again()
         fetching.clear()
         while ran != [1, 2, 1]:
             await asyncio.sleep(0.005)
+        paused = await Jobs(store).get(fourth.id)
+        assert paused is not None
+        assert (paused.state, paused.not_before, paused.reason) == (JobState.PAUSED, 0.0, "")
         for number in (3, fourth.id):
             await scheduler.cancel(number)
         await scheduler.idle()
@@ -165,3 +190,41 @@ async def test_whose_turn_it_is_gets_the_next_slot(store: Store, tmp_path: Path)
         all_wait.set()
         await scheduler.idle()
     assert gone == [1, 4, 2, 3]
+
+
+async def test_files_that_wait_for_an_upload_keep_nobody_from_fetching(store: Store, tmp_path: Path) -> None:
+    jobs = Jobs(store)
+    for job in await jobs.add([Order(f"https://a.b/{n}") for n in range(30)], *HERE, now=0.0):
+        await jobs.save(replace(job, stage=Stage.UPLOAD))
+    fetching = asyncio.Event()
+
+    async def work(run: Run) -> None:
+        async with run.stage(run.job.stage):
+            if run.job.stage is Stage.RESOLVE:
+                fetching.set()
+            await asyncio.Event().wait()
+
+    async with scheduling(store, tmp_path, work) as (scheduler, _):
+        await scheduler.submit([Order("https://c.d")], 1, 11)
+        async with asyncio.timeout(10):
+            await fetching.wait()
+
+
+async def test_jobs_that_have_stepped_aside_keep_nobody_from_starting(store: Store, tmp_path: Path) -> None:
+    aside: list[int] = []
+    fetching = asyncio.Event()
+
+    async def work(run: Run) -> None:
+        if run.job.order.host == "c.d":
+            fetching.set()
+        elif run.job.id > 1:
+            aside.append(run.job.id)
+            run.step_aside(Progress(note="waits for #1, which fetches the same"))
+        await asyncio.Event().wait()
+
+    async with scheduling(store, tmp_path, work) as (scheduler, _):
+        await scheduler.submit([Order("https://a.b")] * 30, *HERE)
+        await scheduler.submit([Order("https://c.d")], 1, 11)
+        async with asyncio.timeout(10):
+            await fetching.wait()
+    assert len(aside) == 29

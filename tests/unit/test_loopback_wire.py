@@ -172,7 +172,7 @@ class Exchange:
         """Steps 1 to 5; returns the ``server_DH_inner_data``."""
         self.pq = self.ask(functions.ReqPqMultiRequest(7))
         self.new_nonce = int.from_bytes(os.urandom(32), "little", signed=True)
-        p, q = b"\x01\x00\x00\x2b", b"\x01\x00\x00\x49"
+        p, q = b"\x01\x00\x00\x2b", b"\x3f\xff\xff\xdd"
         inner = bytes(kind(self.pq.pq, p, q, 7, self.pq.server_nonce, self.new_nonce, *extra))
         encrypted = (self._rsa_pad if rsa_pad else self._rsa_old)(inner)
         request = functions.ReqDHParamsRequest(7, self.pq.server_nonce, p, q, self.key.fingerprint, encrypted)

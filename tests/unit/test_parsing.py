@@ -75,6 +75,10 @@ def test_no_text_breaks_the_parser(text: str) -> None:
         (["3", "5-9", "12"], [3, 5, 6, 7, 8, 9, 12]),
         (["#3,", "#5-#6"], [3, 5, 6]),
         (["1,", ",2"], [1, 2]),
+        (["1", ",", "2"], [1, 2]),
+        (["1–3", "7—#8"], [1, 2, 3, 7, 8]),
+        (["１-３", "٤"], [1, 2, 3, 4]),
+        (["1234567890"], [1234567890]),
         ([], []),
     ],
 )
@@ -82,7 +86,9 @@ def test_numbers(words: list[str], found: list[int]) -> None:
     assert numbers(words) == found
 
 
-@pytest.mark.parametrize("word", ["x", "1-", "9-3", "1-99999999", "1-1000000", "1234567890", "-4", "1.5", "²"])
+@pytest.mark.parametrize(
+    "word", ["x", "1-", "9-3", "1-99999999", "1-1000000", "1234567890" * 2, "-4", "1.5", "²", "", ",", "1-3-5"]
+)
 def test_what_is_no_number(word: str) -> None:
     with pytest.raises(UserError, match="“"):
         numbers([word])
@@ -91,6 +97,8 @@ def test_what_is_no_number(word: str) -> None:
 def test_a_range_of_a_million_is_answered_in_words() -> None:
     with pytest.raises(UserError, match="“1-1000000” names too many jobs at once; name at most 10000"):
         numbers(["1-1000000"])
+    with pytest.raises(UserError, match="“1-1000000000000” names too many"):
+        numbers(["1-1000000000000"])
     with pytest.raises(UserError, match="too many"):
         numbers(["1-6000", "7000-13000"])
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from medusa.errors import UserError
-from medusa.settings import ALL, LIMIT_DOWN, LIMIT_UP, Settings
+from medusa.settings import ALL, CHATS, LIMIT_DOWN, LIMIT_UP, PREFIX, Settings
 from medusa.storage import open_store
 from medusa.storage.settings import StoredSettings
 
@@ -99,3 +99,22 @@ async def test_a_stored_value_that_no_longer_fits_is_passed_over(stored: StoredS
     settings = Settings(stored)
     await settings.load()
     assert settings[LIMIT_UP] is None
+
+
+@pytest.mark.parametrize(
+    ("text", "chats"), [("-1001234567890, 5", (-1001234567890, 5)), ("5 6", (5, 6)), ("none", ()), ("None", ())]
+)
+def test_chats_are_read(text: str, chats: tuple[int, ...]) -> None:
+    assert CHATS.parse(text) == chats
+
+
+@pytest.mark.parametrize("text", ["", ",", "@films", "1_0", "-1009999999999999999999", "--5"])
+def test_what_are_no_chats_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):
+        CHATS.parse(text)
+
+
+@pytest.mark.parametrize(("text", "prefixes"), [("/.", "/."), ("“!”", "!"), ('"#"', "#")])
+def test_prefixes_are_shown_in_quotes(text: str, prefixes: str) -> None:
+    assert PREFIX.parse(text) == prefixes
+    assert PREFIX.show(prefixes) == f"“{prefixes}”"
