@@ -202,6 +202,20 @@ async def test_the_token_goes_to_the_endpoint_alone(server: Server, platform: Pl
     assert carried == {"/api/sign"}
 
 
+async def test_a_redirect_takes_no_token_along(server: Server, platform: Platform, tmp_path: Path) -> None:
+    async with serving(platform.handle) as other:
+
+        async def lead_away(request: web.Request) -> web.StreamResponse:
+            raise web.HTTPFound(other.url("/api/sign?url=x"))
+
+        async with serving(lead_away) as first, tool_box(server, first, other) as tools:
+            resolver = replace(signed(server), endpoint=first.url("/?url={link}"))
+            with pytest.raises(UserError, match="does not accept your token"):
+                await get(resolver, server.url("/lesson.m3u8"), tools, tmp_path)
+        assert [TOKEN in str(request.raw_headers) for request in first.requests] == [True]
+        assert [TOKEN in str(request.raw_headers) for request in other.requests] == [False]
+
+
 @pytest.mark.parametrize(
     ("place", "value"),
     [

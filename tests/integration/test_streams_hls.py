@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from medusa import sources
 from medusa.errors import MedusaError, Transient, UserError, Wait
-from medusa.model import LocalFile, Order
+from medusa.model import LocalFile, Order, Secrets
 from medusa.tools import Tools
 from tests.integration.media_kit import decoded, subtitles
 from tests.integration.source_kit import Reports, Server, ffmpeg, make_video, serving, tool_box
@@ -443,6 +443,17 @@ async def test_a_playlist_of_itself_is_refused(server: Server, origin: Origin, t
     async with tool_box(server) as tools:
         with pytest.raises(UserError, match="one of its playlists is none"):
             await get(Order(server.url("/loop.m3u8")), tools, tmp_path)
+
+
+async def test_what_the_owner_has_for_a_site_goes_along(server: Server, tmp_path: Path) -> None:
+    """With the playlists, too, of which there are two here."""
+
+    async def secrets(link: str) -> Secrets:
+        return Secrets(headers={"X-Own": "mine"})
+
+    async with tool_box(server) as tools:
+        await get(Order(server.url("/master.m3u8")), replace(tools, secrets=secrets), tmp_path)
+    assert {request.headers.get("X-Own") for request in server.requests} == {"mine"}
 
 
 async def test_a_private_address_in_a_playlist_is_not_asked(server: Server, origin: Origin, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from medusa.errors import UserError, first_of
 from medusa.model import LocalFile, Order, Progress, Report
 from medusa.names import display_name, safe_file_name
-from medusa.sources import Plan, Source, content, ranged
+from medusa.sources import Plan, Source, content, ranged, secret
 from medusa.sources.described import Description, Version
 from medusa.sources.streams import choice, dash, hls
 from medusa.sources.streams.fetching import Fetcher, Meter
@@ -185,7 +185,7 @@ async def _track(offer: Offer, tools: Tools) -> Track | None:
 
 async def _text(link: str, tools: Tools) -> tuple[str, str] | None:
     """A manifest and the address that it came from; None when the answer is something else."""
-    async with tools.web.get(link) as answer:
+    async with tools.web.get(link, None, await secret.headers_for(link, tools)) as answer:
         if answer.status != 200 and content.is_page(answer.headers, b""):
             return None
         ranged.expect(answer, 200)
