@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from medusa import process
+from medusa import observe, process
 from medusa.errors import Broken, UserError
 from medusa.steps.ffmpeg import OPEN_FILES, command, expect_room, target
 from medusa.steps.mp4 import is_mp4
@@ -68,18 +68,21 @@ def refusal(systems: Sequence[str]) -> str:
 
 
 def parse_keys(text: str) -> dict[str, str]:
-    """Keys by key id, both as 32 hexadecimal digits in lower case, of ``KID:KEY,KID:KEY`` or of one ``KEY`` alone.
+    """Keys by key id, both as 32 hexadecimal digits in lower case, of ``KID:KEY,KID:KEY`` (or a
+    line for each) or of one ``KEY`` alone.
 
-    Raises UserError for anything else, without repeating it.
+    The keys are blotted out from now on wherever they might be shown. Raises UserError for anything else, without
+    repeating it.
     """
     keys: dict[str, str] = {}
-    for part in text.replace("-", "").lower().split(","):
-        found = _PAIR.fullmatch(part.strip())
+    for part in re.split(r"[,\s]+", text.strip().replace("-", "").lower()):
+        found = _PAIR.fullmatch(part)
         if found is None:
             raise UserError("--key takes KID:KEY, each of 32 hexadecimal digits; several are parted by commas.")
         keys[found[1] or ANY] = found[2]
     if ANY in keys and len(keys) > 1:
         raise UserError("Of several keys, each needs its key id: --key KID:KEY,KID:KEY")
+    observe.hide(keys.values())
     return keys
 
 
