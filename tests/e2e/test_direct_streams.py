@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from medusa import sources
 from medusa.config import Config
 from medusa.demo.samples import Samples
 from medusa.demo.stage import Stage, open_stage
-from medusa.model import JobState, Secrets
+from medusa.model import JobState
 from tests.e2e.kit import send
 from tests.integration.media_kit import plays
 from tests.integration.source_kit import ffmpeg, make_video, serving
@@ -156,9 +156,6 @@ async def _keys_are_forgotten(stage: Stage, url: str, caplog: pytest.LogCaptureF
 
 
 async def _a_lesson_is_fetched(stage: Stage, url: str) -> None:
-    async def secrets(link: str) -> Secrets:
-        return Secrets(token="owner-token")
-
-    stage.app.pipeline.tools = replace(stage.app.pipeline.tools, secrets=secrets)
+    await send(stage, "/token 127.0.0.1 owner-token")
     messages = await send(stage, f"/dl {url}/lesson/7 --force")
     assert "The first lesson.mp4" in [message.file.name for message in messages if message.file]
