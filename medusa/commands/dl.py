@@ -38,9 +38,7 @@ async def _run(call: Call) -> Answer:
     if not words and call.message.reply_to is not None:
         words = [link_to(call.message.chat_id, call.message.reply_to)]
     if not words:
-        raise UserError(
-            f"Which link, or reply to which file? For instance: {call.prefix}dl https://example.com/video.mp4"
-        )
+        raise UserError(f"Which link? For instance: {call.prefix}dl https://example.com/video.mp4")
     if len(words) > MOST_LINKS:
         raise UserError(f"That is {len(words)} links; send at most {MOST_LINKS} at once.")
     orders = [order_of(link_of(word), call) for word in words]
