@@ -243,13 +243,6 @@ async def test_a_page_with_several_videos_is_named_as_a_playlist(site: Path, tmp
             await get(server.url("/course"), tools, tmp_path)
 
 
-async def test_a_live_stream_is_refused(tmp_path: Path) -> None:
-    live = playlist("/1.ts").replace("#EXT-X-ENDLIST\n", "")
-    async with serving(await answer(live, "application/vnd.apple.mpegurl")) as server, tool_box(server) as tools:
-        with pytest.raises(UserError, match="live stream"):
-            await get(server.url("/live.m3u8"), tools, tmp_path)
-
-
 async def test_a_private_page(tmp_path: Path) -> None:
     async with serving(await answer("<html>login</html>", status=403)) as server, tool_box(server) as tools:
         with pytest.raises(UserError, match="private"):
