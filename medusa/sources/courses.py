@@ -115,7 +115,7 @@ async def _ask(resolver: Resolver, link: str, token: str, tools: Tools) -> Any:
     named = {name: quote(value or "", safe="") for name, value in match.groupdict().items()} if match else {}
     url = resolver.endpoint.format(link=quote(link, safe=""), **named)
     headers = {name: value.format(token=token) for name, value in resolver.headers.items()}
-    async with tools.web.get(url, {"Accept": "application/json"}, headers) as answer:
+    async with tools.web.get(url, {"Accept": "application/json", **headers}) as answer:
         if answer.status in (401, 403):
             raise _no_more(resolver)
         if content.is_page(answer.headers, b""):

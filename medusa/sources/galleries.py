@@ -22,7 +22,7 @@ from medusa.tools import Tools
 
 MOST = 100
 """Files that are taken of one gallery."""
-MISSING = "Galleries of images need gallery-dl: .venv/bin/python -m pip install -r requirements/galleries.txt"
+MISSING = "Galleries of images need gallery-dl: .venv/bin/python -m pip install -r requirements/galleries.lock"
 _FOLDER = "gallery"
 _COOKIES = "gallery.cookies"
 _LOOK_SECONDS = 300.0

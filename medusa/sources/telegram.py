@@ -109,7 +109,7 @@ def _chats(tools: Tools) -> Chats:
 
 SOURCE = Source(
     name="telegram",
-    rank=5,
+    rank=3,
     pattern=re.compile(r"https?://(?:www\.)?(?:t|telegram)\.(?:me|dog)/|tg://", re.IGNORECASE),
     resolve=resolve,
     fetch=fetch,

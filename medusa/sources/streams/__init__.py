@@ -185,7 +185,7 @@ async def _track(offer: Offer, tools: Tools) -> Track | None:
 
 async def _text(link: str, tools: Tools) -> tuple[str, str] | None:
     """A manifest and the address that it came from; None when the answer is something else."""
-    async with tools.web.get(link, None, await secret.headers_for(link, tools)) as answer:
+    async with tools.web.get(link, await secret.headers_for(link, tools)) as answer:
         if answer.status != 200 and content.is_page(answer.headers, b""):
             return None
         ranged.expect(answer, 200)
