@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from medusa.errors import MedusaError
-from medusa.model import LocalFile, Order, Report
+from medusa.model import LocalFile, Order, Progress, Report
 from medusa.steps import peek
 from medusa.steps.ffmpeg import OPEN_FILES
 from medusa.steps.mp4 import index_end, is_mp4
@@ -54,13 +54,14 @@ class Ahead:
         """The bytes from ``offset`` on; from the beginning they come over the connection that was looked at."""
         return self._whole() if self._kept and offset == 0 else self._open_at(offset)
 
-    async def head(self, least: int) -> bytes:
-        """The beginning: ``least`` bytes or a little more, or all if it is less."""
+    async def head(self, least: int, seen: Callable[[int], None] = lambda _: None) -> bytes:
+        """The beginning: ``least`` bytes or a little more, or all if it is less; ``seen`` hears how many have come."""
         if self._rest is None:
             self._rest = self._open_at(0)
         while self._held < least and (chunk := await anext(self._rest, None)) is not None:
             self._kept.append(chunk)
             self._held += len(chunk)
+            seen(self._held)
         return b"".join(self._kept)
 
     async def tail(self, size: int) -> bytes:
@@ -93,11 +94,15 @@ async def foresee(
     the stream raises.
     """
     promised = file.mime.startswith(("video/", "audio/"))
-    head = await ahead.head(_FIRST)
+
+    def seen_so_far(count: int) -> None:
+        report(Progress(count, size))
+
+    head = await ahead.head(_FIRST, seen_so_far)
     end = index_end(head)
     if end is not None and end > _MOST:
         return None
-    head = await ahead.head(_HEAD if not promised and end is None else (end or 0) + _MEDIA)
+    head = await ahead.head(_HEAD if not promised and end is None else (end or 0) + _MEDIA, seen_so_far)
     tail = b""
     if size is not None and len(head) < size and end is None and (promised or is_mp4(head)):
         tail = await ahead.tail(size)

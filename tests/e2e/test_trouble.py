@@ -111,7 +111,7 @@ async def lively(monkeypatch: pytest.MonkeyPatch, stage: Stage) -> AsyncIterator
 
 
 async def test_a_deleted_progress_message_stays_away_and_the_job_goes_on(lively: Stage) -> None:
-    command = await lively.owner.send(0, f"/dl {lively.media.link('slow/clip.mp4?rate=50000')}")
+    command = await lively.owner.send(0, f"/dl {lively.media.link('slow/clip.mp4?rate=150000')}")
 
     async def live() -> list[int]:
         return [m.id for m in await lively.owner.history(lively.owner.user_id) if m.id != command and not m.file]
