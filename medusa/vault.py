@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from urllib.parse import quote, unquote, urlsplit
 
+from yarl import URL
+
 from medusa import cookies, observe
 from medusa.cookies import Cookie, Export
 from medusa.errors import UserError
-from medusa.hosts import host_of, site_of, with_parents
+from medusa.hosts import host_of, origin, origins, site_of, with_parents
 from medusa.model import Notice, Order, Secrets, Tell
 from medusa.patience import until_it_works
 from medusa.storage.vault import Kept, Kind, VaultTable
@@ -66,7 +68,7 @@ class Vault:
     async def secrets(self, link: str, order: Order | None = None) -> Secrets:
         """What is sent to the host of a link, for a job of that ``order``: see `Secrets`.
 
-        What stands in the order goes to the order's own host alone.
+        What stands in the order goes to the order's own origin alone.
         """
         host = _host(link)
         named = [order.cookies] if order and order.cookies else []
@@ -85,7 +87,7 @@ class Vault:
         # Those closest to the host come last, and count.
         near = sorted((thing for thing in things if thing.site not in named), key=lambda thing: len(thing.site))
         headers = {thing.name: thing.value for thing in near if thing.kind is Kind.HEADER}
-        if order and order.headers and _host(order.link) == host:
+        if order and order.headers and is_home(link, order):
             headers |= headers_of(order)
         return Secrets(cookies.pack(jar, now), _token(near), headers)
 
@@ -174,6 +176,14 @@ def _host(link: str) -> str:
         return host_of(link)
     except UserError:
         return ""
+
+
+def is_home(link: str, order: Order) -> bool:
+    """Whether a link leads to the origin of an order's own link, or to the same host now encrypted."""
+    try:
+        return origin(URL(link)) in origins(order.url)
+    except ValueError:
+        return False
 
 
 def site(text: str) -> str:

@@ -18,7 +18,7 @@ from medusa.sources.described import Description
 from medusa.sources.telegram import link_to
 from medusa.sources.ytdlp_command import expression, languages, sorting
 from medusa.steps.cenc import parse_keys, written
-from medusa.vault import a_header, headers_of
+from medusa.vault import a_header, headers_of, is_home
 from medusa.words import SCHEDULED, clock
 
 MOST_LINKS = 100
@@ -82,11 +82,16 @@ async def _playlist(call: Call, order: Order, numbers: str, at: str) -> Answer:
         links = list(dict.fromkeys(entry.link for entry in found.entries)) if found.kind == "playlist" else [order.link]
         if not links:
             raise UserError(f"The playlist “{found.title}” has nothing there that can be fetched.")
-        said = await _submit(call, [replace(order, link=link) for link in links], at)
+        said = await _submit(call, [_for_item(order, link) for link in links], at)
         meant = playlists.wanted(numbers, found.count)
         return Aside(_left_out(found, meant)) if found.skipped or (meant or 0) > playlists.MOST else said
 
     return Later(work)
+
+
+def _for_item(order: Order, link: str) -> Order:
+    """What is asked for with an item of a playlist, which may name any host: the headers are not meant for that."""
+    return replace(order, link=link, headers=order.headers if is_home(link, order) else "")
 
 
 def _left_out(found: Description, meant: int | None) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -100,6 +100,15 @@ async def test_the_headers_of_an_order_go_to_the_host_of_its_link(kit: Kit) -> N
     for other in ("https://cdn.example.com/x", "https://example.org/x"):
         assert (await kit.vault.secrets(other, order)).headers == {}
     assert clean("it said only-this-once-1 twice") == "it said [secret] twice"
+
+
+async def test_the_headers_of_an_order_do_not_go_to_other_ports_nor_in_the_clear(kit: Kit) -> None:
+    order = Order("https://example.com/list.m3u8", headers="X-Key: only-this-once-2")
+    for other in ("http://example.com/1.ts", "https://example.com:8443/1.ts", "http://example.com:8080/1.ts"):
+        assert (await kit.vault.secrets(other, order)).headers == {}
+    plain = replace(order, link="http://example.com/list.m3u8")
+    for own in ("http://EXAMPLE.com:80/1.ts", "https://example.com/1.ts"):
+        assert (await kit.vault.secrets(own, plain)).headers == {"X-Key": "only-this-once-2"}
 
 
 async def test_what_was_kept_before_the_start_is_blotted_out(kit: Kit, tmp_path: Path) -> None:
