@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 from medusa.errors import UserError
 from medusa.model import Order
 from medusa.names import display_name
+from medusa.sources import telegram
 from medusa.sources.described import Description, Entry, Version
 from medusa.sources.live import Feed
 from medusa.sources.streams.parts import Kind
@@ -172,6 +173,8 @@ def _link(item: Info, own: set[str]) -> str:
     best = streams[-1] if streams else {}
     found = [item.get("url"), item.get("webpage_url"), best.get("manifest_url"), best.get("url")]
     links = [str(one) for one in found if one and urlsplit(str(one)).scheme.lower() in ("http", "https")]
+    # A stranger's list does not choose among the messages that the owner's account may read.
+    links = [link for link in links if not telegram.SOURCE.pattern.match(link)]
     return next((link for link in links if link not in own), "")
 
 

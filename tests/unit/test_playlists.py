@@ -2,10 +2,12 @@
 
 import pytest
 
-from medusa.commands.dl import COMMAND
+from medusa.commands.dl import COMMAND, _for_item
 from medusa.commands.parsing import split_options
 from medusa.commands.playlists import MOST, items, wanted
 from medusa.errors import UserError
+from medusa.model import Order
+from medusa.sources import ytdlp_info
 from medusa.sources.ytdlp_command import expression, languages, sorting
 
 
@@ -57,6 +59,27 @@ def test_how_many_are_meant() -> None:
 def test_a_range_may_be_left_out(text: str, words: int, value: str) -> None:
     found, options = split_options(text, COMMAND.options)
     assert (len(found), options["playlist"]) == (words, value)
+
+
+@pytest.mark.parametrize(
+    ("link", "goes"),
+    [
+        ("https://school.example/2", True),
+        ("https://evil.example/2", False),
+        ("https://cdn.school.example/2", False),
+        ("http://school.example/2", False),
+        ("https://school.example:8443/2", False),
+    ],
+)
+def test_headers_are_for_the_items_of_the_playlists_own_origin(link: str, *, goes: bool) -> None:
+    order = _for_item(Order("https://school.example/course", headers="X-Key: secret", silent=True), link)
+    assert (order.link, order.headers, order.silent) == (link, "X-Key: secret" * goes, True)
+
+
+def test_a_list_does_not_choose_among_the_owners_messages() -> None:
+    links = ["https://t.me/c/1234567890/56", "tg://privatepost?channel=1&post=2", "https://a.example/1.mp4"]
+    found = ytdlp_info.listing({"entries": [{"url": link} for link in links]}, "https://a.example/")
+    assert ([entry.link for entry in found.entries], found.skipped) == (links[2:], 2)
 
 
 @pytest.mark.parametrize(
