@@ -18,6 +18,8 @@ ANY = ""
 _PAIR = re.compile(r"(?:([0-9a-f]{32}):)?([0-9a-f]{32})")
 _MOST = 64 * 1024 * 1024
 """Bytes of an index that is looked at."""
+_MOST_BOXES = 4096
+"""Boxes before the index."""
 _PARENTS = {
     b"trak": 0,
     b"mdia": 0,
@@ -122,7 +124,7 @@ def _index(path: Path) -> bytes | None:
         if not is_mp4(file.read(12)):
             return None
         at = 0
-        while True:
+        for _ in range(_MOST_BOXES):
             file.seek(at)
             head = file.read(16)
             if len(head) < 8:
@@ -130,12 +132,15 @@ def _index(path: Path) -> bytes | None:
             length, kind = int.from_bytes(head[:4], "big"), head[4:8]
             start = 16 if length == 1 else 8
             length = int.from_bytes(head[8:16], "big") if length == 1 else length
+            if 0 < length < start:
+                return None  # before it is taken for "all that there is"
             if kind == b"moov":
                 file.seek(at + start)
                 return file.read(min(_MOST, length - start if length else _MOST))
-            if length < start:
+            if not length:
                 return None
             at += length
+    return None
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -187,6 +187,21 @@ def test_keys_may_be_given_one_by_one() -> None:
     assert KEY not in repr(Order("https://a.example", keys=PAIRS))
 
 
+@pytest.mark.parametrize("length", [2, 5, 7])
+def test_an_index_shorter_than_its_own_head_is_none(tmp_path: Path, length: int) -> None:
+    """A length of -1 would be all that there is: gigabytes, in memory."""
+    (tmp_path / "odd.mp4").write_bytes(
+        b"\0\0\0\x10ftypisom" + bytes(4) + bytes([0, 0, 0, length]) + b"moov" + bytes(999)
+    )
+    assert cenc._index(tmp_path / "odd.mp4") is None
+
+
+def test_countless_boxes_are_not_all_looked_at(tmp_path: Path) -> None:
+    file = b"\0\0\0\x10ftypisom" + bytes(4) + b"\0\0\0\x08free" * 5000 + b"\0\0\0\x10moov" + bytes(8)
+    (tmp_path / "odd.mp4").write_bytes(file)
+    assert cenc._index(tmp_path / "odd.mp4") is None
+
+
 @pytest.mark.parametrize("cut", range(0, 1200, 37))
 def test_damaged_indexes_do_no_harm(site: Path, tmp_path: Path, cut: int) -> None:
     data = bytearray((site / "v.mp4").read_bytes()[:1400])
