@@ -15,7 +15,7 @@ from medusa.sources import ranged
 from medusa.sources.streams import hls
 from medusa.sources.streams.fetching import Fetcher, Meter
 from medusa.sources.streams.joining import Fetched, Joiner
-from medusa.sources.streams.parts import Kind, Piece, Track
+from medusa.sources.streams.parts import MOST_RUNS, Kind, Piece, Track
 from medusa.tools import Tools
 from medusa.words import span
 
@@ -131,6 +131,7 @@ class _Recorder:
     def _enough(self, number: int) -> bool:
         size = sum(sum(kept.sizes) for kept in self._kept)
         full = size > min(self._tools.upload_limit, self._tools.max_bytes) * _ROOM
+        full = full or len(self._kept[number].sizes) > MOST_RUNS
         return full or self._kept[number].seconds >= self._cap or time.monotonic() > self._until
 
     async def _playlist(self, feed: Feed) -> tuple[str, str]:

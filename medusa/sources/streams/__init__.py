@@ -124,7 +124,7 @@ async def _look(order: Order, tools: Tools, report: Report) -> list[_Chosen] | N
         return None
     text, base = found
     if "<MPD" in text:
-        offers = dash.read(text, base)
+        offers = await asyncio.to_thread(dash.read, text, base)
     elif hls.is_master(text):
         offers = hls.read_master(text, base)
     else:

@@ -4,16 +4,18 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from xml.etree import ElementTree as ET
 
 from medusa.errors import UserError
-from medusa.sources.streams.parts import MOST_PIECES, Kind, Offer, Piece, Track, address, broken
+from medusa.sources.streams.parts import MOST_PIECES, Kind, Offer, Piece, Tally, Track, address, broken, language
 from medusa.steps.cenc import system
 
 Element = ET.Element
 
 _DURATION = re.compile(
-    r"P(?:(?P<days>\d+)D)?(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?"
+    r"P(?:(?P<days>\d{1,9})D)?"
+    r"(?:T(?:(?P<hours>\d{1,9})H)?(?:(?P<minutes>\d{1,9})M)?(?:(?P<seconds>\d{1,9}(?:\.\d{1,20})?)S)?)?"
 )
 _VARIABLE = re.compile(r"\$(?:(RepresentationID|Number|Time|Bandwidth)(?:%0(\d{1,2})d)?)?\$")
 _RANGE = re.compile(r"(\d{1,15})-(\d{1,15})")
@@ -45,7 +47,8 @@ def read(text: str, base: str) -> list[Offer] | None:
     periods = list(_periods(root, base))
     if not periods:
         raise broken("it has no periods")
-    return _joined([list(_offers(period)) for period in periods])
+    tally = Tally()
+    return _joined([list(_offers(period, tally)) for period in periods])
 
 
 def _periods(root: Element, base: str) -> Iterator[_Period]:
@@ -77,7 +80,7 @@ def _base(element: Element, base: str) -> str:
     return address(base, named.text) if named is not None and named.text else base
 
 
-def _offers(period: _Period) -> Iterator[tuple[str, Offer]]:
+def _offers(period: _Period, tally: Tally) -> Iterator[tuple[str, Offer]]:
     """Each representation as an offer of one run, with the name by which later periods go on with it."""
     for group in period.element.findall("AdaptationSet"):
         base = _base(group, period.base)
@@ -87,7 +90,7 @@ def _offers(period: _Period) -> Iterator[tuple[str, Offer]]:
             if kind is None:
                 continue
             segments = _Segments.inherited([period.element, group, one])
-            run = segments.run(_base(one, base), facts, period.seconds)
+            run = tuple(map(tally.take, segments.run(_base(one, base), facts, period.seconds)))
             if run:
                 drm = _protection(group, one)
                 yield facts.get("id", ""), _offer(kind, facts, group, Track((run,), drm))
@@ -114,7 +117,7 @@ def _offer(kind: Kind, facts: Mapping[str, str], group: Element, track: Track) -
         lines=min(sides, default=0),
         bandwidth=int(rate) if re.fullmatch(r"\d{1,12}", rate) else 0,
         codecs=facts.get("codecs", ""),
-        language=facts.get("lang", ""),
+        language=language(facts.get("lang", "")),
         default="main" in roles or not roles,
     )
 
@@ -155,18 +158,18 @@ class _Segments:
         text = self.attributes.get(name, "")
         return int(text) if re.fullmatch(r"\d{1,15}", text) else default
 
-    def run(self, base: str, facts: Mapping[str, str], seconds: float) -> tuple[Piece, ...]:
+    def run(self, base: str, facts: Mapping[str, str], seconds: float) -> Iterator[Piece]:
         if self.listed:
-            return tuple(self._from_list(base, seconds))
+            return self._from_list(base, seconds)
         if self.template and "media" in self.attributes:
-            return tuple(self._from_template(base, facts, seconds))
-        return (Piece(base, seconds=seconds),)
+            return self._from_template(base, facts, seconds)
+        return iter((Piece(base, seconds=seconds),))
 
     def _from_list(self, base: str, seconds: float) -> Iterator[Piece]:
         first = self.elements.get("Initialization")
         if first is not None:
             yield _piece(base, first.get("sourceURL"), first.get("range"))
-        times = [length for _, length in self._timeline(seconds)]
+        times = [length for _, length in islice(self._timeline(seconds), len(self.listed))]
         each = self.number("duration", 0) / max(1, self.number("timescale", 1))
         for index, one in enumerate(self.listed):
             lasts = times[index] if index < len(times) else each
@@ -214,7 +217,7 @@ class _Segments:
             again = line.get("r", 0)
             if again < 0:
                 # A negative count repeats the line until the next one or the end of the period (5.3.9.6.2).
-                again = math.ceil((until - time) / lasts) - 1
+                again = max(-1, math.ceil((until - time) / lasts) - 1)
             count += again + 1
             _bounded(count)
             for _ in range(again + 1):

@@ -5,13 +5,29 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from medusa.errors import UserError
-from medusa.sources.streams.parts import MOST_PIECES, Kind, Lock, Offer, Piece, Track, address, broken
+from medusa.sources.streams.parts import (
+    MOST_OFFERS,
+    MOST_PIECES,
+    MOST_RUNS,
+    Kind,
+    Lock,
+    Offer,
+    Piece,
+    Tally,
+    Track,
+    address,
+    broken,
+    language,
+)
 from medusa.steps.cenc import refusal, system
 
-_ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=(?:"([^"]*)"|([^",]*))')
+# Names are tried from their beginnings on only: the time for a long line would else grow with its square.
+_ATTRIBUTE = re.compile(r'(?<![A-Z0-9-])([A-Z0-9-]{1,64})=(?:"([^"]*)"|([^",]*))')
 _RANGE = re.compile(r"(\d{1,15})(?:@(\d{1,15}))?")
 _SOUND = re.compile(r"mp4a|ac-[34]|ec-3|opus|flac|alac|vorbis|mp3", re.IGNORECASE)
 _IDENTITY = "identity"
+_MOST_KEYS = 20
+"""Systems by which the same pieces may be opened."""
 
 Attributes = dict[str, str]
 
@@ -38,6 +54,8 @@ def read_master(text: str, base: str) -> list[Offer]:
         elif not tag and variant is not None:
             offers.append(_variant(variant, address(base, value)))
             variant = None
+        if len(offers) > MOST_OFFERS:
+            raise broken(f"it offers more than {MOST_OFFERS} versions")
     return offers
 
 
@@ -47,8 +65,8 @@ def _rendition(media: Attributes, base: str) -> list[Offer]:
     if kind is None or (kind is Kind.TEXT and not media.get("URI")):
         return []
     url = address(base, media["URI"]) if media.get("URI") else ""
-    language, default = media.get("LANGUAGE", ""), media.get("DEFAULT") == "YES"
-    return [Offer(kind, url, language=language, default=default, group=media.get("GROUP-ID", ""))]
+    spoken, default = language(media.get("LANGUAGE", "")), media.get("DEFAULT") == "YES"
+    return [Offer(kind, url, language=spoken, default=default, group=media.get("GROUP-ID", ""))]
 
 
 def _variant(variant: Attributes, url: str) -> Offer:
@@ -110,6 +128,7 @@ class _Reader:
     keys: dict[str, Attributes] = field(default_factory=dict)
     first: Piece | None = None
     """What every run has to begin with: its EXT-X-MAP."""
+    tally: Tally = field(default_factory=Tally)
     ends: dict[str, int] = field(default_factory=dict)
     """Where the last byte range of each file ended."""
 
@@ -136,10 +155,12 @@ class _Reader:
     def _break(self) -> None:
         if self.runs[-1]:
             self.runs.append([])
+        if len(self.runs) > MOST_RUNS:
+            raise broken(f"it begins anew more than {MOST_RUNS:,} times")
 
     def _piece(self, url: str) -> None:
         start, length = self._bytes(url, self.span)
-        piece = Piece(url, start, length, self._lock(), self.seconds)
+        piece = self.tally.take(Piece(url, start, length, self._lock(), self.seconds))
         if not self.gap:
             self._protect()
             if not self.runs[-1] and self.first is not None:
@@ -169,6 +190,8 @@ class _Reader:
             return
         form = key.get("KEYFORMAT") or _IDENTITY
         self.keys[form] = key
+        if len(self.keys) > _MOST_KEYS:
+            raise broken("it names too many keys")
         if method not in ("AES-128", "SAMPLE-AES", "SAMPLE-AES-CTR"):
             raise UserError(f"This stream is encrypted in a way ({method[:40]}) that Medusa cannot open.")
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,6 +12,15 @@ from medusa.errors import UserError
 
 MOST_PIECES = 100_000
 """Pieces of one track; two seconds each, they would play for more than two days."""
+
+MOST_RUNS = 1000
+"""Runs of one track: each is a file, and takes a start of ffmpeg to join."""
+MOST_OFFERS = 300
+"""Variants and renditions of one HLS playlist; each may have to be fetched before one is chosen."""
+_MOST_TOGETHER = 250_000
+"""Pieces of all tracks of a manifest."""
+_MOST_SIGNS = 64 * 1024 * 1024
+"""Characters of all their addresses."""
 
 
 class Kind(StrEnum):
@@ -38,6 +48,21 @@ class Piece:
     length: int | None = None
     lock: Lock | None = None
     seconds: float = 0.0
+
+
+class Tally:
+    """Counts what one manifest comes to: a few lines may stand for any number of pieces, and of long addresses."""
+
+    def __init__(self) -> None:
+        self._pieces = self._signs = 0
+
+    def take(self, piece: Piece) -> Piece:
+        """The same piece. Raises UserError for one too many."""
+        self._pieces += 1
+        self._signs += len(piece.url)
+        if self._pieces > _MOST_TOGETHER or self._signs > _MOST_SIGNS:
+            raise broken("it has too many pieces, or their addresses are too long")
+        return piece
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +122,11 @@ def address(base: str, reference: str) -> str:
     if scheme not in ("http", "https") or not host:
         raise UserError("This stream leads to something that is not http or https, so it is not fetched.")
     return found
+
+
+def language(text: str) -> str:
+    """A language's tag, RFC 5646; empty for what can be none."""
+    return text if re.fullmatch(r"[A-Za-z0-9-]{1,35}", text) else ""
 
 
 def broken(what: str) -> UserError:

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _HEAD = re.compile(r"\ufeff?WEBVTT(?=[ \t\r\n]|\Z)")
-_TIMES = re.compile(r"(?m)^((?:\d{2,}:)?\d\d:\d\d\.\d{3})[ \t]+-->[ \t]+((?:\d{2,}:)?\d\d:\d\d\.\d{3})")
-_MAP = re.compile(r"X-TIMESTAMP-MAP=(?=[^\n]*MPEGTS:(\d{1,12}))(?=[^\n]*LOCAL:((?:\d{2,}:)?\d\d:\d\d\.\d{3}))")
+_TIMES = re.compile(r"(?m)^((?:\d{2,6}:)?\d\d:\d\d\.\d{3})[ \t]+-->[ \t]+((?:\d{2,6}:)?\d\d:\d\d\.\d{3})")
+_MAP = re.compile(
+    r"(?m)^X-TIMESTAMP-MAP=(?=[^\n]{0,99}MPEGTS:(\d{1,12}))(?=[^\n]{0,99}LOCAL:((?:\d{2,6}:)?\d\d:\d\d\.\d{3}))"
+)
 _TICKS = 90_000
 """Of MPEG-2's clock, in a second."""
 _MOST = 32 * 1024 * 1024
