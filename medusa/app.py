@@ -231,7 +231,7 @@ def _assemble(ground: _Ground) -> App:
         show_live=status.adopt,
         commands=plugins("medusa.commands", "COMMAND", Command),
         versions=lambda: versions(ground.tools),
-        look=Looks(ground.tools, config.work / "looks").describe,
+        look=Looks(pipeline.tools_for, config.work / "looks").describe,
     )
     router = Router(account, desk, Handled(store), Menus(store), SlowCommands(store), messenger)
     return App(

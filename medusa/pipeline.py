@@ -62,7 +62,7 @@ class Pipeline:
         except LoginNeeded as error:
             raise LoginNeeded(f"{error.user_text} {await self.vault.advice(order.link)}") from error
 
-    def _tools_for(self, order: Order) -> Tools:
+    def tools_for(self, order: Order) -> Tools:
         """The tool box with what the owner has for this order."""
         return replace(self.tools, secrets=functools.partial(self.vault.secrets, order=order))
 
@@ -158,16 +158,16 @@ class Pipeline:
         """
         order, fetching = run.job.order, run.job.stage is Stage.FETCH
         async with run.stage(Stage.FETCH if fetching else Stage.RESOLVE):
-            source, plan = await sources.resolve(order, run.workdir, self._tools_for(order), run.report)
+            source, plan = await sources.resolve(order, run.workdir, self.tools_for(order), run.report)
             log.info("job.resolved", source=source.name, title=plan.title, size=plan.size, stream=bool(plan.stream))
             if plan.stream is None or fetching:
                 return source, plan, None
-            return source, plan, await self.documents.of_stream(run, source, plan.stream, self._tools_for(order))
+            return source, plan, await self.documents.of_stream(run, source, plan.stream, self.tools_for(order))
 
     async def _fetch(self, run: Run, source: Source, plan: Plan) -> tuple[LocalFile, ...]:
         async with run.stage(Stage.FETCH, title=display_name(plan.title)):
             order = run.job.order
-            fetched = await source.fetch(plan, order, run.workdir, self._tools_for(order), run.report)
+            fetched = await source.fetch(plan, order, run.workdir, self.tools_for(order), run.report)
             return fetched if isinstance(fetched, tuple) else (fetched,)
 
     async def _processed(self, run: Run, files: tuple[LocalFile, ...]) -> tuple[LocalFile, ...]:

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from medusa import sources
@@ -17,9 +18,9 @@ _SECONDS = 600.0
 
 
 class Looks:
-    """Looks at links in folders under ``root``, which is for this alone."""
+    """Looks at links in folders under ``root``, which is for this alone, with the ``tools`` for an order."""
 
-    def __init__(self, tools: Tools, root: Path) -> None:
+    def __init__(self, tools: Callable[[Order], Tools], root: Path) -> None:
         self._tools = tools
         self._root = root
         self._places = asyncio.Semaphore(_AT_ONCE)
@@ -31,7 +32,7 @@ class Looks:
             folder = await asyncio.to_thread(self._folder)
             try:
                 async with asyncio.timeout(_SECONDS):
-                    return await sources.describe(order, items, folder, self._tools)
+                    return await sources.describe(order, items, folder, self._tools(order))
             except TimeoutError:
                 raise Transient("The site takes too long to answer; try again later.") from None
             finally:

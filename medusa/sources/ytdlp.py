@@ -212,8 +212,8 @@ def _parse(data: bytes) -> dict[str, Any]:
 async def _key(order: Order, tools: Tools) -> str:
     """Under which name answers about the link are kept; another login may get another answer."""
     login = await tools.secrets(order.link)
-    whole = "\0".join((order.link, login.cookies, login.token))
-    return "ytdlp:" + hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()
+    whole = json.dumps([order.link, login.cookies, login.token, sorted(login.headers.items())])
+    return "ytdlp:" + hashlib.sha256(whole.encode()).hexdigest()
 
 
 async def _known(order: Order, tools: Tools) -> dict[str, Any] | None:

@@ -128,10 +128,13 @@ async def test_a_site_is_asked_once_for_what_it_answers(tmp_path: Path, tools: T
     assert again.taken.quality == "audio"
     file = await ytdlp.fetch(plan, order, tmp_path / "b", tools, Reports())
     assert file.path.stat().st_size > 1000
-    other = replace(tools, secrets=lambda _: asyncio.sleep(0, Secrets(cookies="# Netscape HTTP Cookie File\n")))
-    await ytdlp.describe(order, "", folder(tmp_path, "d"), other)
-    assert len(server.requests) > asked + 2
-    assert not list((tmp_path / "d").iterdir())
+    others = Secrets(cookies="# Netscape HTTP Cookie File\n"), Secrets(headers={"X-Key": "1"}), Secrets(token="2")
+    for number, login in enumerate(others):
+        asked = len(server.requests)
+        other = replace(tools, secrets=lambda _, login=login: asyncio.sleep(0, login))
+        await ytdlp.describe(order, "", folder(tmp_path, f"d{number}"), other)
+        assert len(server.requests) > asked
+        assert not list((tmp_path / f"d{number}").iterdir())
 
 
 async def test_addresses_that_have_expired_are_asked_for_anew(tmp_path: Path, tools: Tools, server: Server) -> None:
@@ -168,7 +171,7 @@ async def test_answers_are_bounded_and_grow_old(tmp_path: Path) -> None:
 
 async def look(server: Server, tmp_path: Path, path: str, items: str = "") -> Description:
     async with tool_box(server) as tools:
-        looks = Looks(tools, tmp_path / "looks")
+        looks = Looks(lambda _: tools, tmp_path / "looks")
         found = await looks.describe(Order(server.url(path)), items)
         assert not list((tmp_path / "looks").iterdir())
         return found
@@ -196,7 +199,7 @@ async def test_a_playlist_leads_neither_to_itself_nor_to_files(server: Server, t
 
 async def test_what_leads_nowhere_leaves_nothing(server: Server, tmp_path: Path) -> None:
     async with tool_box(server) as tools:
-        looks = Looks(tools, tmp_path / "looks")
+        looks = Looks(lambda _: tools, tmp_path / "looks")
         (tmp_path / "looks" / "left").mkdir(parents=True)
         with pytest.raises(UserError, match="dead"):
             await looks.describe(Order(server.url("/none.m3u8")))
