@@ -29,11 +29,24 @@ async def _run(call: Call) -> str:
     file = await _file(call)
     if file is None:
         return await _list(call)
-    stands = _is_meant(file) and not await deleted(call.desk.messenger, call.message.chat_id, file.message_id)
+    # Kept first and deleted then: of what stands nowhere, a kill in between would leave nothing.
+    try:
+        answer = await _taken(call, file)
+    except UserError as error:
+        text = error.user_text
+        raise UserError(f"{text}\n{STILL_THERE}" if await _stands(call, file) else text) from error
+    return Markup("{}\n{}").format(answer, STILL_THERE) if await _stands(call, file) else answer
+
+
+async def _taken(call: Call, file: Enclosed) -> str:
     if file.data is None:
         raise UserError(f"This file has more than {cookies.MOST_BYTES // 1_000_000} MB; no cookies.txt has.")
-    answer = await _kept(call, file.data)
-    return Markup("{}\n{}").format(answer, STILL_THERE) if stands else answer
+    return await _kept(call, file.data)
+
+
+async def _stands(call: Call, file: Enclosed) -> bool:
+    """Whether a file that is to go could not be deleted."""
+    return _is_meant(file) and not await deleted(call.desk.messenger, call.message.chat_id, file.message_id)
 
 
 async def _file(call: Call) -> Enclosed | None:

@@ -52,6 +52,8 @@ class Router:
         self._slow = slow
         self._under_way: set[tuple[int, int]] = set()
         """Chat and message of the commands whose answers take long."""
+        self._noted: set[tuple[int, int]] = set()
+        """Chat and message of those that stand in the table of slow commands."""
         self._messenger = messenger
         self.refused = 0
         """Commands so far that were answered with a refusal."""
@@ -65,6 +67,7 @@ class Router:
         async with asyncio.TaskGroup() as answers:
             for row in await until_it_works(self._slow.all):
                 chat_id, message_id, text, reply_to, private = row
+                self._noted.add((chat_id, message_id))
                 await self._hear(Incoming(chat_id, message_id, text, reply_to, bool(private)), answers)
             async for message in incoming(self._account, self._listens_to):
                 if await self.concerned(message):
@@ -82,14 +85,20 @@ class Router:
         if isinstance(answer, Later) and len(self._under_way) >= MOST_SLOW:
             answer = f"{MOST_SLOW} commands look at links already; send this again when they have their answers."
         if isinstance(answer, Later):
-            row = (*place, message.text, message.reply_to, message.private)
-            await until_it_works(partial(self._slow.put, row, time.time()))
+            await self._note(message)
             self._under_way.add(place)
             answers.create_task(self._take_time(message, answer))
             return
         await self._conclude(message, answer)
         if answer is not None:
             answers.create_task(self._answer(message, answer, in_place=in_place))
+
+    async def _note(self, message: Incoming) -> None:
+        """Note a command that Telegram may not hand out again, until it is concluded."""
+        place = (message.chat_id, message.message_id)
+        row = (*place, message.text, message.reply_to, message.private)
+        await until_it_works(partial(self._slow.put, row, time.time()))
+        self._noted.add(place)
 
     async def _take_time(self, message: Incoming, later: Later) -> None:
         """Find an answer that takes long, and give it."""
@@ -98,7 +107,6 @@ class Router:
         await self._conclude(message, answer)
         if answer is not None and not isinstance(answer, Later):
             await self._answer(message, answer, in_place=not isinstance(answer, Aside))
-        await until_it_works(partial(self._slow.done, *place))
         self._under_way.discard(place)
 
     async def _conclude(self, message: Incoming, answer: Answer) -> None:
@@ -109,6 +117,9 @@ class Router:
             await until_it_works(partial(self._menus.put, *place, offer(answer, time.time())))
         await until_it_works(self._follow)
         await until_it_works(partial(self._handled.mark, *place, time.time()))
+        if place in self._noted:
+            await until_it_works(partial(self._slow.done, *place))
+            self._noted.discard(place)
 
     async def concerned(self, message: Incoming) -> bool:
         """Whether the message is a command, or chooses from a menu."""
@@ -163,14 +174,18 @@ class Router:
         run = partial(self._done, message, command, rest)
         if not (command.secret and rest.strip()) and not names_secret(rest, command.options):
             return await self._do(command, run)
+        await self._note(message)  # once it is deleted, nobody else knows of it
         gone = await deleted(self._messenger, message.chat_id, message.message_id)
         # Commands of secrets repeat nothing by themselves; others may quote what went astray, such as a value.
         secrets = frozenset[str]() if command.secret else parts(rest)
         answer = await self._do(command, run, secrets)
         if isinstance(answer, Later):
-            return Later(partial(self._tried, answer.work, secrets))
-        told = gone or isinstance(answer, Menu | Aside)
-        return answer if told else Markup("{}\n{}").format(answer or "", STILL_THERE)
+            return Later(partial(self._late, answer, secrets, gone=gone))
+        return _warned(answer, gone=gone)
+
+    async def _late(self, later: Later, secrets: Collection[str], *, gone: bool) -> Answer:
+        """The answer to a command with secrets that takes long."""
+        return _warned(await self._tried(later.work, secrets), gone=gone)
 
     async def _do(
         self, command: Command, run: Callable[[], Awaitable[Answer]], secrets: Collection[str] | None = None
@@ -244,6 +259,15 @@ class Router:
             if error.fatal:
                 raise
             log.warning("command.unanswered", error=error.user_text)
+
+
+def _warned(answer: Answer, *, gone: bool) -> Answer:
+    """An answer, with a word on a message that is not gone; what takes its place needs none where it is a question."""
+    if gone or isinstance(answer, Menu | Later):
+        return answer
+    if isinstance(answer, Aside):
+        return Aside(f"{answer.text}\n{STILL_THERE}")
+    return Markup("{}\n{}").format(answer or "", STILL_THERE)
 
 
 def _worded(answer: str | Menu | Aside) -> str:

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -14,6 +15,7 @@ import structlog
 from aiohttp import web
 
 from medusa import observe
+from medusa.commands.secrets import deleted
 from medusa.config import Config
 from medusa.demo.lines import Line
 from medusa.demo.samples import Samples
@@ -280,7 +282,7 @@ async def test_what_an_order_brings_goes_with_its_job(scene: Scene) -> None:
     [job] = await scene.stage.app.jobs.recent(5)
     assert job.order.headers == ""
     messages = await send(scene.stage, f"/dl {scene.url('/keyed.bin')} --header 'X-Key: {ONCE}'")
-    assert "Queued: #2. The headers are forgotten when that has ended." in [message.text for message in messages]
+    assert "Queued: #2. What is secret is forgotten when that has ended." in [message.text for message in messages]
     job = (await scene.stage.app.jobs.recent(5))[0]
     assert (job.state, job.order.headers) == (JobState.DONE, "")
 
@@ -303,12 +305,39 @@ async def test_a_file_that_cannot_be_deleted_is_kept_all_the_same(scene: Scene) 
     ]
 
 
+async def test_a_file_that_is_none_and_cannot_be_deleted_is_told_of(scene: Scene) -> None:
+    scene.stage.telegram.faults.fail("messages.deleteMessages", "MESSAGE_DELETE_FORBIDDEN", times=1)
+    messages = await scene.gives("cookies.txt", "a secret, but no cookie")
+    assert messages[-1].text.splitlines()[-1] == "The file could not be deleted: delete it yourself."
+
+
+async def test_what_is_deleted_is_known_elsewhere_until_it_is_done(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Telegram does not hand out a deleted message again: a kill behind that would lose the job, or the token."""
+    app, found = scene.stage.app, list[list[Any]]()
+
+    async def gone(*args: Any) -> bool:
+        found.append(await app.store.read("SELECT text FROM slow_commands"))
+        found.append([kept.site for kept in await app.vault.kept(Kind.COOKIES)])
+        return await deleted(*args)
+
+    for name in ("router", "cookies"):
+        monkeypatch.setattr(f"medusa.commands.{name}.deleted", gone)
+    await send(scene.stage, f"/token example.com {TOKEN}")
+    await scene.gives("cookies.txt", jar("127.0.0.1"))
+    assert found == [[(f"/token example.com {TOKEN}",)], [], [], ["127.0.0.1"]]
+    assert await app.store.read("SELECT text FROM slow_commands") == []
+
+
 SAID = [
     ("/dl https://example.com/x --cookies www.Example.org", "There are no cookies for example.org: /cookies"),
     ("/token", "There are no tokens. Keep one: /token example.com TOKEN"),
     ("/token example.com", "For instance: /token example.com TOKEN"),
     ("/token co.uk abc", "That is no site, but the ending of many. Name the site itself, such as example.com"),
     ("/token https://Bücher.example/x ab1", "The token is kept. It goes to xn--bcher-kva.example, and nowhere else."),
+    ("/token example.com\nfirst second", "A token is one word of ASCII letters, digits and signs, without line breaks. "
+     "Nothing was kept."),
     ("/token example.com a b", "A token is one word of ASCII letters, digits and signs, without line breaks. "
      "Nothing was kept."),
     ("/token forget", "Of which site? For instance: /token forget example.com"),
