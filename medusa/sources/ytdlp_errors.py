@@ -134,8 +134,8 @@ _TABLE: tuple[tuple[str, Callable[[str], MedusaError], str], ...] = (
     ),
     (
         r"HTTP Error 403|Access .*forbidden|Referer",
-        UserError,
-        "The link is private, or the site refuses this machine (403). A login may help: /cookies",
+        LoginNeeded,
+        "The link is private, or the site refuses this machine (403).",
     ),
     (
         r"Requested format is not available",
@@ -183,6 +183,8 @@ _TABLE: tuple[tuple[str, Callable[[str], MedusaError], str], ...] = (
 )
 _DISTRACTING = ((r"https?://\S+", "…"), (r"\. Use --(cookies|username).*", ". (login)"))
 """Links, and the advice that stands behind every wish for a login, whose words would be taken for others."""
+_LONGEST, _MOST_LINES = 1000, 10
+"""What is read of a complaint: a server can put any words into it, and as many as it likes."""
 _JAVASCRIPT = r"No supported JavaScript runtime|challenge solving failed|Signature solving failed"
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800, "month": 2592000}
 _FURTHEST = 30 * 86400
@@ -192,8 +194,10 @@ def explain(errors: str, refusal: MedusaError | None) -> MedusaError:
     """Say what went wrong from yt-dlp's error text; ``refusal`` is what the proxy had to say, and goes first."""
     if refusal is not None:
         return refusal
-    lines = [line.removeprefix("ERROR:").strip() for line in errors.splitlines() if line.startswith("ERROR:")]
-    text = "\n".join(map(_unprefixed, lines)) or errors[-4000:]
+    lines = [
+        line[:_LONGEST].removeprefix("ERROR:").strip() for line in errors.splitlines() if line.startswith("ERROR:")
+    ]
+    text = "\n".join(map(_unprefixed, lines[-_MOST_LINES:])) or errors[-4000:]
     for pattern, instead in _DISTRACTING:
         text = re.sub(pattern, instead, text)
     for pattern, kind, words in _TABLE:

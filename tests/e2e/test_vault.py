@@ -50,7 +50,7 @@ class Site:
         cookie, keys = request.headers.get("Cookie", ""), request.headers.getall("X-Key", [])
         self.asked.append((request.host.partition(":")[0], request.path, " ".join([cookie, *keys]).strip()))
         match request.path:
-            case "/away" | "/away.m3u8":
+            case "/away" | "/away.html":
                 raise web.HTTPFound(request.query["to"])
             case "/film.mp4" if request.query or COOKIE in cookie:
                 return web.FileResponse(self.folder / "streamable.mp4")
@@ -237,7 +237,7 @@ async def test_cookies_go_to_their_own_host_alone(scene: Scene) -> None:
     await scene.gives("cookies.txt", jar("127.0.0.1"))
     await send(scene.stage, f"/header 127.0.0.1 'X-Key: {HEADER}'")
     away = scene.url("/away?to=" + scene.url("/film.mp4?x=1", "localhost"))
-    listed = scene.url("/away.m3u8?to=" + scene.url("/film.mp4?x=1", "localhost"))
+    listed = scene.url("/away.html?to=" + scene.url("/film.mp4?x=1", "localhost"))
     await send(scene.stage, f"/dl {away} {scene.url('/film.mp4?x=2', 'localhost')} {scene.url('/echo.bin')} {listed}")
     assert scene.site.sent_to("localhost") == {""}
     assert scene.site.sent_to("127.0.0.1") == {f"sid={COOKIE} {HEADER}"}
@@ -262,7 +262,7 @@ async def test_a_page_that_wants_a_login_is_fetched_with_cookies_and_says_how_wi
 
 async def test_the_cookies_of_another_site_are_used_when_they_are_named(scene: Scene) -> None:
     await scene.gives("cookies.txt", jar("127.0.0.1"))
-    page = scene.url("/away.m3u8?to=" + scene.url("/page.html"), "localhost")
+    page = scene.url("/away.html?to=" + scene.url("/page.html"), "localhost")
     messages = await send(scene.stage, f"/dl {page} --cookies https://127.0.0.1/")
     assert [message.file for message in messages if message.file], texts(messages)
     assert scene.site.sent_to("localhost") == {""}

@@ -218,7 +218,7 @@ JARGON = re.compile(r"--\w|please report|https?://|\[\w+\]|ERROR|extractor|yt-dl
 @pytest.mark.parametrize(("text", "kind", "words"), CASES)
 def test_complaints_of_yt_dlp(text: str, kind: type[Exception], words: str) -> None:
     error = explain(text, None)
-    assert type(error) is kind
+    assert isinstance(error, kind)
     assert words in error.user_text
     assert "\n" not in error.user_text
     assert not JARGON.search(error.user_text)
@@ -246,6 +246,12 @@ def test_how_long_a_passing_trouble_is_waited_for(text: str, after: float, scope
     assert isinstance(error, Transient)
     assert (error.retry_after, error.scope) == (after, scope)
     assert 1 < error.tries < 100
+
+
+@pytest.mark.parametrize("words", ["a" * 200_000, "cookies " * 30_000, " " * 200_000 + "x", "x\nERROR: y " * 9_000])
+def test_a_long_complaint_takes_no_longer_than_a_short_one(words: str) -> None:
+    """With time that grows with the square, each of these would take minutes."""
+    assert len(explain(f"ERROR: [generic] x: HTTP Error 406: {words}", None).user_text) < 300
 
 
 def test_names_of_extractor_and_video_are_no_words() -> None:
