@@ -342,6 +342,27 @@ async def test_a_cut_in_the_middle_of_a_piece(server: Server, origin: Origin, tm
     assert (await asyncio.to_thread(decoded, file.path))[0] == 100
 
 
+async def test_a_byte_at_a_time_is_not_taken_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("medusa.sources.streams.fetching._LONGEST_PAUSE", 0.0)
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if request.path.endswith("m3u8"):
+            return web.Response(text=f"{HEAD}#EXTINF:2,\na.ts\n{END}")
+        start = request.http_range.start or 0
+        span = {"Content-Range": f"bytes {start}-99/100", "Content-Length": str(100 - start), "ETag": '"1"'}
+        answer = web.StreamResponse(status=206 if start else 200, headers=span)
+        await answer.prepare(request)
+        await answer.write(b"x")
+        assert request.transport is not None
+        request.transport.close()
+        return answer
+
+    async with serving(handle) as server, tool_box(server) as tools:
+        with pytest.raises(Transient):
+            await get(Order(server.url("/x.m3u8")), tools, tmp_path)
+        assert len(server.requests) < 12
+
+
 @pytest.mark.parametrize("left", ["nothing", "note", "torn note", "more than noted", "another stream"])
 async def test_whatever_a_kill_leaves_the_stream_comes_whole(
     server: Server, origin: Origin, tmp_path: Path, left: str

@@ -18,6 +18,8 @@ from medusa.tools import Tools
 
 _TRIES = 4
 """How often a piece is asked for before the whole job waits a while."""
+_GAIN = 64 * 1024
+"""Bytes that a try must gain to count as none: a byte at a time, a stream would never end."""
 _LONGEST_PAUSE = 8.0
 _BLOCK = 16
 
@@ -166,7 +168,7 @@ class Fetcher:
             mark = _noted(note) or mark
             if not mark.version:
                 self._drop(part, mark)
-            tries = _TRIES if _size(part) > before else tries - 1
+            tries = _TRIES if _size(part) - before >= _GAIN else tries - 1
             if tries <= 0:
                 raise trouble
             await asyncio.sleep(min(trouble.retry_after * (_TRIES - tries), _LONGEST_PAUSE))
