@@ -38,7 +38,7 @@ from medusa.settings import (
     QUIET_HOURS,
     Settings,
 )
-from medusa.sources.looking import Looks
+from medusa.sources.looking import Looks, clear
 from medusa.status import Status
 from medusa.storage import Store, open_store
 from medusa.storage.answers import Answers
@@ -68,6 +68,9 @@ from medusa.tools import Tools, find_ffmpeg, find_javascript
 from medusa.vault import Vault
 
 log = structlog.get_logger()
+
+_LOOKS = "looks"
+"""The folder beside those of the jobs in which commands look at links."""
 
 T = TypeVar("T")
 
@@ -158,6 +161,7 @@ async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
     store = await stack.enter_async_context(
         open_store(config.data, key_file=config.key_file, passphrase=config.passphrase)
     )
+    await clear(config.work / _LOOKS)
     settings = Settings(StoredSettings(store))
     await settings.load()
     vault = Vault(VaultTable(store))
@@ -231,7 +235,7 @@ def _assemble(ground: _Ground) -> App:
         show_live=status.adopt,
         commands=plugins("medusa.commands", "COMMAND", Command),
         versions=lambda: versions(ground.tools),
-        look=Looks(pipeline.tools_for, config.work / "looks").describe,
+        look=Looks(pipeline.tools_for, config.work / _LOOKS).describe,
     )
     router = Router(account, desk, Handled(store), Menus(store), SlowCommands(store), messenger)
     return App(

@@ -17,6 +17,11 @@ _SECONDS = 600.0
 """Seconds that one look may take, its wait for others that look at pages included."""
 
 
+async def clear(root: Path) -> None:
+    """Remove what looks of a predecessor that was killed have left, cookies among it."""
+    await asyncio.to_thread(shutil.rmtree, root, ignore_errors=True)
+
+
 class Looks:
     """Looks at links in folders under ``root``, which is for this alone, with the ``tools`` for an order."""
 
@@ -24,7 +29,6 @@ class Looks:
         self._tools = tools
         self._root = root
         self._places = asyncio.Semaphore(_AT_ONCE)
-        self._cleared = False
 
     async def describe(self, order: Order, items: str = "") -> Description:
         """Say what the order's link is; of a playlist, the ``items`` such as ``1:20,25``. Raises MedusaError."""
@@ -39,8 +43,5 @@ class Looks:
                 await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     def _folder(self) -> Path:
-        if not self._cleared:  # what a predecessor that was killed has left
-            shutil.rmtree(self._root, ignore_errors=True)
-            self._cleared = True
         self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
         return Path(tempfile.mkdtemp(dir=self._root))

@@ -330,6 +330,16 @@ async def test_what_is_deleted_is_known_elsewhere_until_it_is_done(
     assert await app.store.read("SELECT text FROM slow_commands") == []
 
 
+async def test_no_cookies_are_left_of_a_look_that_was_killed(
+    config: Config, tmp_path: Path, samples_folder: Path
+) -> None:
+    left = tmp_path / "stage" / "work" / "looks" / "tmp1" / "cookies.txt"
+    left.parent.mkdir(parents=True)
+    left.write_text(jar("127.0.0.1"))
+    async with open_stage(config, tmp_path / "stage", samples_folder, []):
+        assert not left.exists()
+
+
 SAID = [
     ("/dl https://example.com/x --cookies www.Example.org", "There are no cookies for example.org: /cookies"),
     ("/token", "There are no tokens. Keep one: /token example.com TOKEN"),

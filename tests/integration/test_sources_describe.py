@@ -15,7 +15,7 @@ from medusa.errors import Transient, UserError
 from medusa.model import Order, Secrets
 from medusa.sources import ytdlp, ytdlp_info
 from medusa.sources.described import Description
-from medusa.sources.looking import Looks
+from medusa.sources.looking import Looks, clear
 from medusa.storage import open_store
 from medusa.storage.answers import KEPT_FOR, MOST, Answers
 from medusa.tools import Tools
@@ -201,6 +201,7 @@ async def test_what_leads_nowhere_leaves_nothing(server: Server, tmp_path: Path)
     async with tool_box(server) as tools:
         looks = Looks(lambda _: tools, tmp_path / "looks")
         (tmp_path / "looks" / "left").mkdir(parents=True)
+        await clear(tmp_path / "looks")
         with pytest.raises(UserError, match="dead"):
             await looks.describe(Order(server.url("/none.m3u8")))
         assert not list((tmp_path / "looks").iterdir())
