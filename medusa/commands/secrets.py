@@ -31,10 +31,10 @@ async def deleted(messenger: Messenger, chat_id: int, message_id: int) -> bool:
 
 async def site_and_rest(call: Call, usage: str) -> tuple[str, str]:
     """The site that the first word names, and what stands behind it. Raises UserError."""
-    words = call.text.split(None, 1)
-    if len(words) < 2:
-        raise UserError(f"For instance: {call.prefix}{usage}")
-    return await asyncio.to_thread(vault.site, words[0]), words[1]
+    match call.text.split(maxsplit=1):  # a secret is often pasted on a line of its own
+        case [site, rest]:
+            return await asyncio.to_thread(vault.site, site), rest.rstrip()
+    raise UserError(f"For instance: {call.prefix}{usage}")
 
 
 async def forgotten(call: Call, kind: Kind, words: Sequence[str]) -> str:

@@ -211,6 +211,18 @@ async def test_a_file_of_cookies_is_kept_and_deleted(scene: Scene) -> None:
     assert [thing.site for thing in await scene.stage.app.vault.kept(Kind.COOKIES)] == ["127.0.0.1"]
 
 
+async def test_a_secret_may_stand_on_a_line_of_its_own(scene: Scene) -> None:
+    messages = await send(
+        scene.stage, f"/token example.com\n{TOKEN}", f"/header\nexample.com\nX-Key: {HEADER}", "/token example.com\n"
+    )
+    assert [message.text for message in messages] == [
+        "The token is kept. It goes to example.com, and nowhere else.",
+        "The header X-Key is kept. It goes to example.com, and nowhere else.",
+        "For instance: /token example.com TOKEN",
+    ]
+    assert [thing.value for thing in await scene.stage.app.vault.kept(Kind.TOKEN)] == [TOKEN]
+
+
 async def test_cookies_come_as_words_and_in_captions_too(scene: Scene) -> None:
     file = scene.file("x.json", '[{"name": "sid", "value": "1", "domain": ".example.com"}]')
     messages = await scene.plays(Line(text="/cookies", file=file), Line(text="/cookies " + jar("127.0.0.1")))
