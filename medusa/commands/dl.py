@@ -16,7 +16,7 @@ from medusa.names import quoted
 from medusa.settings import DOCUMENTS, LIVE_CAP, QUALITY, SILENT
 from medusa.sources.described import Description
 from medusa.sources.telegram import link_to
-from medusa.sources.ytdlp_command import expression, languages, sorting
+from medusa.sources.ytdlp_command import expression, language, languages, sorting
 from medusa.steps.cenc import parse_keys, written
 from medusa.vault import a_header, headers_of, is_home
 from medusa.words import SCHEDULED, clock
@@ -169,7 +169,7 @@ def order_of(link: str, call: Call) -> Order:
         sort=sorting(given["format-sort"]) if "format-sort" in given else "",
         live=settings[LIVE_CAP],
         subtitles=languages(given["subs"]) if "subs" in given else "",
-        language=given.get("lang", ""),
+        language=language(given["lang"]) if "lang" in given else "",
         keys=written(parse_keys(given["key"].replace("\n", ","))) if "key" in given else "",
         headers="\n".join(": ".join(a_header(line)) for line in given.get("header", "").splitlines()),
     )

@@ -32,6 +32,7 @@ _EXPRESSION = re.compile(r"[A-Za-z0-9*+/,().:=<>!?^$~%|& \[\]{}_'\"@-]{1,300}")
 _SORT = re.compile(r"[+]?[a-z_]+(?:[:~][A-Za-z0-9.+:_-]+)?")
 _MOST_SORTED = 20
 _LANGUAGE = re.compile(r"-?(?:all|[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*(?:\.\*)?)")
+_SPOKEN = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,8}")
 
 
 def base(tools: Tools) -> list[str]:
@@ -112,3 +113,10 @@ def languages(text: str) -> str:
     if len(named) > _MOST_SORTED or not all(_LANGUAGE.fullmatch(one) for one in named):
         raise UserError("--subs takes languages such as en or en,pt-BR, or all.")
     return ",".join(named)
+
+
+def language(text: str) -> str:
+    """The language of the sound as it may be looked for. Raises UserError."""
+    if not _SPOKEN.fullmatch(text):
+        raise UserError("--lang takes one language such as en or pt-BR.")
+    return text

@@ -8,7 +8,7 @@ from medusa.commands.playlists import MOST, items, wanted
 from medusa.errors import UserError
 from medusa.model import Order
 from medusa.sources import ytdlp_info
-from medusa.sources.ytdlp_command import expression, languages, sorting
+from medusa.sources.ytdlp_command import expression, language, languages, sorting
 
 
 @pytest.mark.parametrize(
@@ -117,3 +117,10 @@ def test_languages() -> None:
     for text in ("", "en;de", "--exec", "../x", "e" * 40, "en,,de"):
         with pytest.raises(UserError, match="--subs takes"):
             languages(text)
+
+
+def test_the_language_of_the_sound() -> None:
+    assert [language(text) for text in ("en", "pt-BR", "zh-Hant-TW")] == ["en", "pt-BR", "zh-Hant-TW"]
+    for text in ("x", "en,de", "../..", "de;", "x" * 500):
+        with pytest.raises(UserError, match="--lang takes one language"):
+            language(text)
