@@ -101,4 +101,4 @@ def _wants(file: LocalFile, order: Order) -> bool:
     return file.mime.startswith("image/") and not order.as_document
 
 
-STEP = Step(name="image", stage=5, wants=_wants, run=_run, example="picture.jpg")
+STEP = Step(name="image", stage=6, wants=_wants, run=_run, example="picture.jpg")

@@ -75,7 +75,7 @@ async def test_a_file_that_is_right_as_it_is_comes_back_byte_for_byte(
         ("hls/index.m3u8", "hls"),
         ("hls-aes/index.m3u8", "hls-aes"),
         ("dash/manifest.mpd", "dash"),
-        ("watch.html", "A page with a video (1)"),
+        ("watch.html", "A page with a video"),
     ],
 )
 async def test_what_yt_dlp_fetches_comes_back_as_a_streamable_video(stage: Stage, name: str, title: str) -> None:
@@ -175,7 +175,7 @@ ANSWERS = [
     ("/dl ftp://a.b/c", "ftp: links can't be fetched"),
     ("/dl nonsense", "“nonsense” is no link"),
     ("/dl https://a.b --qality 3", "Did you mean --quality?"),
-    ("/dl https://a.b -q huge", "-q takes best, audio, or a height"),
+    ("/dl https://a.b -q huge", "-q takes best, audio, ask, or a height"),
     ("/job", "There is no job yet."),
     ("/job 99", "There is no job #99."),
     ("/cancel 99", "There is no job #99."),

@@ -47,7 +47,7 @@ ANSWERS = [
     (f"/pause {LONG}", f"“{SHOWN}” is no job number. Numbers look like 3, 1,4 or 2-5."),
     (f"/prio 3 {LONG}", f"“{SHOWN}” is no priority; it is high, normal or low."),
     (f"/dl {LONG}", f"“{SHOWN}” is no link. A link starts with http:// or https://."),
-    (f"/dl a.example -q {LONG}", f"\u2060-q takes best, audio, or a height such as 720, not “{SHOWN}”."),
+    (f"/dl a.example -q {LONG}", f"\u2060-q takes best, audio, ask, or a height such as 720, not “{SHOWN}”."),
     (f"/dl a.example --at {LONG}", f"“{SHOWN}” is no time. Write 18:30, 2026-12-01 07:00, or +2h (d, h, m)."),
     (f"/dl --{LONG}", f"There is no option --{SHOWN[2:]} here."),
     (f"/set quality {LONG}", f"“{SHOWN}” does not fit quality: it takes best, audio, or a height such as 720."),

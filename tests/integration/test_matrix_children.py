@@ -100,12 +100,12 @@ def luring(pages: dict[str, tuple[str, str]]) -> Handler:
 
 
 async def ytdlp(arguments: Sequence[str], guard: Guard, workdir: Path) -> process.Finished:
-    """Run yt-dlp as a child that has nothing but the proxy."""
+    """Run yt-dlp as a child that has nothing but the proxy, and no cage: the guard alone has to do."""
     argv = [sys.executable, "-I", "-m", "yt_dlp", *WILLING, "--ffmpeg-location", str(find_ffmpeg()), *arguments]
     async with open_egress(guard) as egress:
         with egress.lease() as lease:
             proxies = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), lease.url)
-            return await process.run(argv, cwd=workdir, timeout=100, env=proxies)
+            return await process.run(argv, cwd=workdir, timeout=100, env=proxies, cage=None)
 
 
 Target = Callable[[str], str]
@@ -237,5 +237,5 @@ async def test_a_playlist_in_a_file_leads_ffmpeg_nowhere(tmp_path: Path) -> None
         assert inner.connections == 0
         (tmp_path / "video.m3u8").write_text(segments(link(PLAIN, inner.port, "/a.ts")))
         open_door = ("-protocol_whitelist", "file,crypto,data,http,tcp", "-i", "video.m3u8")
-        await process.run([str(program), "-v", "error", *open_door], cwd=tmp_path, timeout=60)
+        await process.run([str(program), "-v", "error", *open_door], cwd=tmp_path, timeout=60, cage=None)
     assert inner.connections > 0

@@ -1,8 +1,7 @@
 """What is found out about a link before it is fetched, and which version is taken, through the real yt-dlp."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -131,10 +130,17 @@ async def test_a_site_is_asked_once_for_what_it_answers(tmp_path: Path, tools: T
     others = Secrets(cookies="# Netscape HTTP Cookie File\n"), Secrets(headers={"X-Key": "1"}), Secrets(token="2")
     for number, login in enumerate(others):
         asked = len(server.requests)
-        other = replace(tools, secrets=lambda _, login=login: asyncio.sleep(0, login))
+        other = replace(tools, secrets=knowing(login))
         await ytdlp.describe(order, "", folder(tmp_path, f"d{number}"), other)
         assert len(server.requests) > asked
         assert not list((tmp_path / f"d{number}").iterdir())
+
+
+def knowing(login: Secrets) -> Callable[[str], Awaitable[Secrets]]:
+    async def secrets(_link: str) -> Secrets:
+        return login
+
+    return secrets
 
 
 async def test_addresses_that_have_expired_are_asked_for_anew(tmp_path: Path, tools: Tools, server: Server) -> None:
