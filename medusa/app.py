@@ -38,7 +38,9 @@ from medusa.settings import (
     QUIET_HOURS,
     Settings,
 )
+from medusa.shelf import Shelf
 from medusa.sources.looking import Looks, clear
+from medusa.sources.ytdlp_update import Updater
 from medusa.status import Status
 from medusa.storage import Store, open_store
 from medusa.storage.answers import Answers
@@ -155,6 +157,7 @@ class _Ground:
     lanes: Lanes
     tools: Tools
     vault: Vault
+    updater: Updater
 
 
 async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
@@ -182,6 +185,7 @@ async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
     account = await stack.enter_async_context(open_account(config, session))
     lanes = await stack.enter_async_context(Lanes(account, throttle=up))
     downloader = await stack.enter_async_context(Downloader(account, throttle=down))
+    shelf = Shelf(config.work / "yt-dlp")
     tools = Tools(
         web=web,
         egress=egress,
@@ -193,9 +197,12 @@ async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
         answers=Answers(store),
         secrets=vault.secrets,
         chats=HeldFiles(account, Messenger(account), downloader),
+        newer=lambda: shelf.folder,
     )
+    updater = Updater(shelf, tools, config.index)
+    await updater.start()
     budget = Budget(TrafficTable(store), down, up)
-    return _Ground(config, store, settings, budget, guard, account, lanes, tools, vault)
+    return _Ground(config, store, settings, budget, guard, account, lanes, tools, vault, updater)
 
 
 def _assemble(ground: _Ground) -> App:
@@ -234,7 +241,8 @@ def _assemble(ground: _Ground) -> App:
         announce=status.announce,
         show_live=status.adopt,
         commands=plugins("medusa.commands", "COMMAND", Command),
-        versions=lambda: versions(ground.tools),
+        updater=ground.updater,
+        versions=lambda: versions(ground.tools, ground.updater),
         look=Looks(pipeline.tools_for, config.work / _LOOKS).describe,
     )
     router = Router(account, desk, Handled(store), Menus(store), SlowCommands(store), messenger)
@@ -282,13 +290,13 @@ def _warning(scheduler: Scheduler, notices: Notices) -> Callable[[Refused], None
     return told
 
 
-def versions(tools: Tools) -> Mapping[str, str]:
+def versions(tools: Tools, updater: Updater) -> Mapping[str, str]:
     """The versions of Medusa and of what it stands on, by name."""
     return {
         "Medusa": __version__,
         "Python": platform.python_version(),
         "Telethon": version("telethon"),
-        "yt-dlp": _version("yt-dlp"),
+        "yt-dlp": updater.shown,
         "gallery-dl": _version("gallery-dl"),
         "ffmpeg": str(tools.ffmpeg or "not found"),
         "JavaScript": tools.javascript or "not found",

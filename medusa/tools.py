@@ -46,6 +46,11 @@ async def nothing_kept(_link: str) -> Secrets:
     return Secrets()
 
 
+def nothing_newer() -> Path | None:
+    """For a tool box without updates."""
+    return None
+
+
 class Memory(Protocol):
     """Keeps what sites have answered for a while, so that the same is not asked twice."""
 
@@ -95,11 +100,17 @@ class Tools:
     """What sites have answered of late."""
     chats: Chats | None = None
     """None where there is no account."""
+    newer: Callable[[], Path | None] = nothing_newer
+    """The folder with the yt-dlp to use in place of the built-in one, if there is one."""
 
     def cage(self, *, cpu: int, reads: tuple[Path, ...] = ()) -> Cage:
-        """The cage of a child that starts ffmpeg and the JavaScript runtime itself; see `Cage`."""
+        """The cage of a child that starts ffmpeg and the JavaScript runtime itself, and may be a newer yt-dlp; see
+        `Cage`.
+        """
         runtime = self.javascript.partition(":")[2] if self.javascript else ""
-        return Cage(tuple(Path(program) for program in (self.ffmpeg, runtime) if program), reads, cpu)
+        newer = self.newer()
+        programs = tuple(Path(program) for program in (self.ffmpeg, runtime) if program)
+        return Cage(programs, (*reads, *((newer,) if newer else ())), cpu)
 
 
 def find_ffmpeg() -> Path | None:

@@ -9,6 +9,7 @@ from medusa.model import Order
 from medusa.scheduler import Scheduler
 from medusa.settings import PREFIX, Settings
 from medusa.sources.described import Description
+from medusa.sources.ytdlp_update import Updater
 from medusa.storage.jobs import Jobs
 from medusa.telegram.inbox import Incoming
 from medusa.telegram.messages import Messenger
@@ -51,6 +52,7 @@ class Desk:
     show_live: Callable[[int, int], Awaitable[None]]
     """Makes a message (chat id, message id) the chat's live one."""
     commands: "Mapping[str, Command]"
+    updater: Updater
     versions: Callable[[], Mapping[str, str]]
     look: Callable[[Order, str], Awaitable[Description]]
     """Finds out what an order's link is; of a playlist, the items of these numbers, which read ``1:20,25``."""

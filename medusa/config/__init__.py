@@ -36,6 +36,8 @@ class Config:
     max_file: int = 20 * 10**9
     keep_free: int | None = None
     """None stands for what the size of the disk suggests."""
+    index: str | None = field(default=None, repr=False)
+    """Address of a package index, which may hold a password; None for the usual one."""
     log: str = "INFO"
 
 

@@ -149,6 +149,14 @@ FIELDS = (
         default="500MB, or 5 % of a disk of less than 10 GB",
     ),
     Field(
+        "MEDUSA_INDEX",
+        values.matching(r"https?://[^\s/?#]+(?:/[^\s?#]*)?"),
+        "an http or https address",
+        "Where /update finds yt-dlp, if not in the usual package index. A private one has to be in MEDUSA_ALLOW.",
+        "https://packages.example.com/simple/",
+        secret=True,
+    ),
+    Field(
         "MEDUSA_LOG",
         values.level,
         "debug, info, warning or error",

@@ -89,7 +89,7 @@ async def fetch(plan: Plan, order: Order, workdir: Path, tools: Tools, report: R
     watcher = _Watcher(plan.size, report)
     async with secret.handed_over(argv, order.link, workdir, tools) as handed:
         with tools.egress.lease() as lease:
-            env, cage = ytdlp_command.proxy(lease), tools.cage(cpu=_FETCH_CPU)
+            env, cage = ytdlp_command.environment(lease, tools), tools.cage(cpu=_FETCH_CPU)
             async with process.child(handed, cwd=workdir, env=env, max_file=tools.max_bytes, cage=cage) as running:
                 async for line in running.lines(_QUIET + (plan.size or tools.max_bytes) // _SLOW_DISK):
                     watcher.see(line)
@@ -190,7 +190,7 @@ async def _run(
                         [*handed, *further],
                         cwd=workdir,
                         timeout=None,
-                        env=ytdlp_command.proxy(lease),
+                        env=ytdlp_command.environment(lease, tools),
                         max_out=_MAX_INFO,
                         cage=tools.cage(cpu=_RESOLVE_CPU),
                     )

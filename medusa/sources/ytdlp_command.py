@@ -2,6 +2,7 @@
 
 import re
 import sys
+from pathlib import Path
 
 from medusa.errors import UserError
 from medusa.model import Order
@@ -37,9 +38,10 @@ _SPOKEN = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,8}")
 
 def base(tools: Tools) -> list[str]:
     """Return yt-dlp's command line up to what is asked of it; nothing of the owner's own set-up is read, nothing else
-    started.
+    started. It runs in `environment`.
     """
-    argv = [sys.executable, "-I", "-m", "yt_dlp", "--ignore-config", "--no-plugin-dirs", "--no-exec"]
+    # Like -I, but for the folder that the environment may name; children get no other of Python's variables.
+    argv = [sys.executable, "-s", "-P", "-m", "yt_dlp", "--ignore-config", "--no-plugin-dirs", "--no-exec"]
     argv += ["--no-remote-components", "--no-cache-dir", "--no-cookies-from-browser", "--color", "never"]
     argv += ["--downloader", "native", "--concat-playlist", "never", "--no-mtime"]
     argv += ["--abort-on-unavailable-fragments", "--socket-timeout", "30", "--retries", "3", "--fragment-retries", "3"]
@@ -90,6 +92,16 @@ def proxy(lease: Lease) -> dict[str, str]:
     could).
     """
     return dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), lease.url)
+
+
+def from_folder(folder: Path | None) -> dict[str, str]:
+    """Return the environment in which Python takes yt-dlp from this folder, if there is one."""
+    return {"PYTHONPATH": str(folder)} if folder else {}
+
+
+def environment(lease: Lease, tools: Tools) -> dict[str, str]:
+    """Return yt-dlp's environment: the proxy, and where its newer version lies."""
+    return {**proxy(lease), **from_folder(tools.newer())}
 
 
 def expression(text: str) -> str:
