@@ -5,8 +5,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 _NOTE = "used.json"
@@ -42,15 +41,10 @@ class Shelf:
             self._mark = str(kept["mark"])
             self._versions = [one for one in kept["versions"] if _VERSION.fullmatch(one)]
 
-    @contextmanager
-    def staging(self) -> Iterator[Path]:
-        """A new folder for what is not to be used yet, which goes with the block."""
+    def stage(self) -> Path:
+        """Make a folder for what is not to be used yet; `tidy` removes it."""
         self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder = Path(tempfile.mkdtemp(dir=self._root, prefix="new-"))
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        return Path(tempfile.mkdtemp(dir=self._root, prefix="new-"))
 
     def put(self, version: str, made: Path) -> None:
         """Move a folder in as this version, and use it from now on."""

@@ -25,8 +25,9 @@ async def _update(call: Call) -> str:
 
 
 async def _back(call: Call) -> str:
-    await call.desk.updater.back(f"{call.message.chat_id}:{call.message.message_id}")
-    return f"yt-dlp {call.desk.updater.shown} is in use."
+    updater = call.desk.updater
+    await updater.back(f"{call.message.chat_id}:{call.message.message_id}")
+    return f"yt-dlp {updater.shown if updater.updated else f'{updater.used}, the built-in one,'} is in use."
 
 
 COMMAND = Command(

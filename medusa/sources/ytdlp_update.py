@@ -73,8 +73,8 @@ class Updater:
             while self._shelf.folder and not await self._is_sound():
                 log.warning("ytdlp.update_dropped", version=self._shelf.version)
                 await asyncio.to_thread(self._shelf.back)
-        except OSError as error:
-            raise trouble(error) from error
+        except OSError as error:  # a full disk is no reason not to start
+            log.warning("ytdlp.update_unchecked", version=self._shelf.version, why=error.strerror)
         await asyncio.to_thread(self._shelf.tidy)
 
     @property
@@ -83,9 +83,14 @@ class Updater:
         return self._shelf.version or built_in()
 
     @property
+    def updated(self) -> bool:
+        """Whether that is another one than the built-in one."""
+        return self._shelf.version is not None
+
+    @property
     def shown(self) -> str:
         """The version in use, and that it is an update where it is one."""
-        return f"{self.used} (an update; {built_in()} is built in)" if self._shelf.version else self.used
+        return f"{self.used} (an update; {built_in()} is built in)" if self.updated else self.used
 
     async def update(self) -> tuple[str, str]:
         """Put the index's newest yt-dlp to use when it is newer; returns the versions before and now.
@@ -112,18 +117,18 @@ class Updater:
             await asyncio.to_thread(self._shelf.tidy)
 
     async def _update(self) -> tuple[str, str]:
-        with self._shelf.staging() as folder:
-            made, before = folder / "made", self.used
-            about = await self._unpacked(_PROJECT, folder, made)
-            if number(about.version) <= number(before):
-                return before, before
-            pins = {pin[1] for pin in map(_PINNED.fullmatch, about.requires) if pin}
-            for pin in pins:
-                await self._unpacked(_SOLVER, folder, made, pin)
-            await _compile(made)
-            if problem := await self._problem(made, about.version, folder):
-                raise UserError(f"{about.version} does not run here: {problem}")
-            await asyncio.to_thread(self._shelf.put, about.version, made)
+        folder = await asyncio.to_thread(self._shelf.stage)
+        made, before = folder / "made", self.used
+        about = await self._unpacked(_PROJECT, folder, made)
+        if number(about.version) <= number(before):
+            return before, before
+        pins = {pin[1] for pin in map(_PINNED.fullmatch, about.requires) if pin}
+        for pin in pins:
+            await self._unpacked(_SOLVER, folder, made, pin)
+        await _compile(made)
+        if problem := await self._problem(made, about.version, folder):
+            raise UserError(f"{about.version} does not run here: {problem}")
+        await asyncio.to_thread(self._shelf.put, about.version, made)
         log.info("ytdlp.updated", version=about.version, before=before)
         return before, about.version
 
@@ -155,8 +160,7 @@ class Updater:
         used, folder = self._shelf.version, self._shelf.folder
         if used is None or folder is None or number(used) <= number(built_in()) or not folder.is_dir():
             return False
-        with self._shelf.staging() as place:
-            return not await self._says(folder, used, place)
+        return not await self._says(folder, used, await asyncio.to_thread(self._shelf.stage))
 
     async def _problem(self, made: Path, version: str, folder: Path) -> str:
         """What is wrong with a yt-dlp that was never run: it has to understand what sources ask of it, too."""

@@ -71,15 +71,14 @@ async def test_jobs_run_the_update(shop: Path, tmp_path: Path) -> None:
     media.mkdir()
     workdir.mkdir()
     make_video(media, "clip.mp4", seconds=1)
-    (media / "page.html").write_text('<html><video src="/clip.mp4"></video><title>Clip</title></html>')
     async with package_index(shop) as index, serving(folder_handler(media)) as site, tool_box(index, site) as box:
         shelf = Shelf(tmp_path / "yt-dlp")
         tools = replace(box, newer=lambda: shelf.folder)
         await Updater(shelf, tools, index.url("/simple/")).update()
-        order = Order(site.url("/page.html"))
+        order = Order(site.url("/clip.mp4"))
         plan = await pages.SOURCE.resolve(order, workdir, tools, Reports())
         info = json.loads((workdir / "info.json").read_text())
-        assert (plan.title, info["_version"]["version"]) == ("Clip", "2099.01.02")
+        assert (plan.title, info["_version"]["version"]) == ("clip", "2099.01.02")
 
 
 def broken(**tweaks: bytes) -> Callable[[Path], Path]:
