@@ -78,11 +78,14 @@ async def test_jobs_run_the_update(shop: Path, tmp_path: Path) -> None:
         order = Order(site.url("/clip.mp4"))
         plan = await pages.SOURCE.resolve(order, workdir, tools, Reports())
         info = json.loads((workdir / "info.json").read_text())
+        assert plan is not None
         assert (plan.title, info["_version"]["version"]) == ("clip", "2099.01.02")
 
 
-def broken(**tweaks: bytes) -> Callable[[Path], Path]:
-    return lambda shop: wheel(shop, "yt_dlp", NEWER, {"yt_dlp/__main__.py": SAYS.format(NEWER).encode()}, **tweaks)
+def broken(recorded: bytes = b"") -> Callable[[Path], Path]:
+    return lambda shop: wheel(
+        shop, "yt_dlp", NEWER, {"yt_dlp/__main__.py": SAYS.format(NEWER).encode()}, recorded=recorded
+    )
 
 
 def with_file(name: str) -> Callable[[Path], Path]:
@@ -122,8 +125,8 @@ def wrong_hash() -> bytes:
 
 BAD = {
     "it is cut short": (cut, "pip says|damaged"),
-    "its record has other hashes": (broken(record=wrong_hash()), "record"),
-    "its record is nonsense": (broken(record=b"\xff,,,,\n"), "damaged"),
+    "its record has other hashes": (broken(wrong_hash()), "record"),
+    "its record is nonsense": (broken(b"\xff,,,,\n"), "damaged"),
     "a file is not in its record": (unsaid, "other files than its record"),
     "it leads out of its folder": (with_file("yt_dlp/../../out.py"), "does not belong"),
     "it has an absolute path": (with_file("/tmp/out.py"), "does not belong"),

@@ -5,10 +5,9 @@ import hashlib
 import zipfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from importlib import import_module
 from pathlib import Path
 
-import yt_dlp
-import yt_dlp_ejs
 from aiohttp import web
 
 from tests.integration.source_kit import Server, serving
@@ -23,7 +22,7 @@ Files = dict[str, bytes]
 
 def real_ytdlp(version: str, *, for_pages: bool = False) -> Files:
     """The installed yt-dlp under another version, without extractors but for those of any page."""
-    home, names = Path(yt_dlp.__file__).parent, _NEEDED | (_FOR_PAGES if for_pages else set())
+    home, names = _home("yt_dlp"), _NEEDED | (_FOR_PAGES if for_pages else set())
     files = {
         f"yt_dlp/{path.relative_to(home).as_posix()}": path.read_bytes()
         for path in home.rglob("*.py")
@@ -38,21 +37,25 @@ def real_ytdlp(version: str, *, for_pages: bool = False) -> Files:
 
 
 def real_solver() -> Files:
-    home = Path(yt_dlp_ejs.__file__).parent
+    home = _home("yt_dlp_ejs")
     return {f"yt_dlp_ejs/{path.relative_to(home).as_posix()}": path.read_bytes() for path in home.rglob("*.py")}
 
 
-def wheel(folder: Path, package: str, version: str, files: Files, requires: str = "", **tweaks: bytes) -> Path:
-    """Make a wheel; ``tweaks`` are ``record`` and ``metadata`` in place of the right ones."""
+def _home(package: str) -> Path:
+    return Path(import_module(package).__file__ or "").parent
+
+
+def wheel(folder: Path, package: str, version: str, files: Files, requires: str = "", *, recorded: bytes = b"") -> Path:
+    """Make a wheel; ``recorded`` takes the place of the right record."""
     info = f"{package}-{version}.dist-info"
     about = f"Metadata-Version: 2.4\nName: {package.replace('_', '-')}\nVersion: {version}\n"
     about += f"Requires-Dist: {requires}\n" if requires else ""
     whole = {
         **files,
-        f"{info}/METADATA": tweaks.get("metadata", about.encode()),
+        f"{info}/METADATA": about.encode(),
         f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
-    whole[f"{info}/RECORD"] = tweaks.get("record", record(whole, info))
+    whole[f"{info}/RECORD"] = recorded or record(whole, info)
     path = folder / f"{package}-{version}-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in whole.items():
