@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from medusa import observe
 from medusa.config import Config, load
 from medusa.demo.samples import Samples, make_samples
 from medusa.demo.stage import Stage, open_stage
@@ -64,3 +65,9 @@ async def stage(config: Config, tmp_path: Path, samples: Samples, samples_folder
     """Medusa at work, composed as always, with the embedded Telegram, the media server and the owner's phone."""
     async with open_stage(config, tmp_path / "stage", samples_folder) as stage:
         yield stage
+
+
+@pytest.fixture(autouse=True)
+def _no_secrets_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test had blotted out may be a plain word in another one."""
+    monkeypatch.setattr(observe, "_known", observe.Redactor())

@@ -39,7 +39,7 @@ async def test_in_quiet_hours_everything_waits_and_then_goes_on(stage: Stage) ->
 
 async def test_once_the_bytes_of_a_day_are_used_up_jobs_wait_until_there_are_more(stage: Stage) -> None:
     await send(stage, "/set budget-down 1M", "/set quality best")
-    await stage.owner.send(0, "/dl " + stage.media.link("archive.bin"))
+    await stage.owner.send(0, "/dl " + stage.media.link("slow/archive.bin?rate=4000000"))
     job = await waiting(stage, 1)
     assert job.reason == "Today's 1.0 MB to be fetched are used up."
     assert time.strftime("%H:%M", time.localtime(job.not_before)) == "00:00"
