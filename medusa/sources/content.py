@@ -62,7 +62,7 @@ def is_page(headers: Mapping[str, str], head: bytes) -> bool:
     if headers.get("Content-Disposition", "").strip().lower().startswith("attachment"):
         return False
     kind = kind_of(headers)
-    if kind in _UNSPECIFIC:
+    if kind in _UNSPECIFIC or kind.startswith(("video/", "audio/", "image/")):
         return head.lstrip(b"\xef\xbb\xbf \t\r\n")[:15].lower().startswith((b"<!doctype html", b"<html"))
     return kind in ("text/html", "application/xhtml+xml")
 
@@ -75,6 +75,12 @@ def is_manifest(headers: Mapping[str, str], head: bytes) -> bool:
         or start.startswith(b"#EXTM3U")
         or (start.startswith((b"<?xml", b"<MPD")) and b"<MPD" in start)
     )
+
+
+def is_packed(headers: Mapping[str, str]) -> bool:
+    """Say whether the body is coded in a way that nobody undoes, though it was asked for as it is (RFC 9110, 8.4)."""
+    coding = headers.get("Content-Encoding", "").strip().lower()
+    return coding not in ("", "identity", "gzip", "x-gzip", "deflate")
 
 
 def version_of(headers: Mapping[str, str]) -> str:

@@ -45,6 +45,8 @@ async def resolve(order: Order, workdir: Path, tools: Tools, report: Report) -> 
             ranged.expect(answer, 200, 206)
         if content.is_manifest(headers, head):
             return None
+        if content.is_packed(headers):
+            raise UserError("The server sends this file packed in a way that Medusa does not know.")
         if size == 0 or not head:
             raise UserError("The file behind this link is empty.")
         ranged.check_size(size, tools)

@@ -112,6 +112,14 @@ async def test_a_coding_that_is_none_is_refused_or_taken_as_it_is(kind: str) -> 
             assert "127.0.0.1" in error.user_text
 
 
+@pytest.mark.parametrize("kind", ["br", "zstd", "x-evil", "compress, gzip"])
+async def test_a_file_that_nobody_can_unpack_is_not_taken_for_what_it_says(kind: str, tmp_path: Path) -> None:
+    head = OK + f"Content-Type: video/mp4\r\nContent-Encoding: {kind}\r\nContent-Length: 12\r\n\r\n".encode()
+    async with talking(saying(head, b"not packed..")) as server, tool_box(server) as tools:
+        with pytest.raises(MedusaError):
+            await http.resolve(Order(server.url("/a.mp4")), tmp_path, tools, Reports())
+
+
 @pytest.mark.parametrize(
     "target", ["file:///etc/passwd", "ftp://127.0.0.1/", "data:text/plain,x", "javascript:alert(1)", "gopher://x/"]
 )

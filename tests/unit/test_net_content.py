@@ -126,3 +126,5 @@ def test_an_attached_page_is_a_file() -> None:
     headers = {"Content-Type": "text/html", "Content-Disposition": 'attachment; filename="notes.html"'}
     assert not content.is_page(headers, b"<html>")
     assert content.is_page({"Content-Type": "text/html"}, b"anything")
+    assert content.is_page({"Content-Type": "video/mp4"}, b"<!DOCTYPE html><title>Log in</title>")
+    assert not content.is_page({"Content-Type": "video/mp4"}, b"\0\0\0\x18ftypmp42")
