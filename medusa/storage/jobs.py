@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -364,7 +364,7 @@ def _encode(job: Job) -> Row:
     return (
         job.state.value,
         job.stage.value,
-        json.dumps(asdict(order)),
+        json.dumps(_told(order)),
         job.attempts,
         job.not_before,
         storable(job.reason),
@@ -375,6 +375,11 @@ def _encode(job: Job) -> Row:
         job.told,
         json.dumps([asdict(file) for file in job.files], default=str),
     )
+
+
+def _told(order: Order) -> dict[str, Any]:
+    """What an order says; what is the rule is left out, since the row is written at each stage."""
+    return {one.name: value for one in fields(order) if (value := getattr(order, one.name)) != one.default}
 
 
 def _decode(row: Row) -> Job:
