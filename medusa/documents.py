@@ -29,6 +29,7 @@ from medusa.telegram.messages import Document, Messenger, new_random_id
 from medusa.telegram.parts import BIG_FILE, PART_SIZE, Ledger, part_count
 from medusa.telegram.transfer import Uploader, new_ledger
 from medusa.tools import Tools
+from medusa.workfolder import keep_only
 
 log = structlog.get_logger()
 
@@ -71,6 +72,7 @@ class Documents:
             upload = await self._noted(run, 0, size, _ON_DISK)
             facts = {"files": (file,), "title": title_of(file), "size": size}
             async with run.stage(Stage.UPLOAD, beside=_noting(upload), **facts):
+                await self._tidy(run, (file,))
                 with _ledger(run, upload, size) as ledger:
                     send = functools.partial(self.uploader.upload, file.path, file.name, ledger, run.report)
                     return replace(await self._stored(run, file, ledger, send), content=await content)
@@ -85,6 +87,7 @@ class Documents:
         kept = {entry.seq for entry in await self.outbox.entries(run.job.id) if entry.done or not anew}
         new: list[Entry] = []
         async with run.stage(Stage.UPLOAD, files=files, size=sum(file.size for file in files)):
+            await self._tidy(run, files)
             for seq in reversed(range(len(files))):
                 if seq not in kept:
                     document = await self._one_of(run, seq, files[seq], f"{len(files) - seq} of {len(files)}")
@@ -93,6 +96,11 @@ class Documents:
                     await self.outbox.keep(new)
                     new.clear()
         return new
+
+    async def _tidy(self, run: Run, files: tuple[LocalFile, ...]) -> None:
+        """Give back the room of what the files were made of, now that nobody will make them again."""
+        kept = {path for file in files for path in (file.path, file.thumb) if path is not None}
+        await asyncio.to_thread(keep_only, run.workdir, {*kept, run.workdir / _MARKS})
 
     async def _one_of(self, run: Run, seq: int, file: LocalFile, note: str) -> Document:
         """The document of one of several files; only big ones are resumed within."""

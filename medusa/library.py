@@ -229,9 +229,8 @@ def source_key(order: Order) -> bytes:
     """The SHA-256 of what decides which file an order leads to: its link, normalised, and how it is to be shaped."""
     parts = [normalised(order.link), order.quality, order.name or "", "document" if order.as_document else ""]
     further = (order.formats, order.sort, order.subtitles)
-    parts += (
-        further if any(further) else ()
-    )  # none of them must change the keys of what was posted before there were any
+    parts += further if any(further) else ()  # none must change the keys of what was posted before there were any
+    parts += [f"{name}={value}" for name, value in sorted(order.edits.items())]
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).digest()
 
 

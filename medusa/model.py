@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 
@@ -66,11 +66,15 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a stage is: ``done`` of ``total`` bytes (None when the total is unknown), with an optional short note."""
+    """How far a stage is: ``done`` of ``total`` (None when the total is unknown), with an optional short note.
+
+    Both are bytes, or milliseconds of playing time where ``playing`` says so.
+    """
 
     done: int = 0
     total: int | None = None
     note: str = ""
+    playing: bool = False
 
 
 Report = Callable[[Progress], None]
@@ -107,6 +111,8 @@ class Order:
     """The site whose cookies are used beside those of the link's own."""
     headers: str = field(default="", repr=False)
     """Lines such as ``Name: value``, sent to the link's host alone: secrets that are forgotten when the job ends."""
+    edits: Mapping[str, str] = field(default_factory=dict)
+    """What is to be done to the media, by the names of the steps' wishes; see `medusa.steps.Wish`."""
 
     @property
     def url(self) -> str:
@@ -167,6 +173,10 @@ class Media:
     """True for MP4 whose index (moov) stands before the media data, so that playing starts at once."""
 
 
+Shape = Literal["", "voice", "round", "animation"]
+"""How chats show media otherwise than as video or song: as a voice message, a round video, or an endless loop."""
+
+
 @dataclass(frozen=True, slots=True)
 class LocalFile:
     """A file in a job's work folder on its way to Telegram; ``name`` is the safe file name that people will see."""
@@ -183,6 +193,11 @@ class LocalFile:
     """Bytes; 0 while nobody has looked."""
     photo: bool = False
     """Whether it is an image that chats can show as a photo."""
+    shape: Shape = ""
+    waveform: str = ""
+    """Of a voice message: its loudness over time as 63 bytes in hexadecimal, 100 values of 5 bits."""
+    label: str = ""
+    """What stands under it where several files are posted together, for instance ``Part 2 of 3``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,7 +130,7 @@ class Pipeline:
         job = run.job
         if _at_hand(job):
             size = sum(file.path.stat().st_size for file in job.files)
-            async with self.room.reserved(run.workdir, size, 1 if _is_processed(job) else 2) as claim:
+            async with self.room.reserved(run.workdir, size, 1 if _is_processed(job) else _copies(job.order)) as claim:
                 return await self._finished(run, job.files, claim, anew=anew)
         if document := await self.documents.all_sent(run):
             return [media_entry(run.job, 0, document, run.job.files[0])]
@@ -139,7 +139,8 @@ class Pipeline:
             return _as_held(run, plan)
         if document is not None:
             return [media_entry(run.job, 0, document, run.job.files[0])]
-        async with self.room.reserved(run.workdir, plan.size, _copies(plan, job.order)) as claim:
+        copies = 1 if _goes_as_it_is(plan, job.order) else _copies(job.order)
+        async with self.room.reserved(run.workdir, plan.size, copies) as claim:
             return await self._finished(run, await self._fetch(run, source, plan), claim, anew=anew)
 
     async def _finished(self, run: Run, files: tuple[LocalFile, ...], claim: Claim, *, anew: bool) -> list[Entry]:
@@ -175,7 +176,7 @@ class Pipeline:
             return files
         async with run.stage(Stage.PROCESS, files=files, title=title_of(files[0])):
             order, report = run.job.order, run.report
-            return tuple([await steps.process(file, order, run.workdir, self.tools, report) for file in files])
+            return await steps.process(files, order, run.workdir, self.tools, report)
 
 
 def _as_held(run: Run, plan: Plan) -> list[Entry]:
@@ -196,7 +197,15 @@ def _at_hand(job: Job) -> bool:
     return bool(job.files) and all(file.path.is_file() for file in job.files)
 
 
-def _copies(plan: Plan, order: Order) -> int:
-    """How many times a file may stand on the disk: twice while tracks are joined or a video's container is changed."""
-    stream = plan.stream
-    return 1 if stream is not None and (order.as_document or not stream.mime.startswith("video/")) else 2
+def _goes_as_it_is(plan: Plan, order: Order) -> bool:
+    """Whether nothing is made of a file but a post."""
+    plain = plan.stream is not None and (order.as_document or not plan.stream.mime.startswith("video/"))
+    return plain and not order.edits
+
+
+def _copies(order: Order) -> int:
+    """How many times a file may stand on the disk: twice while tracks are joined or a video's container is changed.
+
+    What the owner has made of it needs room for what was fetched, what comes of it, and what is made of that.
+    """
+    return 3 if order.edits else 2

@@ -58,7 +58,7 @@ class _Board:
 
 @dataclass(slots=True)
 class _Speed:
-    """Bytes a second of one job's stage, smoothed over the samples."""
+    """How fast one job's stage goes, in the unit of its progress a second, smoothed over the samples."""
 
     since: float
     at: float
@@ -66,6 +66,8 @@ class _Speed:
     value: float | None = None
 
     def sample(self, at: float, done: int) -> None:
+        if done < self.done:  # something else is being counted
+            self.at, self.done, self.value = at, done, None
         if at - self.at < 0.3:
             return
         now = (done - self.done) / (at - self.at)

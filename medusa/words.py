@@ -56,20 +56,25 @@ def bar(fraction: float) -> str:
 
 
 def progress_line(progress: Progress, speed: float | None) -> str:
-    """One line on how far a stage is: bar, percent, bytes, speed (bytes a second) and the time that is left."""
+    """One line on how far a stage is: bar, percent, amount, speed (in its unit a second) and the time that is left."""
+    amount, pace = (_played, f"{(speed or 0) / 1000:.1f} ×") if progress.playing else (size, f"{size(speed or 0)}/s")
     parts: list[str] = []
     if progress.total:
         fraction = min(1.0, progress.done / progress.total)
-        parts += [f"{bar(fraction)} {fraction:.0%}", f"{size(progress.done)} of {size(progress.total)}"]
+        parts += [f"{bar(fraction)} {fraction:.0%}", f"{amount(progress.done)} of {amount(progress.total)}"]
     elif progress.done:
-        parts.append(size(progress.done))
+        parts.append(amount(progress.done))
     if speed and progress.done:
-        parts.append(f"{size(speed)}/s")
+        parts.append(pace)
         if progress.total and progress.total > progress.done:
             parts.append(f"{span((progress.total - progress.done) / speed)} left")
     if progress.note:
         parts.append(progress.note)
     return " · ".join(parts)
+
+
+def _played(milliseconds: float) -> str:
+    return span(milliseconds / 1000)
 
 
 def short(link: str) -> str:

@@ -1,8 +1,10 @@
 """The folder in which jobs work: what is cleared away at the start, and what trouble with its disk means."""
 
 import errno
+import os
 import shutil
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -36,3 +38,12 @@ def sweep(folder: Path, keep: AbstractSet[str]) -> None:
         raise UserError(
             f"The work folder {folder} can't be used ({error.strerror}). Set MEDUSA_WORK to one that can."
         ) from error
+
+
+def keep_only(folder: Path, paths: AbstractSet[Path]) -> None:
+    """Remove all files below a folder but these; one that cannot be removed goes with the folder, later."""
+    for place, _, names in os.walk(folder):
+        for path in (Path(place, name) for name in names):
+            if path not in paths:
+                with suppress(OSError):
+                    path.unlink()

@@ -1,36 +1,23 @@
 """/dl: fetch links and post them here."""
 
 import re
-import time
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
 from medusa.commands import Answer, Aside, Call, Choice, Command, Later, Menu, Option, playlists
 from medusa.commands.menus import MOST
-from medusa.commands.parsing import moment, priority
+from medusa.commands.ordering import ASK, POSTING, QUALITY_OPTION, SCHEDULING, link_of, option_of, order_of, submit
 from medusa.commands.playlists import RANGE
 from medusa.errors import UserError
-from medusa.model import KIND, Order
-from medusa.names import quoted
-from medusa.settings import DOCUMENTS, LIVE_CAP, QUALITY, SILENT
+from medusa.model import Order
 from medusa.sources.described import Description
 from medusa.sources.telegram import link_to
-from medusa.sources.ytdlp_command import expression, language, languages, sorting
-from medusa.steps.cenc import parse_keys, written
-from medusa.vault import a_header, headers_of, is_home
-from medusa.words import SCHEDULED, clock
+from medusa.steps import all_wishes
+from medusa.vault import is_home
 
 MOST_LINKS = 100
-ASK = "ask"
-_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?")
 _CLOCK = re.compile(r"\d\d?:\d\d")
-_QUALITIES = re.compile(r"best|audio|ask|[1-9][0-9]{1,3}p?")
-
-QUALITY_OPTION = Option(
-    ("-q", "--quality"), "quality; the setting “quality” when not given", "best, audio, a height such as 720, or ask"
-)
 
 
 async def _run(call: Call) -> Answer:
@@ -52,24 +39,7 @@ async def _run(call: Call) -> Answer:
         return await _playlist(call, orders[0], "" if playlist == "on" else playlist, at)
     if asks:
         return Later(partial(_ask, call, orders[0], at))
-    return await _submit(call, orders, at)
-
-
-async def _submit(call: Call, orders: Sequence[Order], at: str) -> str | None:
-    now = time.time()
-    not_before = moment(at, now) if at else 0.0
-    jobs = await call.desk.scheduler.submit(
-        orders,
-        call.message.chat_id,
-        call.message.message_id,
-        priority=priority(call.options.get("prio", "normal")),
-        not_before=not_before,
-        reason=f"{SCHEDULED} {clock(not_before, now)}." if at else "",
-    )
-    if orders[0].secret:
-        return f"Queued: {', '.join(f'#{job.id}' for job in jobs)}. What is secret is forgotten when that has ended."
-    call.desk.announce(call.message.chat_id, call.message.message_id)
-    return None
+    return await submit(call, orders, at)
 
 
 async def _playlist(call: Call, order: Order, numbers: str, at: str) -> Answer:
@@ -82,7 +52,7 @@ async def _playlist(call: Call, order: Order, numbers: str, at: str) -> Answer:
         links = list(dict.fromkeys(entry.link for entry in found.entries)) if found.kind == "playlist" else [order.link]
         if not links:
             raise UserError(f"The playlist “{found.title}” has nothing there that can be fetched.")
-        said = await _submit(call, [_for_item(order, link) for link in links], at)
+        said = await submit(call, [_for_item(order, link) for link in links], at)
         meant = playlists.wanted(numbers, found.count)
         return Aside(_left_out(found, meant)) if found.skipped or (meant or 0) > playlists.MOST else said
 
@@ -105,7 +75,7 @@ async def _ask(call: Call, order: Order, at: str) -> Answer:
     """A menu of the versions that there are; the one chosen is the command again with that quality."""
     found = await call.desk.look(replace(order, quality="best"), "")
     if not found.versions:
-        return await _submit(call, [replace(order, quality="best")], at)
+        return await submit(call, [replace(order, quality="best")], at)
     choices = tuple(Choice(str(one), one.quality) for one in found.versions[:MOST])
     # Braces would be taken for the place where the choice stands.
     link = order.link.replace("{", "%7B").replace("}", "%7D")
@@ -136,47 +106,6 @@ def _time_apart(call: Call) -> tuple[list[str], str]:
     return words, at
 
 
-def link_of(word: str) -> str:
-    """The link that a word is; ``https://`` may be left out. Raises UserError."""
-    scheme = _SCHEME.match(word)
-    if KIND.match(word) or (scheme and scheme[1].lower() in ("http", "https", "tg")):
-        return word
-    if scheme and not word[scheme.end() :].partition("/")[0].isdigit():
-        raise UserError(f"{scheme[1]}: links can't be fetched; only http and https can.")
-    if "." in word.partition("/")[0]:
-        return f"https://{word}"
-    raise UserError(f"{quoted(word)} is no link. A link starts with http:// or https://.")
-
-
-def order_of(link: str, call: Call) -> Order:
-    """What is asked for with a link by the options of the command, and by the settings. Raises UserError."""
-    given, settings = call.options, call.desk.settings
-    quality = given.get("quality", settings[QUALITY]).lower()
-    if not _QUALITIES.fullmatch(quality):
-        raise UserError(f"-q takes best, audio, ask, or a height such as 720, not {quoted(quality)}.")
-    if "doc" in given and "media" in given:
-        raise UserError("--doc and --media exclude one another.")
-    order = Order(
-        link,
-        quality=quality.removesuffix("p"),
-        name=given.get("name"),
-        caption=given.get("caption"),
-        as_document="doc" in given or ("media" not in given and settings[DOCUMENTS]),
-        spoiler="spoiler" in given,
-        silent="silent" in given or settings[SILENT],
-        force="force" in given,
-        formats=expression(given["format"]) if "format" in given else "",
-        sort=sorting(given["format-sort"]) if "format-sort" in given else "",
-        live=settings[LIVE_CAP],
-        subtitles=languages(given["subs"]) if "subs" in given else "",
-        language=language(given["lang"]) if "lang" in given else "",
-        keys=written(parse_keys(given["key"].replace("\n", ","))) if "key" in given else "",
-        headers="\n".join(": ".join(a_header(line)) for line in given.get("header", "").splitlines()),
-    )
-    headers_of(order)  # nobody is to see them from now on
-    return order
-
-
 COMMAND = Command(
     name="dl",
     aliases=("download", "get", "leech"),
@@ -198,19 +127,13 @@ COMMAND = Command(
             many=True,
             secret=True,
         ),
-        Option(("-n", "--name"), "file name of the post", "a name"),
-        Option(("-c", "--caption"), "caption of the post", "a text"),
-        Option(("--doc",), "post as a plain file"),
-        Option(("--media",), "post as video or audio, even when the setting “documents” is on"),
-        Option(("--spoiler",), "hide behind a spoiler"),
-        Option(("--silent",), "post without a notification"),
-        Option(("--at",), "start then and not before", "a time such as 18:30, 2026-12-01 07:00, or +2h"),
-        Option(("--prio",), "how soon, and how large a share of the bandwidth", "high, normal or low"),
         Option(("--cookies",), "use the cookies that are kept for this site, too", "a site"),
         Option(
             ("--header",), "send it to the link's host, for this job alone", '"Name: value"', many=True, secret=True
         ),
-        Option(("--force",), "fetch and post it even when it was posted before"),
+        *map(option_of, all_wishes().values()),
+        *POSTING,
+        *SCHEDULING,
     ),
     examples=(
         "dl https://example.com/video.mp4",

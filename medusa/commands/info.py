@@ -3,7 +3,7 @@
 from markupsafe import Markup
 
 from medusa.commands import Answer, Call, Command, Later
-from medusa.commands.dl import QUALITY_OPTION, link_of, order_of
+from medusa.commands.ordering import QUALITY_OPTION, link_of, order_of
 from medusa.errors import UserError
 from medusa.sources.described import Description
 from medusa.words import size, span

@@ -130,7 +130,7 @@ async def _make_all(folder: Path, ffmpeg: Path) -> None:
         async with asyncio.TaskGroup() as group:
             for recipe in recipes:
                 group.create_task(_ffmpeg(folder, ffmpeg, recipe))
-    _turn_upright(folder / "phone.mp4")
+    turn_upright(folder / "phone.mp4", 360)
     for scrap in ("hls-aes/key.info", "life.mp4", "cover.jpg"):
         (folder / scrap).unlink()
 
@@ -170,15 +170,15 @@ _REPACKED = (
 )
 
 
-def _turn_upright(video: Path) -> None:
-    """Give the first track the display matrix of a phone held upright: a quarter turn clockwise.
+def turn_upright(video: Path, height: int) -> None:
+    """Give the first track, of this height in pixels, the display matrix of a phone held upright: a quarter turn right.
 
     The matrix stands 44 bytes behind the first letter of the track header's name (ISO/IEC 14496-12, 8.3.2). It is
     written here because ffmpeg before 6.0 has no option for it.
     """
     one = 1 << 16
     data = bytearray(video.read_bytes())
-    struct.pack_into(">9i", data, data.index(b"tkhd") + 44, 0, one, 0, -one, 0, 0, 360 * one, 0, 1 << 30)
+    struct.pack_into(">9i", data, data.index(b"tkhd") + 44, 0, one, 0, -one, 0, 0, height * one, 0, 1 << 30)
     video.write_bytes(data)
 
 

@@ -91,7 +91,7 @@ def _noting(report: Report, note: str) -> Report:
 def _is_changed(held: Held, order: Order) -> bool:
     """Whether the order wants anything else than the very file, or it can't be had that way."""
     looks = held.file.media is not None or held.file.photo
-    return held.protected or bool(order.name) or (order.as_document and looks)
+    return held.protected or bool(order.name or order.edits) or (order.as_document and looks)
 
 
 def _named(file: LocalFile, number: int, count: int, order: Order) -> LocalFile:

@@ -38,8 +38,12 @@ class Look:
 
 def command(ffmpeg: Path, source: Path, *before: str) -> list[str]:
     """Return the start of a command line, up to and with the input; ``before`` are options of the input."""
-    start = [str(ffmpeg), "-nostdin", "-hide_banner", "-y", *SAFE_INPUT, "-max_pixels", str(_MAX_PIXELS)]
-    return [*start, *before, "-i", target(source)]
+    return [str(ffmpeg), "-nostdin", "-hide_banner", "-y", *further_input(source, *before)]
+
+
+def further_input(source: Path, *before: str) -> list[str]:
+    """Return what has ffmpeg read one more file, with ``before`` as options of that input."""
+    return [*SAFE_INPUT, "-max_pixels", str(_MAX_PIXELS), *before, "-i", target(source)]
 
 
 def target(path: Path) -> str:

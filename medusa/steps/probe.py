@@ -44,7 +44,7 @@ async def _run(file: LocalFile, order: Order, workdir: Path, tools: Tools, repor
         if file.mime.startswith(("video/", "audio/")):
             report(Progress(note="the media cannot be read: posted as a plain file"))
         return _plain(file)
-    return _named(replace(file, media=seen.media), quicktime=bool(seen.layout and seen.layout.brand == "qt"))
+    return named(replace(file, media=seen.media), quicktime=bool(seen.layout and seen.layout.brand == "qt"))
 
 
 def _plain(file: LocalFile) -> LocalFile:
@@ -53,7 +53,7 @@ def _plain(file: LocalFile) -> LocalFile:
     return replace(file, media=None, mime="application/octet-stream" if media else file.mime)
 
 
-def _named(file: LocalFile, *, quicktime: bool) -> LocalFile:
+def named(file: LocalFile, *, quicktime: bool = False) -> LocalFile:
     """Give the type of the container, and its extension where the name's own means another one."""
     media = file.media
     if media is None:

@@ -55,6 +55,7 @@ _AHEAD = {Priority.HIGH: _DAY, Priority.NORMAL: 0, Priority.LOW: -_DAY}
 """Milliseconds by which a job's turn comes before that of a normal one of the same time."""
 
 
+_PLAIN = Order("")
 _READY = "state = 'queued' AND stage IN ('process', 'upload', 'post')"
 _ELSEWHERE = "host NOT IN (SELECT value FROM json_each(?))"
 _OTHERWISE = "stage NOT IN (SELECT value FROM json_each(?))"
@@ -379,7 +380,8 @@ def _encode(job: Job) -> Row:
 
 def _told(order: Order) -> dict[str, Any]:
     """What an order says; what is the rule is left out, since the row is written at each stage."""
-    return {one.name: value for one in fields(order) if (value := getattr(order, one.name)) != one.default}
+    told = {one.name: getattr(order, one.name) for one in fields(order)}
+    return {name: value for name, value in told.items() if value != getattr(_PLAIN, name)}
 
 
 def _decode(row: Row) -> Job:

@@ -14,7 +14,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from medusa.model import Progress
+from medusa import steps
+from medusa.model import LocalFile, Order, Progress, Report
 from medusa.net import Guard, open_egress, open_web
 from medusa.tools import Tools, find_ffmpeg
 
@@ -43,6 +44,12 @@ def sha256(data: bytes) -> str:
 
 def file_sha256(path: Path) -> str:
     return sha256(path.read_bytes())
+
+
+async def process(file: LocalFile, order: Order, workdir: Path, tools: Tools, report: Report) -> LocalFile:
+    """Run the steps over one file that stays one."""
+    [done] = await steps.process((file,), order, workdir, tools, report)
+    return done
 
 
 class Reports:

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from medusa import cage, process, steps
+from medusa import cage, process
 from medusa.errors import Broken
 from medusa.model import LocalFile, Media, Order
 from medusa.sources import ytdlp
 from medusa.steps import ffmpeg as reader
 from medusa.steps import remux, thumbnail
 from medusa.tools import CONTAINERS, Tools, find_ffmpeg
+from tests.integration import source_kit
 from tests.integration.source_kit import Reports, ffmpeg, folder_handler, make_video, serving, tool_box
 
 CODE = Path(process.__file__).parent
@@ -49,7 +50,7 @@ async def recorded(tmp_path: Path) -> AsyncIterator[Tools]:
             using = replace(tools, ffmpeg=program)
             await ytdlp.fetch(await ytdlp.resolve(order, work, using, Reports()), order, work, using, Reports())
         file = LocalFile(folder / "film.mkv", "film.mkv", "video/x-matroska")
-        await steps.process(file, Order(""), folder, using, Reports())
+        await source_kit.process(file, Order(""), folder, using, Reports())
         yield using
 
 
@@ -174,7 +175,7 @@ async def posted_as(media: Path, program: Path | None = None) -> str:
     reports = Reports()
     async with tool_box() as tools:
         using = replace(tools, ffmpeg=program or tools.ffmpeg)
-        await steps.process(LocalFile(media, media.name, "video/mp4"), Order(""), media.parent, using, reports)
+        await source_kit.process(LocalFile(media, media.name, "video/mp4"), Order(""), media.parent, using, reports)
     return reports.notes
 
 
@@ -190,8 +191,10 @@ async def test_an_ffmpeg_that_hangs_is_ended_and_the_file_posted_as_it_is(
     file = LocalFile(tmp_path / "film.mkv", "film.mkv", "video/x-matroska", media=media)
     reports = Reports()
     async with tool_box() as tools:
+        assert remux.STEP.run
+        assert thumbnail.STEP.run
         kept = await remux.STEP.run(file, Order(""), tmp_path, tools, reports)
         assert kept == file
-        assert (await thumbnail.STEP.run(file, Order(""), tmp_path, tools, reports)).thumb is None
+        assert await thumbnail.STEP.run(file, Order(""), tmp_path, tools, reports) == file
     name = tools.ffmpeg.name if tools.ffmpeg else ""
     assert f"{name} hung: it gave no sign of life for 0.5 seconds. The video is posted as it is" in reports.notes

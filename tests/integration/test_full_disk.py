@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from medusa import sources, steps
+from medusa import sources
 from medusa.errors import DiskFull, MedusaError
 from medusa.model import LocalFile, Order
 from medusa.telegram.marks import kept_ledger
 from medusa.telegram.parts import PART_SIZE
 from medusa.tools import Tools
 from medusa.workfolder import trouble
+from tests.integration import source_kit
 from tests.integration.source_kit import Reports, ffmpeg, folder_handler, make_video, serving, tool_box
 
 SmallDisk = Callable[[Path, int], Path]
@@ -76,7 +77,7 @@ async def test_a_fetch_that_fills_the_disk_goes_on_when_there_is_room(
             kept.append(sum(path.stat().st_size for path in disk.workdir.iterdir()))
         disk.leave(3 * size)
         file = await fetch(order, disk.workdir, tools)
-        assert (await steps.process(file, order, disk.workdir, tools, Reports())).media is not None
+        assert (await source_kit.process(file, order, disk.workdir, tools, Reports())).media is not None
     assert kept[-1] > size // 3
 
 
@@ -87,10 +88,10 @@ async def test_no_room_for_another_container_leaves_the_file_and_no_half_copy(di
     async with tool_box() as tools:
         disk.leave(path.stat().st_size // 2)
         with pytest.raises(DiskFull):
-            await steps.process(file, Order("https://a.b"), disk.workdir, tools, Reports())
+            await source_kit.process(file, Order("https://a.b"), disk.workdir, tools, Reports())
         assert [left.name for left in disk.workdir.iterdir()] == ["video.mkv"]
         disk.leave(2 * path.stat().st_size)
-        done = await steps.process(file, Order("https://a.b"), disk.workdir, tools, Reports())
+        done = await source_kit.process(file, Order("https://a.b"), disk.workdir, tools, Reports())
     assert (done.mime, done.thumb is not None) == ("video/mp4", True)
 
 
@@ -101,7 +102,7 @@ async def test_no_room_for_the_thumbnail_is_waited_for(disk: Disk, site: Path) -
     async with tool_box() as tools:
         disk.leave(0)
         with pytest.raises(DiskFull):
-            await steps.process(file, Order("https://a.b", as_document=True), disk.workdir, tools, Reports())
+            await source_kit.process(file, Order("https://a.b", as_document=True), disk.workdir, tools, Reports())
 
 
 def test_no_room_for_the_marks_of_an_upload_forgets_none(disk: Disk) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from medusa import steps
+from medusa.demo.samples import turn_upright
 from medusa.model import LocalFile, Order
 from medusa.steps import ffmpeg as reader
 from medusa.steps.mp4 import read_layout
 from medusa.tools import find_ffmpeg
+from tests.integration import source_kit
 from tests.integration.source_kit import Reports, ffmpeg, file_sha256, make_video, tool_box
 
 Take = Callable[..., LocalFile]
@@ -26,7 +27,8 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = ("-i", "late.mp4", "-c", "copy")
     ffmpeg(*copy, "-movflags", "+faststart", "early.mp4", cwd=folder)
     ffmpeg(*copy, "-movflags", "+frag_keyframe+empty_moov", "fragments.mp4", cwd=folder)
-    ffmpeg("-display_rotation", "-90", *copy, "phone.mov", cwd=folder)
+    ffmpeg(*copy, "phone.mov", cwd=folder)
+    turn_upright(folder / "phone.mov", 180)
     ffmpeg(*copy, "show.ts", cwd=folder)
     (folder / "words.srt").write_text("1\n00:00:00,500 --> 00:00:01,500\nhello\n")
     ffmpeg("-i", "late.mp4", "-i", "words.srt", "-c", "copy", "-c:s", "srt", "talk.mkv", cwd=folder)
@@ -98,7 +100,7 @@ def take(shelf: Path, tmp_path: Path) -> Take:
 async def process(file: LocalFile, order: Order | None = None, *, with_ffmpeg: bool = True) -> tuple[LocalFile, str]:
     reports = Reports()
     async with tool_box(with_ffmpeg=with_ffmpeg) as tools:
-        done = await steps.process(file, order or Order("http://x/"), file.path.parent, tools, reports)
+        done = await source_kit.process(file, order or Order("http://x/"), file.path.parent, tools, reports)
     return done, reports.notes
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from medusa import observe, sources, steps
+from medusa import observe, sources
 from medusa.commands.dl import COMMAND
 from medusa.commands.parsing import split_options
 from medusa.errors import UserError
 from medusa.model import LocalFile, Order
 from medusa.steps import cenc
 from medusa.tools import Tools
+from tests.integration import source_kit
 from tests.integration.media_kit import plays
 from tests.integration.source_kit import Reports, Server, ffmpeg, folder_handler, make_video, serving, tool_box
 
@@ -111,7 +112,7 @@ async def processed(site: Path, tmp_path: Path, order: Order, name: str = "locke
     shutil.copy(site / name, tmp_path / "download.mp4")
     async with tool_box() as tools:
         file = LocalFile(tmp_path / "download.mp4", "locked.mp4", "video/mp4")
-        return await steps.process(file, order, tmp_path, tools, Reports())
+        return await source_kit.process(file, order, tmp_path, tools, Reports())
 
 
 async def test_a_plain_file_is_opened(site: Path, tmp_path: Path) -> None:

@@ -1,0 +1,110 @@
+"""Turns what a command was given into orders, and queues them."""
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+
+from medusa.commands import Call, Option
+from medusa.commands.parsing import moment, priority
+from medusa.errors import UserError
+from medusa.model import KIND, Order
+from medusa.names import quoted
+from medusa.settings import DOCUMENTS, LIVE_CAP, QUALITY, SILENT
+from medusa.sources.ytdlp_command import expression, language, languages, sorting
+from medusa.steps import Wish, all_wishes
+from medusa.steps.cenc import parse_keys, written
+from medusa.vault import a_header, headers_of
+from medusa.words import SCHEDULED, clock
+
+ASK = "ask"
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
+_QUALITIES = re.compile(r"best|audio|ask|[1-9][0-9]{1,3}p?")
+
+QUALITY_OPTION = Option(
+    ("-q", "--quality"), "quality; the setting “quality” when not given", "best, audio, a height such as 720, or ask"
+)
+POSTING = (
+    Option(("-n", "--name"), "file name of the post", "a name"),
+    Option(("-c", "--caption"), "caption of the post", "a text"),
+    Option(("--doc",), "post as a plain file"),
+    Option(("--media",), "post as video or audio, even when the setting “documents” is on"),
+    Option(("--spoiler",), "hide behind a spoiler"),
+    Option(("--silent",), "post without a notification"),
+)
+"""How what comes of an order is posted."""
+SCHEDULING = (
+    Option(("--at",), "start then and not before", "a time such as 18:30, 2026-12-01 07:00, or +2h"),
+    Option(("--prio",), "how soon, and how large a share of the bandwidth", "high, normal or low"),
+    Option(("--force",), "past what was posted before"),
+)
+"""When an order has its turn."""
+
+
+def option_of(wish: Wish) -> Option:
+    """A step's wish as an option of a command."""
+    return Option((f"--{wish.name}",), wish.about, wish.takes, wish.like, wish.many)
+
+
+async def submit(call: Call, orders: Sequence[Order], at: str) -> str | None:
+    """Queue the orders, to start at the time ``at`` that --at gives, and have the command message tell of them."""
+    now = time.time()
+    not_before = moment(at, now) if at else 0.0
+    jobs = await call.desk.scheduler.submit(
+        orders,
+        call.message.chat_id,
+        call.message.message_id,
+        priority=priority(call.options.get("prio", "normal")),
+        not_before=not_before,
+        reason=f"{SCHEDULED} {clock(not_before, now)}." if at else "",
+    )
+    if orders[0].secret:
+        return f"Queued: {', '.join(f'#{job.id}' for job in jobs)}. What is secret is forgotten when that has ended."
+    call.desk.announce(call.message.chat_id, call.message.message_id)
+    return None
+
+
+def link_of(word: str) -> str:
+    """The link that a word is; ``https://`` may be left out. Raises UserError."""
+    scheme = _SCHEME.match(word)
+    if KIND.match(word) or (scheme and scheme[1].lower() in ("http", "https", "tg")):
+        return word
+    if scheme and not word[scheme.end() :].partition("/")[0].isdigit():
+        raise UserError(f"{scheme[1]}: links can't be fetched; only http and https can.")
+    if "." in word.partition("/")[0]:
+        return f"https://{word}"
+    raise UserError(f"{quoted(word)} is no link. A link starts with http:// or https://.")
+
+
+def order_of(link: str, call: Call) -> Order:
+    """What is asked for with a link by the options of the command, and by the settings. Raises UserError."""
+    given, settings = call.options, call.desk.settings
+    quality = given.get("quality", settings[QUALITY]).lower()
+    if not _QUALITIES.fullmatch(quality):
+        raise UserError(f"-q takes best, audio, ask, or a height such as 720, not {quoted(quality)}.")
+    if "doc" in given and "media" in given:
+        raise UserError("--doc and --media exclude one another.")
+    order = Order(
+        link,
+        quality=quality.removesuffix("p"),
+        name=given.get("name"),
+        caption=given.get("caption"),
+        as_document="doc" in given or ("media" not in given and settings[DOCUMENTS]),
+        spoiler="spoiler" in given,
+        silent="silent" in given or settings[SILENT],
+        force="force" in given,
+        formats=expression(given["format"]) if "format" in given else "",
+        sort=sorting(given["format-sort"]) if "format-sort" in given else "",
+        live=settings[LIVE_CAP],
+        subtitles=languages(given["subs"]) if "subs" in given else "",
+        language=language(given["lang"]) if "lang" in given else "",
+        edits=edits_of(given),
+        keys=written(parse_keys(given["key"].replace("\n", ","))) if "key" in given else "",
+        headers="\n".join(": ".join(a_header(line)) for line in given.get("header", "").splitlines()),
+    )
+    headers_of(order)  # nobody is to see them from now on
+    return order
+
+
+def edits_of(given: Mapping[str, str]) -> dict[str, str]:
+    """What is to be done to the media by the options of a command. Raises UserError."""
+    return {name: wish.read(given[name]) for name, wish in all_wishes().items() if name in given}

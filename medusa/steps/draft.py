@@ -1,0 +1,120 @@
+"""What one run of ffmpeg is to make of a file, put together wish by wish before anything runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from medusa.model import LocalFile, Media, Shape
+
+Range = tuple[float, float | None]
+"""Seconds from the beginning; without an end it runs to the file's."""
+
+FITS_MP4 = (frozenset({None, "h264", "hevc", "av1", "mpeg4"}), frozenset({None, "aac", "mp3", "ac3", "eac3", "opus"}))
+"""The codecs of pictures and of sound that players expect in an MP4."""
+
+_CODEC_OF = {"libx264": "h264", "libx265": "hevc", "libmp3lame": "mp3", "libopus": "opus", "libvpx-vp9": "vp9"}
+"""The codecs that encoders of other names make."""
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """How the pictures or the sound are treated.
+
+    ``codec`` is ffmpeg's name of what they are encoded to, empty to take them over as they are; ``settings`` are
+    arguments of that encoder, and ``filters`` what they pass through before it, which needs a codec.
+    """
+
+    codec: str = ""
+    filters: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    dropped: bool = False
+
+    def through(self, *filters: str) -> "Track":
+        """The track with more filters behind those that it has."""
+        return replace(self, filters=self.filters + filters)
+
+    def makes(self, had: str | None, usual: str) -> str | None:
+        """The codec of what comes out, of a source that ``had`` one; ``usual`` is what is encoded to unless said."""
+        codec = self.codec or (usual if self.filters else had)
+        return _CODEC_OF.get(codec or "", codec)
+
+    @property
+    def encodes(self) -> bool:
+        """Whether anything is encoded anew."""
+        return not self.dropped and bool(self.codec or self.filters)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One run of ffmpeg over ``source``, whose ``media`` are known; each step adds what its wish asks for.
+
+    As it begins, it takes everything over as it is.
+    """
+
+    source: LocalFile
+    media: Media
+    ranges: tuple[Range, ...] = ()
+    """What is kept, in this order; nothing stands for all of it."""
+    exact: bool = False
+    """Whether the ranges begin where they say and not at the key frame before, which needs encoding."""
+    video: Track = Track()
+    audio: Track = Track()
+    subtitles: bool = True
+    """Whether subtitle tracks are kept, where the container can hold them."""
+    ending: str = ""
+    """The file name's extension without its dot, which names the container; empty for MP4 where that fits."""
+    inputs: tuple[Path, ...] = ()
+    """Further files to read, numbered from 1 on."""
+    maps: tuple[str, ...] = ()
+    """What is taken of ``inputs``, as values of ``-map``."""
+    output: tuple[str, ...] = ()
+    """Further arguments of the output."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """What is written into the file about it, by ffmpeg's names such as ``title``."""
+    shape: Shape = ""
+    said: tuple[str, ...] = ()
+    """What is done, in words for the owner."""
+
+    def saying(self, words: str) -> "Draft":
+        """The draft with one more thing that it does."""
+        return replace(self, said=(*self.said, words))
+
+    @property
+    def encodes(self) -> bool:
+        """Whether pictures or sound are encoded anew."""
+        return (self.has_video and self.video.encodes) or (self.has_audio and self.audio.encodes)
+
+    @property
+    def has_video(self) -> bool:
+        """Whether there are pictures in what is made."""
+        return self.media.video_codec is not None and not self.video.dropped
+
+    @property
+    def has_audio(self) -> bool:
+        """Whether there is sound in what is made."""
+        return self.media.audio_codec is not None and not self.audio.dropped
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds of what is made, None while unknown."""
+        whole = self.media.duration
+        if not self.ranges:
+            return whole
+        if whole is None and any(end is None for _, end in self.ranges):
+            return None
+        ends = ((start, whole if end is None else min(end, whole or end)) for start, end in self.ranges)
+        return sum(max(0.0, (end or 0.0) - start) for start, end in ends)
+
+    @property
+    def container(self) -> str:
+        """The extension of what is made: as wished, MP4 where its codecs fit, the source's own or Matroska."""
+        if self.ending:
+            return self.ending
+        own = Path(self.source.name).suffix[1:].lower()
+        if not self.has_video:
+            return own or "mka"
+        video = self.video.makes(self.media.video_codec, "h264")
+        audio = self.audio.makes(self.media.audio_codec, "aac") if self.has_audio else None
+        if video in FITS_MP4[0] and audio in FITS_MP4[1]:
+            return "mp4"
+        return "webm" if own == "webm" and not self.encodes else "mkv"
