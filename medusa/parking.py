@@ -1,5 +1,7 @@
 """Remembers which chats and hosts are in trouble, so that jobs need not find out one by one."""
 
+from dataclasses import replace
+
 from medusa.errors import Scope
 from medusa.model import Hold, Job
 
@@ -31,6 +33,11 @@ class Parking:
     def clear(self, job: Job) -> list[tuple[Hold, Key]]:
         """Forget the troubles of a job's chat and host; returns what they were."""
         return [(hold, key) for key in _keys(job) for hold in self._holds.pop(key, [])]
+
+    def sooner(self, seconds: float) -> None:
+        """Have all troubles end so many seconds sooner."""
+        for key, holds in self._holds.items():
+            self._holds[key] = [replace(hold, until=hold.until - seconds) for hold in holds]
 
 
 def _keys(job: Job) -> list[Key]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
@@ -19,6 +20,8 @@ LONGEST_WAIT = 600.0
 """Seconds; the ceiling of the growing pauses between tries (Telegram's own numbers are obeyed whatever they are)."""
 LONGEST_SPREAD = 60.0
 """Seconds by which pauses differ at most."""
+_UNEVEN = 1.0
+"""Seconds by which a clock may be corrected without a word."""
 
 
 def backoff(attempts: int, asked: float) -> float:
@@ -53,6 +56,26 @@ class Tries:
     def forget(self, number: int) -> None:
         """Forget a job that has ended."""
         del self._uncounted[number]
+
+
+class Rewind:
+    """Notices that the clock ``now`` was set back.
+
+    One that was set forward looks the same as a machine that has slept, and ends waits that are over by it.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._ahead = self._look()
+
+    def __call__(self) -> float:
+        """Seconds by which the clock was set back since this was last asked; 0 when it was not."""
+        before, self._ahead = self._ahead, self._look()
+        back = before - self._ahead
+        return back if back > _UNEVEN else 0.0
+
+    def _look(self) -> float:
+        return self._now() - time.monotonic()
 
 
 async def to_the_end(work: Coroutine[Any, Any, T]) -> T:

@@ -17,10 +17,11 @@ from medusa.errors import BROKEN, MedusaError, UserError
 from medusa.model import Gate, Hold, Job, JobState, Order, Priority, Progress, Stage
 from medusa.observe import clean
 from medusa.parking import Key, Parking
-from medusa.patience import Tries, to_the_end, until_it_works
+from medusa.patience import Rewind, Tries, to_the_end, until_it_works
 from medusa.slots import Claims, Slot
 from medusa.storage.jobs import Beside, Jobs
 from medusa.throttle import Flow, own_flow
+from medusa.words import SCHEDULED
 from medusa.workfolder import sweep, trouble
 
 log = structlog.get_logger()
@@ -140,6 +141,7 @@ class Scheduler:
         self._workroot = workroot
         self.listeners: list[Callable[[Job], None]] = []
         self._now = now
+        self._set_back = Rewind(now)
         self._gates = gates
         self._tries = Tries(away)
         self._hold: Hold | None = None
@@ -352,12 +354,23 @@ class Scheduler:
     async def _pick(self, group: asyncio.TaskGroup) -> None:
         """Start what may start now."""
         async with self._picking:
+            if seconds := self._set_back():
+                await self._keep_waits(seconds)
             due = await self._jobs.next_due()
             if due is not None and due <= self._now():
                 await self._jobs.wake(self._now())
             await self._heed_gates()
             while self._hold is None and any([await self._start(group, job) for job in await self._candidates()]):
                 pass
+
+    async def _keep_waits(self, seconds: float) -> None:
+        """Let what waits for a span of time, not for a time of the day, wait no longer since the clock was set back."""
+        log.info("clock.set_back", seconds=round(seconds))
+        if self._hold is not None:  # the gates say anew until when
+            await until_it_works(functools.partial(self._jobs.bring_back, self._hold))
+            self._hold = None
+        await until_it_works(lambda: self._jobs.sooner(seconds, self._now(), SCHEDULED))
+        self._parking.sooner(seconds)
 
     async def _heed_gates(self) -> None:
         """Put off what the gates forbid, and bring back what they forbid no more."""

@@ -233,6 +233,18 @@ class Jobs:
                 new = "'queued'" if state == "waiting" else "state"
                 await db.run(f"UPDATE jobs SET state = {new}, not_before = 0, reason = '' WHERE {where}", values)  # noqa: S608
 
+    async def sooner(self, seconds: float, now: float, but: str) -> None:
+        """Have waits beyond ``now`` end so many seconds sooner, but for those whose reason begins with ``but``.
+
+        Paused jobs need not wait later than that either.
+        """
+        sql = (
+            "UPDATE jobs SET not_before = not_before - ? "
+            "WHERE told = 0 AND state IN ('waiting', 'paused') AND not_before > ? AND substr(reason, 1, ?) <> ?"
+        )
+        async with self._store.write() as db:
+            await db.run(sql, (seconds, now, len(but), but))
+
     async def wake(self, now: float) -> None:
         """Queue the jobs that have waited until the time ``now`` or an earlier one."""
         due = "told = 0 AND state = 'waiting' AND place <= ?"

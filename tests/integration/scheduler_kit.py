@@ -1,6 +1,7 @@
 """A scheduler over a real store, with work that a test gives it."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,9 +24,10 @@ async def scheduling(
     slots: Slots = SLOTS,
     gates: Sequence[Gate] = (),
     away: Callable[[], bool] = lambda: False,
+    now: Callable[[], float] = time.time,
 ) -> AsyncIterator[tuple[Scheduler, list[Job]]]:
     """A scheduler at work, and the jobs as it tells of them."""
-    scheduler = Scheduler(Jobs(store), work, slots, tmp_path / "work", gates=gates, away=away)  # type: ignore[arg-type]
+    scheduler = Scheduler(Jobs(store), work, slots, tmp_path / "work", gates=gates, away=away, now=now)  # type: ignore[arg-type]
     told: list[Job] = []
     scheduler.listeners.append(told.append)
     task = asyncio.create_task(scheduler.run())
