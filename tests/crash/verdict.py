@@ -1,6 +1,7 @@
 """Holds what has come of all commands against what they were to lead to."""
 
 import hashlib
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,9 @@ from tests.crash.feed import Piece, Wish
 from tests.crash.outside import SAVED, World
 
 _MOST_JOBS = 100_000
+_NEWS = re.compile(r"✗ #\d+ |The disk (is nearly full|has room again): |\d+ jobs? ha(s|ve) failed")
+"""How notices begin that may be told: of what failed in the channel, and of a full disk."""
+_FAILED = re.compile(r"^✗ #(\d+) ", re.MULTILINE)
 
 
 @dataclass(slots=True)
@@ -110,20 +114,23 @@ def _judge_posts(verdict: Verdict, wishes: Iterable[Wish], posts: list[_Post], c
 
 
 def _judge_texts(verdict: Verdict, world: World, wishes: list[Wish], chat: int) -> None:
-    """Beside commands and posts there are the long captions, once each, the pointers to posts, and nothing else."""
+    """Beside commands and posts there are long captions, notices and pointers to posts, once each, and nothing else."""
     texts = [message for message in world.messages(chat) if not getattr(message, "media", None) and message.message]
-    captions, pointers = Counter[str](), 0
+    captions, told, pointers = Counter[str](), Counter[str](), 0
     starts = tuple(wish.caption for wish in wishes if wish.caption)
     for message in texts:
         if starts and message.message.startswith(starts):
             captions[message.message.split()[0] + " "] += 1
         elif message.message.startswith("Here is ") and message.reply_to:
             pointers += 1
+        elif chat == SAVED and message.id not in world.written[chat] and _NEWS.match(message.message):
+            told.update(_FAILED.findall(message.message))
         elif message.id not in world.written[chat]:
             verdict.wrong.append(f"a message that nobody asked for: {message.id} {message.message[:80]!r}")
     for wish in wishes:
         if wish.caption and captions[wish.caption] != 1:
             _note(verdict.doubled if captions[wish.caption] else verdict.lost, wish, "the long caption")
+    verdict.doubled += [f"the notice that #{number} has failed" for number, times in told.items() if times > 1]
     asked = sum(piece.again for wish in wishes for piece in wish.pieces) if chat == SAVED else 0
     if pointers != asked:
         (verdict.doubled if pointers > asked else verdict.lost).append(f"{pointers} pointers to {asked} posts")
