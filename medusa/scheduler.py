@@ -200,9 +200,15 @@ class Scheduler:
             if job.state is not JobState.PAUSED:
                 raise UserError(f"Job #{number} is not paused: it is {job.state}.")
             waits = job.not_before > self._now()
-            job = await self.commit(replace(job, state=JobState.WAITING if waits else JobState.QUEUED))
+            job = await self.commit(replace(job, state=JobState.WAITING) if waits else self._let_go(job))
         self._wake.set()
         return job
+
+    def _let_go(self, job: Job) -> Job:
+        """The job as it is when nothing holds it back but a closed gate."""
+        if self._hold is None:
+            return replace(job, state=JobState.QUEUED, not_before=0.0, reason="")
+        return replace(job, state=JobState.WAITING, not_before=self._hold.until, reason=self._hold.reason)
 
     async def together(self, state: JobState, numbers: Sequence[int]) -> list[Job]:
         """Have jobs in PAUSED, QUEUED (resumed) or CANCELLED with one commit; returns those that are so now.
@@ -228,14 +234,15 @@ class Scheduler:
     async def retry(self, number: int) -> Job:
         """Queue a job anew that has failed or was cancelled, or let one that waits try at once. Raises UserError.
 
-        Those that wait for the same chat or host are let go with it. The work folder of an ended one is gone; its
-        outbox is not, so that what was posted after all is not posted again.
+        While a gate is closed, one that waits waits for that. Those that wait for the same chat or host are let go with
+        it. The work folder of an ended one is gone; its outbox is not, so that what was posted after all is not posted
+        again.
         """
         async with self._picking:
             job = await self._jobs.get(number)
             if job is not None and job.state is JobState.WAITING and number not in self._tasks:
                 await self._open_up(job)
-                job = await self.commit(replace(job, state=JobState.QUEUED, attempts=0, reason="", not_before=0.0))
+                job = await self.commit(self._let_go(replace(job, attempts=0)))
             else:
                 job = await self._anew(await self._known(number, ended=True))
         log.info("job.queued", job=number)

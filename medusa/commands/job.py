@@ -7,6 +7,7 @@ from markupsafe import Markup
 from medusa.commands import Answer, Call, Command
 from medusa.commands.menus import MOST, which
 from medusa.commands.parsing import numbers
+from medusa.commands.several import left
 from medusa.errors import UserError
 from medusa.model import Job, JobState
 from medusa.words import job_line, progress_line, span
@@ -32,9 +33,7 @@ async def _cards(call: Call, wanted: list[int]) -> str:
     if not known:
         raise UserError(f"There is no job #{wanted[0]}." if missing == 1 else "There is no job with these numbers.")
     blocks = [_card(job, call) for job in known]
-    if missing:
-        belongs = "belongs" if missing == 1 else "belong"
-        blocks.append(Markup("{} of these numbers {} to no job.").format(missing, belongs))
+    blocks += [Markup("{}").format(line) for line in left(missing, "no job")]
     if len(wanted) > MOST_SHOWN:
         blocks.append(Markup("That is as many as are shown at once: the first {}.").format(MOST_SHOWN))
     return Markup("\n\n").join(blocks)

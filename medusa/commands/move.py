@@ -5,6 +5,7 @@ import time
 from medusa.commands import Answer, Call, Command
 from medusa.commands.menus import which
 from medusa.commands.parsing import numbers
+from medusa.commands.several import left
 from medusa.errors import UserError
 from medusa.model import JobState
 from medusa.storage.jobs import Place
@@ -46,12 +47,12 @@ async def _why_not(call: Call, wanted: list[int]) -> str:
     return f"Job #{job.id} is {job.state}; only queued jobs can be moved."
 
 
-async def _answer(call: Call, moved: list[int], left: int) -> str:
+async def _answer(call: Call, moved: list[int], others: int) -> str:
     line = await call.desk.jobs.numbers(JobState.QUEUED)
     places = {number: place for place, number in enumerate(line, start=1)}
     lines = [f"Job #{number} is at place {places[number]} of {len(line)}." for number in moved if number in places]
     lines = lines[:20] + ([f"… and so on: {len(moved)} jobs."] if len(lines) > 20 else [])
-    return "\n".join(lines + ([f"{left} of these numbers belong to no queued job."] if left else []))
+    return "\n".join([*lines, *left(others, "no queued job")])
 
 
 COMMAND = Command(

@@ -7,7 +7,7 @@ from medusa.commands import Answer, Call
 from medusa.commands.menus import which
 from medusa.commands.parsing import numbers
 from medusa.errors import UserError
-from medusa.model import Job
+from medusa.model import Job, JobState
 
 _AT_ONCE = 100
 _TOGETHER = 500
@@ -19,8 +19,15 @@ _MOST_SAID = 40
 
 
 def said(job: Job) -> str:
-    """What a job is now, as a line."""
+    """What a job is now, and what it waits for, as a line."""
+    if job.state is JobState.WAITING:
+        return f"Job #{job.id} is waiting: {' '.join(job.reason.split())}"
     return f"Job #{job.id} is {job.state}."
+
+
+def left(count: int, others: str) -> list[str]:
+    """The line on so many of the numbers to which nothing was done, since they belong to ``others``; none for 0."""
+    return [f"{count} of these numbers {'belongs' if count == 1 else 'belong'} to {others}."] if count else []
 
 
 async def each(
@@ -71,8 +78,8 @@ async def to_many(
     if many is not None:
         for start in range(0, len(found), _TOGETHER):
             done += await many(found[start : start + _TOGETHER])
-    left = set(found) - {job.id for job in done}
-    singles = [number for number in found if number in left]
+    changed = {job.id for job in done}
+    singles = [number for number in found if number not in changed]
     for start in range(0, len(singles), _AT_ONCE):
         batch = await asyncio.gather(*(_unless_refused(act(number)) for number in singles[start : start + _AT_ONCE]))
         done += [job for job in batch if job is not None]
@@ -80,10 +87,7 @@ async def to_many(
     lines = [say(job) for job in done[:_MOST_SAID]]
     if len(done) > _MOST_SAID:
         lines.append(f"… and so on: {len(done)} jobs.")
-    if len(found) < len(chosen):
-        rest = len(chosen) - len(found)
-        lines.append(f"{rest} of these numbers {'belongs' if rest == 1 else 'belong'} to {others}.")
-    return "\n".join(lines)
+    return "\n".join([*lines, *left(len(chosen) - len(done), others)])
 
 
 async def _unless_refused(acting: Awaitable[Job]) -> Job | None:

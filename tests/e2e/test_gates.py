@@ -6,6 +6,7 @@ import time
 from medusa.demo.stage import Stage
 from medusa.model import Job, JobState
 from tests.e2e.kit import send
+from tests.e2e.test_trouble import text_of
 
 
 async def waiting(stage: Stage, number: int) -> Job:
@@ -29,9 +30,14 @@ async def test_in_quiet_hours_everything_waits_and_then_goes_on(stage: Stage) ->
     assert (await waiting(stage, 1)).reason == f"Quiet hours until {end}."
     await stage.owner.send(0, "/dl " + stage.media.link("song.mp3"))
     assert (await waiting(stage, 2)).reason == f"Quiet hours until {end}."
+    again = await stage.owner.send(0, "/retry 2")
+    async with asyncio.timeout(60):
+        while (await text_of(stage, again)).startswith("/"):
+            await asyncio.sleep(0.02)
+    assert await text_of(stage, again) == f"Job #2 is waiting: Quiet hours until {end}."
     sent = stage.telegram.payload
     messages = await send(stage, "/set quiet-hours off")
-    assert [message.text[:1] for message in messages if "#" in message.text] == ["✓", "✓"]
+    assert [message.text[:4] for message in messages if message.text[2:3] == "#"] == ["✓ #1", "✓ #2"]
     assert len([message for message in messages if message.file]) == 2
     # The parts that had been confirmed were not sent again.
     assert stage.telegram.payload - sent < sum(message.file.size for message in messages if message.file)

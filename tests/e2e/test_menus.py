@@ -44,7 +44,7 @@ async def test_menus_from_the_first_to_the_last(stage: Stage) -> None:
         assert (await say(stage, f"/{command}"))[1] == f"There is nothing to {command}."
     await add(stage, 1, 1)
     assert (await say(stage, "/pause"))[1] == "Job #1 is paused."
-    assert (await say(stage, "/resume"))[1] == "Job #1 is waiting."
+    assert (await say(stage, "/resume"))[1] == "Job #1 is waiting: Scheduled for later."
     assert (await say(stage, "/prio high"))[1] == "Job #1 has high priority."
     assert (await say(stage, "/job"))[1].startswith("… #1 https://a.example/1\nScheduled for later.")
     assert (await say(stage, "/move top"))[1] == "No job is queued."

@@ -154,6 +154,11 @@ async def test_a_closed_gate_stops_what_moves_bytes_and_says_why(store: Store, t
         while (await Jobs(store).counts())[JobState.QUEUED]:
             await asyncio.sleep(0.005)
         assert {job.id for job in told if (job.state, job.reason) == waiting[:2]} == {1, 3, fourth.id}
+        again = await scheduler.retry(fourth.id)
+        assert (again.state, again.reason, again.not_before) == waiting
+        await scheduler.pause(fourth.id)
+        again = await scheduler.resume(fourth.id)
+        assert (again.state, again.reason, again.not_before) == waiting
         await scheduler.pause(fourth.id)
         hold = None
         scheduler.look_again()
