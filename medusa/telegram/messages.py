@@ -4,9 +4,11 @@ import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from markupsafe import Markup
+from telethon import utils
 from telethon.extensions import html
 from telethon.tl import functions, types
 
@@ -20,6 +22,8 @@ MOST_CHATS = 500
 """Chats, newest first, among which one is looked for that is not known."""
 LOOK_BACK = 50
 """Messages among which a post is looked for whose call was never answered."""
+_NO_DATE = datetime.fromtimestamp(0, UTC)
+"""What Telethon heeds in no update."""
 _WORD_JOINER = "\u2060"
 _LIKE_A_COMMAND = re.compile(r"\s*(?:[/.!,;:+~#-]|https?:)", re.IGNORECASE)
 """What a command or a lone link can start with, whatever the settings say."""
@@ -111,6 +115,20 @@ def new_random_id() -> int:
     return random.SystemRandom().randrange(1, 2**63)
 
 
+class _DeleteInChannel(functions.channels.DeleteMessagesRequest):  # type: ignore[misc]  # Telethon has no types
+    """Deletes messages of a channel, and says that the answer tells of that channel's updates.
+
+    Telethon would take the answer's pts for one of the account's own, and the next command in Saved Messages, should it
+    bear the same number, for one that was heard before.
+    """
+
+    def read_result(self, reader: Any) -> Any:
+        """The answer as an update that Telethon counts in the right place."""
+        done = reader.tgread_object()
+        gone = types.UpdateDeleteChannelMessages(self.channel.channel_id, [], done.pts, done.pts_count)
+        return types.Updates([gone], [], [], date=_NO_DATE, seq=0)
+
+
 class Messenger:
     """Sends, edits and deletes messages of the account.
 
@@ -159,9 +177,15 @@ class Messenger:
         return True
 
     async def delete(self, chat_id: int, message_ids: Sequence[int]) -> None:
-        """Delete messages for everybody; those already gone are passed over."""
+        """Delete messages for everybody, at most 100; those already gone are passed over."""
+        peer, numbers = await self.peer(chat_id), list(message_ids)
+        in_channel = isinstance(peer, types.InputPeerChannel)
         with translated():
-            await self._client.delete_messages(await self.peer(chat_id), list(message_ids), revoke=True)
+            await self._client(
+                _DeleteInChannel(utils.get_input_channel(peer), numbers)
+                if in_channel
+                else functions.messages.DeleteMessagesRequest(numbers, revoke=True)
+            )
 
     async def enclosed(self, chat_id: int, message_id: int, most: int) -> Enclosed | None:
         """The file or picture of a message; its bytes only when they are at most ``most``. Raises MedusaError."""

@@ -4,7 +4,8 @@
 |---|---|
 | AUTH_KEY_DUPLICATED, revoked, | test_an_account_that_is_lost_stops_medusa_and_keeps_its_jobs, |
 | unregistered, banned, frozen | test_what_starts_medusa_is_told_not_to_do_so_again |
-| missed updates | test_connections_that_fail_again_and_again_are_told_once |
+| missed updates | test_connections_that_fail_again_and_again_are_told_once, |
+| | test_a_deletion_in_a_channel_hides_no_command |
 | silent hang | test_a_telegram_that_takes_and_never_answers_gets_another_connection, |
 | | test_a_telegram_that_never_answers_at_all_is_tried_again |
 | disconnects | test_connections_that_fail_again_and_again_are_told_once, |
@@ -20,6 +21,8 @@ from pathlib import Path
 
 import pytest
 import structlog
+from telethon import utils
+from telethon._updates.messagebox import ENTRY_ACCOUNT
 
 from medusa.config import Config
 from medusa.demo.samples import Samples
@@ -241,6 +244,30 @@ async def test_what_telethon_drops_is_done_again(watchful: Stage) -> None:
     await watchful.app.account.client.disconnect()
     await reaches(watchful, 1, JobState.DONE)
     post(await send(watchful, "/version"))
+
+
+async def test_a_deletion_in_a_channel_hides_no_command(stage: Stage) -> None:
+    """Telethon takes the place in the channel's updates that comes of it for one in the account's own."""
+    telegram, owner = stage.telegram, stage.owner
+    films = await stage.channel("Films")
+    old = telegram.say("an old note", peer=films)
+    while telegram.pts(owner.user_id) < telegram.pts(films):
+        telegram.say("a note")
+    while telegram.pts(films) < telegram.pts(owner.user_id):
+        telegram.say("a note", peer=films)
+    places = stage.app.account.client._message_box.map
+    channel = utils.resolve_id(films)[0]
+
+    def heard() -> tuple[int, int]:
+        return places[ENTRY_ACCOUNT].pts, places[channel].pts
+
+    await until(lambda: heard() == (telegram.pts(owner.user_id), telegram.pts(films)))
+    await Messenger(stage.app.account).delete(films, [old])
+    missed = telegram.say("/version")
+    async with asyncio.timeout(WITHIN):
+        while not (await said(stage, missed)).startswith("Medusa"):
+            await asyncio.sleep(0.02)
+    await until(lambda: heard() == (telegram.pts(owner.user_id), telegram.pts(films)))
 
 
 async def test_a_wrong_clock_is_told_once(watchful: Stage) -> None:
