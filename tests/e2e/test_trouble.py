@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 from telethon import utils
 
-from medusa import status
+from medusa import notices, status
 from medusa.demo.samples import Samples
 from medusa.demo.stage import Stage
 from medusa.loopback.faults import Fault
@@ -61,12 +61,20 @@ def parts_of(samples: Samples, name: str) -> int:
 
 
 async def test_a_short_flood_wait_holds_up_its_request_only(stage: Stage) -> None:
-    flood = stage.telegram.faults.fail("messages.sendMedia", "FLOOD_WAIT_1")
-    post(await send(stage, "/dl sample:notes.pdf"))
-    assert (flood.hits, stage.telegram.calls["messages.sendMedia"]) == (1, 2)
-    assert stage.telegram.calls["messages.uploadMedia"] == 1
-    [job] = await stage.app.jobs.recent(1)
-    assert job.attempts == 0
+    calls = stage.telegram.calls
+    flood = stage.telegram.faults.fail("messages.sendMedia", "FLOOD_WAIT_3")
+    command = await stage.owner.send(0, f"/dl {stage.media.link('notes.pdf')}")
+    async with asyncio.timeout(WITHIN):
+        while not flood.hits:
+            await asyncio.sleep(0.02)
+        asked = await stage.owner.send(0, "/version")
+        while not (await text_of(stage, asked)).startswith("Medusa"):
+            await asyncio.sleep(0.02)
+    assert calls["messages.sendMedia"] == 1
+    job = await reaches(stage, 1, JobState.DONE)
+    await stage.app.idle()
+    assert (await text_of(stage, command)).startswith("✓")
+    assert (calls["messages.sendMedia"], calls["messages.uploadMedia"], job.attempts) == (2, 1, 0)
 
 
 async def test_a_long_flood_wait_puts_the_job_off_and_the_queue_goes_on(stage: Stage) -> None:
@@ -106,6 +114,7 @@ async def lively(monkeypatch: pytest.MonkeyPatch, stage: Stage) -> AsyncIterator
     """A stage whose live messages appear and change sooner than Telegram would like."""
     monkeypatch.setattr(status, "PRIVATE_PAUSE", 0.1)
     monkeypatch.setattr(status, "PATIENCE", 0.2)
+    monkeypatch.setattr(notices, "WINDOW", 0.1)
     stage.app.status._edits.max_rate = 1000
     yield stage
 
@@ -167,6 +176,9 @@ async def test_a_chat_that_takes_no_posts_keeps_only_its_own_jobs_waiting(lively
         assert after - 10 < job.not_before - time.time() < after * 1.2 + 1, error
         assert NOT_TODAY[error] in job.reason
         assert error.startswith("SLOW") or job.reason.endswith("The file is kept; /retry N tries at once.")
+    async with asyncio.timeout(WITHIN):
+        while not any("#1 notes.pdf waits until" in one.text for one in await lively.owner.history(0)):
+            await asyncio.sleep(0.05)
     # The chats that say no keep nobody else from hearing how things stand.
     await lively.owner.send(0, f"/dl {lively.media.link('song.mp3')}")
     done = await reaches(lively, len(chats) + 1, JobState.DONE)
