@@ -151,16 +151,23 @@ async def test_a_part_without_an_answer_goes_over_another_lane(world: World, tmp
     assert (await stored(account, loopback, uploaded)).sha256 == digest
 
 
-async def test_a_flood_holds_all_lanes_back(world: World, tmp_path: Path) -> None:
+@pytest.mark.parametrize("error", ["FLOOD_WAIT_1", "FLOOD_PREMIUM_WAIT_1"])
+async def test_a_flood_holds_all_lanes_back_and_has_less_sent_at_once(world: World, tmp_path: Path, error: str) -> None:
     loopback, account = world
     path = tmp_path / "file.bin"
     written(path, 30 * PART_SIZE)
-    notes: list[str] = []
-    fault = loopback.faults.fail("upload.saveBigFilePart", "FLOOD_WAIT_1", times=1)
+    held: dict[str, int] = {}
+    fault = loopback.faults.fail("upload.saveBigFilePart", error, times=1)
     async with lanes_to(account) as lanes:
-        await Uploader(lanes).upload(path, "f.bin", new_ledger(path), lambda progress: notes.append(progress.note))
+        start = lanes.pace.window
+
+        def told(progress: Progress) -> None:
+            held.setdefault(progress.note, lanes.pace.window)
+
+        await Uploader(lanes).upload(path, "f.bin", new_ledger(path), told)
     assert fault.hits == 1
-    assert "Telegram asks to wait 1 s" in notes
+    assert held["Telegram asks to wait 1 s"] < start
+    assert loopback.calls["upload.saveBigFilePart"] == 31
 
 
 async def test_a_flood_of_a_day_puts_the_upload_off(world: World, tmp_path: Path) -> None:
