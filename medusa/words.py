@@ -101,7 +101,7 @@ def job_line(job: Job, now: float) -> Markup:
         case JobState.CANCELLED:
             return Markup("– {} cancelled · {}").format(number, job_name(job))
         case JobState.WAITING:
-            goes_on = "Next try" if job.attempts else "Starts"
+            goes_on = "Next try" if job.attempts else "Starts" if job.stage is Stage.RESOLVE else "Goes on"
             again = span(job.not_before - now)
             return Markup("… {} {}\n{} {} in {}.").format(number, job_name(job), job.reason, goes_on, again)
         case JobState.RUNNING:

@@ -84,6 +84,10 @@ def test_progress_line(progress: Progress, speed: float | None, text: str) -> No
             replace(JOB, state=JobState.WAITING, reason="Busy.", not_before=170.0, attempts=1),
             "… <b>#7</b> https://a.b/c\nBusy. Next try in 1 min 0 s.",
         ),
+        (
+            replace(JOB, state=JobState.WAITING, reason="Busy.", not_before=170.0, stage=Stage.UPLOAD),
+            "… <b>#7</b> https://a.b/c\nBusy. Goes on in 1 min 0 s.",
+        ),
         (replace(JOB, state=JobState.PAUSED), "… <b>#7</b> paused · https://a.b/c"),
         (replace(JOB, state=JobState.CANCELLED), "– <b>#7</b> cancelled · https://a.b/c"),
     ],
