@@ -1,4 +1,18 @@
-"""Takes one job through the house: resolve → fetch → process → upload → post, or resolve → stream → post."""
+"""Takes one job through the house: resolve → fetch → process → upload → post, or resolve → stream → post.
+
+Where it stands is the stage that was committed last, and what was committed with it. From there another run goes on:
+
+| stage | committed when | with it | and beside it |
+|---|---|---|---|
+| RESOLVE | a slot for fetching is had | | |
+| FETCH | the source is known | title | |
+| STREAM | the first bytes are (`documents`) | file, title, size | the upload's id |
+| PROCESS | all files are in the work folder | files, title | |
+| UPLOAD | nothing changes them any more (`documents`) | files, title, size | the upload's id |
+| POST | Telegram holds all of them (`posting`) | | the outbox: documents and random ids |
+
+What becomes of it in the end, the scheduler decides by how ``run`` ends.
+"""
 
 import functools
 from collections.abc import AsyncIterator
