@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from medusa.demo.samples import Samples
+from tests.crash import hang as hanging
 from tests.crash.__main__ import report
 from tests.crash.campaign import Campaign
 from tests.crash.cut import cut
@@ -53,6 +54,14 @@ async def test_killed_again_and_again_nothing_is_lost_or_doubled(world: World) -
 async def test_cut_off_again_and_again_nothing_is_lost_or_doubled(world: World) -> None:
     campaign = Campaign(world, SEED, ("video", "several", "long"), most=3)
     check(campaign, await cut(campaign, 2, print))
+
+
+async def test_with_calls_that_are_never_answered_nothing_is_lost_or_doubled(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hanging, "_LONGEST", 1.0)
+    campaign = Campaign(world, SEED, ("video", "several", "again"), most=3)
+    check(campaign, await hanging.hang(campaign, 2, print))
 
 
 async def test_without_room_again_and_again_nothing_is_lost_or_doubled(samples: Samples, tmp_path: Path) -> None:
