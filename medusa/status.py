@@ -11,9 +11,9 @@ from aiolimiter import AsyncLimiter
 from markupsafe import Markup
 
 from medusa.errors import MedusaError, Scope, Transient
-from medusa.model import Job, JobState
+from medusa.model import Job, JobState, Live
 from medusa.patience import until_it_works
-from medusa.scheduler import Live, Scheduler
+from medusa.scheduler import Scheduler
 from medusa.storage.boards import Boards
 from medusa.storage.jobs import Jobs
 from medusa.telegram.messages import Messenger, new_random_id
@@ -252,10 +252,14 @@ class Status:
             if not board.gone and time.monotonic() - board.touched >= self._pause(chat_id):
                 await self._show(chat_id)
         elif board is not None:
-            # Whatever comes of taking it away, it is no longer live.
+            try:
+                await self._remove(chat_id, board, "All done here.")
+            except MedusaError as error:
+                if not _of_chat(error):
+                    raise  # what passes is waited for, then it is tried again
+                log.info("status.unreachable", chat=chat_id, reason=error.user_text)
             del self._boards[chat_id]
             self._stirred.set()
-            await self._remove(chat_id, board, "All done here.")
 
     def _pause(self, chat_id: int) -> float:
         usual = PRIVATE_PAUSE if chat_id == self._home else CHANNEL_PAUSE

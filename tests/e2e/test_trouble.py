@@ -28,6 +28,7 @@ from medusa.demo.samples import Samples
 from medusa.demo.stage import Stage
 from medusa.loopback.faults import Fault
 from medusa.model import Job, JobState
+from medusa.telegram import client
 from medusa.telegram.lanes import Lanes
 from medusa.telegram.parts import PART_SIZE
 from tests.e2e.kit import post, send, stored
@@ -143,6 +144,21 @@ async def test_a_deleted_progress_message_stays_away_and_the_job_goes_on(lively:
     lively.telegram.faults.clear()
     await lively.owner.send(0, "/cancel 1")
     await reaches(lively, 1, JobState.CANCELLED)
+
+
+async def test_a_live_message_goes_though_its_deletion_was_not_answered_at_first(
+    lively: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "CALL_WITHIN", 1.0)
+    lost = lively.telegram.faults.hang("messages.deleteMessages")
+    command = await lively.owner.send(0, f"/dl {lively.media.link('slow/clip.mp4?rate=150000')}")
+    async with asyncio.timeout(WITHIN):
+        while len(await lively.owner.history(0)) < 2:
+            await asyncio.sleep(0.05)
+        await lively.app.scheduler.cancel(1)
+        await lively.app.idle()
+    assert lost.hits == 1
+    assert [message.id for message in await lively.owner.history(0)] == [command]
 
 
 def in_chat(chat_id: int, request: Any) -> bool:
