@@ -256,6 +256,19 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Live:
+    """A sample of a job under way.
+
+    ``since`` is when its stage began (monotonic seconds), ``age`` for how many seconds the job has been running.
+    """
+
+    job: Job
+    progress: Progress
+    since: float
+    age: float
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
     """Why jobs have to wait, and until which Unix time."""
 

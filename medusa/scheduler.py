@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -14,7 +13,7 @@ import structlog
 
 from medusa.config import Slots
 from medusa.errors import BROKEN, MedusaError, UserError
-from medusa.model import Gate, Hold, Job, JobState, Order, Priority, Progress, Stage
+from medusa.model import Gate, Hold, Job, JobState, Live, Order, Priority, Progress, Stage
 from medusa.observe import clean
 from medusa.parking import Key, Parking
 from medusa.patience import Rewind, Tries, to_the_end, until_it_works
@@ -22,7 +21,7 @@ from medusa.slots import Claims, Slot
 from medusa.storage.jobs import Beside, Jobs
 from medusa.throttle import Flow, own_flow
 from medusa.words import SCHEDULED
-from medusa.workfolder import sweep, trouble
+from medusa.workfolder import remove, sweep, trouble
 
 log = structlog.get_logger()
 
@@ -47,19 +46,6 @@ MOST_TOLD = 20
 """Jobs put off together that the listeners hear of."""
 LOOK_AGAIN = 30.0
 """Seconds after which waiting jobs are looked at even when none is known to be due."""
-
-
-@dataclass(frozen=True, slots=True)
-class Live:
-    """A sample of a job under way.
-
-    ``since`` is when its stage began (monotonic seconds), ``age`` for how many seconds the job has been running.
-    """
-
-    job: Job
-    progress: Progress
-    since: float
-    age: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,22 +207,17 @@ class Scheduler:
             for job in jobs:
                 self._tell(job)
             if state is JobState.CANCELLED:
-                await asyncio.to_thread(self._remove, [job.id for job in jobs])
+                await asyncio.to_thread(remove, self._workroot, [job.id for job in jobs])
         log.info(f"jobs.{state}", jobs=len(jobs))
         self._wake.set()
         self._settled.set()
         return jobs
 
-    def _remove(self, numbers: Sequence[int]) -> None:
-        for number in numbers:
-            shutil.rmtree(self._workroot / str(number), ignore_errors=True)
-
     async def retry(self, number: int) -> Job:
         """Queue a job anew that has failed or was cancelled, or let one that waits try at once. Raises UserError.
 
-        While a gate is closed, one that waits waits for that. Those that wait for the same chat or host are let go with
-        it. The work folder of an ended one is gone; its outbox is not, so that what was posted after all is not posted
-        again.
+        A closed gate holds back one that waits. Those that wait for the same chat or host are let go with it. The work
+        folder of an ended one is gone; its outbox is not, so that what was posted after all is not posted again.
         """
         async with self._picking:
             job = await self._jobs.get(number)
@@ -497,7 +478,7 @@ class Scheduler:
         log.info("job.ended", job=job.id, state=str(state))
         if state is JobState.DONE:
             await self._open_up(job)
-        await asyncio.to_thread(self._remove, [job.id])
+        await asyncio.to_thread(remove, self._workroot, [job.id])
         self._tries.forget(job.id)
         self._settled.set()
         return job

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +26,12 @@ def trouble(error: OSError) -> MedusaError:
         return Transient(words, after=60, tries=FOREVER)
     log.error("job.broken", exc_info=error)
     return Broken(BROKEN)
+
+
+def remove(folder: Path, numbers: Sequence[int]) -> None:
+    """Remove what the jobs of these numbers have in the folder."""
+    for number in numbers:
+        shutil.rmtree(folder / str(number), ignore_errors=True)
 
 
 def sweep(folder: Path, keep: AbstractSet[str]) -> None:
