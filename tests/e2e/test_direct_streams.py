@@ -63,9 +63,8 @@ def make_site(folder: Path) -> None:
     aes = ("-hls_key_info_file", "key.info", "-hls_time", "1", "-hls_playlist_type", "vod")
     ffmpeg("-i", "video.mp4", "-c", "copy", *aes, "aes.m3u8", cwd=folder)
     ffmpeg("-i", "video.mp4", "-c", "copy", "-seg_duration", "1", "-f", "dash", "dash.mpd", cwd=folder)
-    fragments = ("-movflags", "frag_keyframe+empty_moov+default_base_moof")
     for name in "va":
-        lock(folder, f"{name}.mp4", "video.mp4", "-map", f"0:{name}", *fragments)
+        lock(folder, f"{name}.mp4", "video.mp4", "-map", f"0:{name}")
     one = '<Representation id="{0}">{2}<BaseURL>{0}.mp4</BaseURL></Representation>'
     one = f'<AdaptationSet mimeType="{{1}}/mp4">{one}</AdaptationSet>'
     sets = one.format("v", "video", SYSTEM) + one.format("a", "audio", SYSTEM)
