@@ -3,6 +3,7 @@
 import json
 import random
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,8 @@ from tests.integration.source_kit import Handler, Server, serving
 
 PLAIN = "127.0.0.1"
 SAMPLE = 2
+CHOKING = {"example.com%2f@[::1]:{port}", "127.0.0.1:{port}:80", "[127.0.0.1]:{port}"}
+"""What makes yt-dlp end with an error of its own, before it asks for anything."""
 SIXTEEN = "sixteen bytes :)"
 """Media that will do as a key, too."""
 HLS, DASH, HTML = "application/vnd.apple.mpegurl", "application/dash+xml", "text/html"
@@ -210,19 +213,43 @@ def entries(inner: World, spellings: Sequence[str]) -> list[dict[str, object]]:
     return [entry(number, spelling) for number, spelling in enumerate(spellings)]
 
 
-async def answered(inner: World, spellings: Sequence[str], guard: Guard, tmp_path: Path) -> None:
-    (tmp_path / "info.json").write_text(json.dumps(entries(inner, spellings)))
-    await ytdlp(["--load-info-json", "info.json"], guard, tmp_path)
+def crowd(inner: World, spellings: Sequence[str]) -> list[dict[str, object]]:
+    """One video with a picture and a subtitle at every spelling."""
+
+    def at(what: str) -> list[str]:
+        return [link(spelling, inner.port, f"/{what}") for spelling in spellings if spelling not in CHOKING]
+
+    [video] = entries(inner, spellings[:1])
+    pictures = [{"id": str(number), "url": there} for number, there in enumerate(at("thumbnail"))]
+    subtitles = {f"x{number}": [{"url": there, "ext": "vtt"}] for number, there in enumerate(at("subtitle"))}
+    return [{**video, "thumbnails": pictures, "subtitles": subtitles}]
+
+
+async def answered(answer: list[dict[str, object]], guard: Guard, tmp_path: Path) -> None:
+    (tmp_path / "info.json").write_text(json.dumps(answer))
+    await ytdlp(["--write-all-thumbnails", "--load-info-json", "info.json"], guard, tmp_path)
 
 
 async def test_an_extractors_answer_leads_to_what_is_allowed_and_never_inside(tmp_path: Path) -> None:
     async with inner_world() as inner:
-        await answered(inner, [PLAIN], allowed(inner), tmp_path)
+        await answered(entries(inner, [PLAIN]), allowed(inner), tmp_path)
         reached = {path.split("/")[1] for path in inner.paths}
         inner.connections = 0
-        await answered(inner, SPELLINGS[::8], Guard([]), tmp_path)
+        await answered(entries(inner, SPELLINGS[::8]), Guard([]), tmp_path)
     assert reached == {"url", "fragment", "base", "thumbnail", "subtitle"}
     assert inner.connections == 0
+
+
+async def test_no_picture_or_subtitle_in_any_spelling_leads_inside(tmp_path: Path) -> None:
+    async with inner_world() as inner:
+        await answered(crowd(inner, [PLAIN] * 3), allowed(inner), tmp_path)
+        reached = Counter(path.split("/")[1] for path in inner.paths)
+        inner.connections = 0
+        guard = Guard([])
+        await answered(crowd(inner, SPELLINGS), guard, tmp_path)
+    assert min(reached["thumbnail"], reached["subtitle"]) >= 3
+    assert inner.connections == 0
+    assert sum(guard.refused.values()) > len(SPELLINGS) * 9 // 5
 
 
 async def test_a_playlist_in_a_file_leads_ffmpeg_nowhere(tmp_path: Path) -> None:
