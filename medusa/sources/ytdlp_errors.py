@@ -29,6 +29,7 @@ _busy = partial(Transient, after=120, scope=Scope.HOST)
 _long_busy = partial(Transient, after=1800, tries=3, scope=Scope.HOST)
 _soon = partial(Transient, after=900, tries=24)
 _short_of_memory = partial(Transient, after=60, tries=10)
+_TOO_MUCH = "Reading this took more memory than a job may have."
 
 # The first row that fits decides, so what is said in passing stands below what it may be said beside.
 _TABLE: tuple[tuple[str, Callable[[str], MedusaError], str], ...] = (
@@ -197,6 +198,8 @@ def explain(errors: str, refusal: MedusaError | None) -> MedusaError:
     lines = [
         line[:_LONGEST].removeprefix("ERROR:").strip() for line in errors.splitlines() if line.startswith("ERROR:")
     ]
+    if lines and not any(lines):  # Python has no words for a lack of memory
+        return Transient(_TOO_MUCH, after=60, tries=3)
     text = "\n".join(map(_unprefixed, lines[-_MOST_LINES:])) or errors[-4000:]
     for pattern, instead in _DISTRACTING:
         text = re.sub(pattern, instead, text)

@@ -1,12 +1,13 @@
 """Pages that are too big, too full or not to be trusted, looked at by the real yt-dlp."""
 
+import gzip
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
-from medusa import sources
-from medusa.errors import MedusaError, UserError
+from medusa import cage, sources
+from medusa.errors import MedusaError, Transient, UserError
 from medusa.model import Order
 from medusa.sources import ytdlp
 from tests.integration.source_kit import Reports, serving, serving_untrusted, tool_box
@@ -77,3 +78,16 @@ async def test_yt_dlp_trusts_no_certificate_that_nobody_vouches_for(tmp_path: Pa
         link = server.url("/a.m3u8").replace("http:", "https:")
         with pytest.raises(UserError, match="certificate"):
             await sources.resolve(Order(link), tmp_path, tools, Reports())
+
+
+async def test_a_page_that_unpacks_to_a_gigabyte_ends_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """yt-dlp unpacks in memory, of which a child has so much and no more."""
+    monkeypatch.setattr(cage, "share_of_memory", lambda: 256 * 1024**2)
+    bomb = gzip.compress(b"<!doctype html><title>" + bytes(1_000_000_000), 1)
+
+    async def page(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=bomb, content_type="text/html", headers={"Content-Encoding": "gzip"})
+
+    async with serving(page) as server, tool_box(server) as tools:
+        with pytest.raises(Transient, match="more memory than"):
+            await sources.by_name("pages").resolve(Order(server.url("/page.html")), tmp_path, tools, Reports())

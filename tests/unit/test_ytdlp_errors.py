@@ -29,6 +29,7 @@ CASES = [
     ("ERROR: [Errno 28] No space left on device", DiskFull, "disk"),
     ("ERROR: unable to write data: [Errno 27] File too large", UserError, "bigger"),
     ("ERROR: MemoryError", Transient, "memory"),
+    ("WARNING: [generic] Falling back on generic information extractor\nERROR: \n", Transient, "memory"),
     # Dead
     ("ERROR: [youtube] x: Video unavailable. This video has been removed", UserError, "dead"),
     ("ERROR: [youtube] x: Video unavailable", UserError, "dead"),
