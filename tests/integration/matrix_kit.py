@@ -105,6 +105,22 @@ NAMES = (
     "rebound.test",
     "büro.test",
 )
+ODD = (
+    "[::ffff:0:127.0.0.1]",
+    "4294967297",
+    "0x00000000000007f000001",
+    "127.000000000.0.1",
+    "127。0．0｡1",
+    "١٢٧.0.0.1",
+    "\u217cocalhost",
+    "loc\u00adalhost",
+    "127.0.0.1\u200b",
+    "127.0.0.1%09",
+    "127.0.0.1..",
+    "localhost%00.example.com",
+    "[64:ff9b:1:fffe::7f00:1]",
+    "127.0.1.1",
+)
 TRICKS = (
     "example.com@127.0.0.1:{port}",
     "example.com:80@127.0.0.1:{port}",
@@ -128,7 +144,7 @@ def _all() -> Iterator[str]:
     for address in ("127.0.0.1", "169.254.169.254"):
         yield from (f"[{carrier}]" for carrier in _carried(address))
     yield from ("0", "127.1", "0x7f.1", "0177.1", "127.0.1")
-    yield from (*NAMES, *TRICKS)
+    yield from (*NAMES, *ODD, *TRICKS)
 
 
 SPELLINGS = tuple(dict.fromkeys(_all()))

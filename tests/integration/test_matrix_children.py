@@ -20,7 +20,10 @@ from tests.integration.source_kit import Handler, Server, serving
 
 PLAIN = "127.0.0.1"
 SAMPLE = 2
-CHOKING = {"example.com%2f@[::1]:{port}", "127.0.0.1:{port}:80", "[127.0.0.1]:{port}"}
+CHOKING = {
+    *("example.com%2f@[::1]:{port}", "127.0.0.1:{port}:80", "[127.0.0.1]:{port}"),
+    *("127.0.0.1%09", "localhost%00.example.com"),
+}
 """What makes yt-dlp end with an error of its own, before it asks for anything."""
 SIXTEEN = "sixteen bytes :)"
 """Media that will do as a key, too."""
