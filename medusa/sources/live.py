@@ -11,7 +11,7 @@ from pathlib import Path
 
 from medusa.errors import MedusaError, Transient, UserError, first_of
 from medusa.model import Progress, Report
-from medusa.sources import ranged
+from medusa.sources import ranged, secret
 from medusa.sources.streams import hls
 from medusa.sources.streams.fetching import Fetcher, Meter
 from medusa.sources.streams.joining import Fetched, Joiner
@@ -135,7 +135,8 @@ class _Recorder:
         return full or self._kept[number].seconds >= self._cap or time.monotonic() > self._until
 
     async def _playlist(self, feed: Feed) -> tuple[str, str]:
-        async with self._tools.web.get(feed.url, feed.headers) as answer:
+        headers = {**feed.headers, **await secret.headers_for(feed.url, self._tools)}
+        async with self._tools.web.get(feed.url, headers) as answer:
             ranged.expect(answer, 200)
             data = bytearray()
             async with aclosing(answer.chunks()) as chunks:

@@ -10,8 +10,9 @@ from aiohttp import web
 
 from medusa import sources
 from medusa.errors import Transient, UserError
-from medusa.model import LocalFile, Order
+from medusa.model import LocalFile, Order, Secrets
 from medusa.sources import live, ytdlp, ytdlp_info
+from medusa.sources.streams.parts import Kind
 from medusa.steps.ffmpeg import look
 from medusa.tools import Tools
 from tests.integration.source_kit import Reports, ffmpeg, serving, tool_box
@@ -129,6 +130,26 @@ async def test_a_recording_that_was_cut_off_goes_on(pieces: Path, tmp_path: Path
         assert len(set(channel.fetched)) == (before if gone else max(8, before))
         assert await seconds(file, tools) == pytest.approx(len(set(channel.fetched)), abs=1.5)
         assert live.begun(tmp_path)
+
+
+async def test_a_stream_for_those_who_are_logged_in(pieces: Path, tmp_path: Path) -> None:
+    channel = Channel(pieces, ends=True, newest=PIECES - 2)
+    strangers: list[str] = []
+
+    async def guarded(request: web.Request) -> web.StreamResponse:
+        if request.headers.get("X-Key") != "owner-key":
+            strangers.append(request.path)
+            return web.Response(status=403)
+        return await channel.handle(request)
+
+    async def secrets(_: str) -> Secrets:
+        return Secrets(headers={"X-Key": "owner-key"})
+
+    async with serving(guarded) as server, tool_box(server) as box:
+        feed = live.Feed(Kind.VIDEO, server.url("/live.m3u8"))
+        path = await live.record([feed], 60, tmp_path, replace(box, secrets=secrets), Reports())
+    assert path.stat().st_size > 1000
+    assert strangers == []
 
 
 async def test_a_stream_that_gives_nothing_is_no_recording(pieces: Path, tmp_path: Path) -> None:
