@@ -8,6 +8,7 @@ import json
 import re
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from medusa import process
 from medusa.errors import Broken, MedusaError, NothingThere, Transient, UserError
 from medusa.model import LocalFile, Order, Progress, Report
 from medusa.names import display_name, safe_file_name
-from medusa.sources import NOTHING, ByteStream, Plan, content, live, ranged, secret, ytdlp_command, ytdlp_info
+from medusa.sources import NOTHING, ByteStream, Plan, content, live, pictures, ranged, secret, ytdlp_command, ytdlp_info
 from medusa.sources.described import Description
 from medusa.sources.ytdlp_errors import TOO_BIG, explain
 from medusa.sources.ytdlp_info import Info, is_link, is_list
@@ -61,7 +62,9 @@ async def resolve(order: Order, workdir: Path, tools: Tools, report: Report) -> 
     if info is None:
         report(Progress(note="looking at the page"))
         info = ytdlp_info.only_http(await _begun(order, workdir, tools))
-        (workdir / _INFO).write_text(json.dumps({**info, "medusa_order": _mark(order)}), encoding="utf-8")
+        (workdir / _INFO).write_text(
+            json.dumps({**ytdlp_info.short(info), "medusa_order": _mark(order)}), encoding="utf-8"
+        )
     title = ytdlp_info.title_of(info, order.link)
     size = ytdlp_info.size_of(ytdlp_info.chosen(info))
     if size is not None and size > tools.max_bytes:
@@ -100,7 +103,8 @@ async def fetch(plan: Plan, order: Order, workdir: Path, tools: Tools, report: R
     if code:
         await _doubt(order, workdir, tools, errors)
         raise explain(errors, lease.error)
-    return _found(watcher.path, plan, order, workdir)
+    file = _found(watcher.path, plan, order, workdir)
+    return replace(file, thumb=await pictures.thumbnail_of(info, order, workdir, tools))
 
 
 async def describe(order: Order, items: str, workdir: Path, tools: Tools) -> Description:

@@ -74,17 +74,19 @@ def formats(order: Order, tools: Tools) -> list[str]:
 
 
 def extras(order: Order, tools: Tools) -> list[str]:
-    """What is put into the file beside picture and sound: chapters, and the subtitles that the order names.
+    """What is put into the file beside picture and sound: chapters, whose sound it is, and the subtitles that the
+    order names.
 
     Subtitles that a machine wrote will do, but not when all are asked for: sites have those in a hundred languages.
     """
     if not tools.ffmpeg:
         return []
     subtitles = []
+    tags = ["--embed-metadata", "--no-embed-info-json"] if order.quality == "audio" else []
     if order.subtitles and order.quality != "audio":
         subtitles = ["--write-subs", "--embed-subs", "--convert-subs", "srt", "--sub-format", "vtt/srt/best"]
         subtitles += [f"--sub-langs={order.subtitles}", *([] if "all" in order.subtitles else ["--write-auto-subs"])]
-    return ["--embed-chapters", *subtitles]
+    return ["--embed-chapters", *tags, *subtitles]
 
 
 def proxy(lease: Lease) -> dict[str, str]:

@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 from medusa.errors import UserError
 from medusa.model import Order
 from medusa.names import display_name
+from medusa.observe import clean
 from medusa.sources import telegram
 from medusa.sources.described import Description, Entry, Version
 from medusa.sources.live import Feed
@@ -24,6 +25,15 @@ _SENT = frozenset({"User-Agent", "Accept", "Accept-Language", "Referer", "Origin
 _ANY_PAGE = frozenset({"Generic", "HTML5MediaEmbed"})
 """What yt-dlp calls sites that it knows nothing of."""
 _MOST_SUBTITLES = 60
+_TAGS = (
+    *("title", "track", "artist", "artists", "creator", "creators", "uploader", "uploader_id", "composer", "composers"),
+    *("genre", "genres", "album", "album_artist", "album_artists", "series", "episode", "episode_id", "upload_date"),
+    *("track_number", "disc_number", "season_number", "episode_number"),
+)
+"""What yt-dlp writes into a file as its tags."""
+_NO_TAGS = frozenset({"description", "synopsis", "categories", "tags"})
+"""What it would write there, too, and may have any length."""
+_MOST_NAMES = 9
 _LISTS = frozenset({"playlist", "multi_video"})
 _LINKS = frozenset({"url", "url_transparent"})
 
@@ -80,6 +90,35 @@ def only_http(info: Info) -> dict[str, Any]:
         tracks = {lang: [one for one in found if _is_text(one)] for lang, found in (info.get(name) or {}).items()}
         kept[name] = {lang: found for lang, found in tracks.items() if found}
     return {**kept, "formats": formats} if info.get("formats") else kept
+
+
+def short(info: Info) -> dict[str, Any]:
+    """The info with those of its texts that go into a file in single lines, without any secret."""
+    kept = {key: value for key, value in info.items() if key not in _NO_TAGS and not key.startswith("meta")}
+    return {**kept, **{name: _line(kept[name]) for name in _TAGS if kept.get(name)}}
+
+
+def _line(value: object) -> object:
+    if isinstance(value, list):
+        return [_line(one) for one in value[:_MOST_NAMES]]
+    return clean(display_name(value)) if isinstance(value, str) else value
+
+
+def pictures_of(info: Info) -> list[str]:
+    """The links to the pictures that stand for the video, the best first."""
+    listed = info.get("thumbnails") or [{"url": info.get("thumbnail")}]
+    links = [str(one.get("url")) for one in listed if isinstance(one, Mapping)]
+    return [link for link in reversed(links) if re.match(r"https?://", link, re.IGNORECASE)]
+
+
+def shape_of(info: Info) -> float | None:
+    """Width by height of the pictures that were chosen; None for sound alone, 0 while unknown."""
+    moving = [part for part in chosen(info) if part.get("vcodec") != "none"]
+    for part in moving:
+        width, height = _number(part.get("width")), _number(part.get("height"))
+        if width and height:
+            return width / height
+    return 0.0 if moving else None
 
 
 def unchosen(info: Info) -> dict[str, Any]:

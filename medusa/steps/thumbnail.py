@@ -1,6 +1,7 @@
 """Makes the small preview picture: a frame from the middle of a video that is not black, or the cover of a song."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from medusa.errors import Broken
 from medusa.model import LocalFile, Media, Order, Progress, Report
 from medusa.steps import Step
 from medusa.steps.ffmpeg import command, descriptors, expect_room, target
+from medusa.steps.image import Image
 from medusa.tools import Tools
 
 _SIDE = 320
@@ -18,6 +20,8 @@ _SECONDS = 60.0
 _PLACES = (0.5, 0.35, 0.65, 0.2, 0.8)
 _BRIGHT = 40.0
 """Mean luma from which a frame is not called black; black itself is 16."""
+_PICTURES = ("-format_whitelist", "jpeg_pipe,png_pipe,webp_pipe")
+"""Takes the place of the list of containers."""
 
 
 def _wants(file: LocalFile, order: Order) -> bool:  # noqa: ARG001 - the seam
@@ -35,7 +39,8 @@ async def _run(file: LocalFile, order: Order, workdir: Path, tools: Tools, repor
     for number, start in enumerate(_starts(media, file.visible)):
         made = workdir / f"thumb{number}.jpg"
         try:
-            light = await _grab(ffmpeg, file.path, start, media, made)
+            # Seeking, even to the beginning, would pass over a cover.
+            light = await _grab(ffmpeg, file.path, ("-ss", f"{start:g}") if start else (), media, made)
         except Broken:  # it hangs here, and would elsewhere
             break
         if light is not None and light > most:
@@ -43,6 +48,16 @@ async def _run(file: LocalFile, order: Order, workdir: Path, tools: Tools, repor
         if most >= _BRIGHT:
             break
     return replace(file, thumb=best)
+
+
+async def of_picture(picture: Path, image: Image, ffmpeg: Path, workdir: Path) -> Path | None:
+    """Make the thumbnail of an image in a file; None when it cannot be read. Raises DiskFull."""
+    made = workdir / "picture.jpg"
+    try:
+        light = await _grab(ffmpeg, picture, _PICTURES, Media("", width=image.width, height=image.height), made)
+    except Broken:
+        return None
+    return None if light is None else made
 
 
 def _starts(media: Media, visible: float) -> list[float]:
@@ -57,16 +72,14 @@ def _starts(media: Media, visible: float) -> list[float]:
     return [round(media.duration * visible * place, 3) for place in _PLACES] + [0.0]
 
 
-async def _grab(ffmpeg: Path, source: Path, start: float, media: Media, made: Path) -> float | None:
+async def _grab(ffmpeg: Path, source: Path, before: Sequence[str], media: Media, made: Path) -> float | None:
     """Write one frame as JPEG and return its mean luma (0 to 255); None when there is none or it is too big.
 
-    Raises DiskFull, and Broken when ffmpeg hangs.
+    ``before`` are options of the input. Raises DiskFull, and Broken when ffmpeg hangs.
     """
     filters = f"{_scale(media)},signalstats,metadata=mode=print:key=lavfi.signalstats.YAVG:file=-"
-    # Seeking, even to the beginning, would pass over a cover.
-    seek = ("-ss", f"{start:g}") if start else ()
     for quality in ("3", "12"):
-        argv = [*command(ffmpeg, source, *seek), "-map", "0:v:0", "-frames:v", "1", "-vf", filters]
+        argv = [*command(ffmpeg, source, *before), "-map", "0:v:0", "-frames:v", "1", "-vf", filters]
         argv += [
             "-map_metadata",
             "-1",

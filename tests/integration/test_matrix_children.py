@@ -22,7 +22,7 @@ PLAIN = "127.0.0.1"
 SAMPLE = 2
 CHOKING = {
     *("example.com%2f@[::1]:{port}", "127.0.0.1:{port}:80", "[127.0.0.1]:{port}"),
-    *("127.0.0.1%09", "localhost%00.example.com"),
+    *("127.0.0.1%09", "127.0.0.1..", "localhost%00.example.com"),
 }
 """What makes yt-dlp end with an error of its own, before it asks for anything."""
 SIXTEEN = "sixteen bytes :)"
