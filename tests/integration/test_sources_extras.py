@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from medusa import steps
 from medusa.errors import UserError
 from medusa.model import Order, Secrets
 from medusa.sources import pictures, ytdlp
 from medusa.steps.image import Image, image_in
 from medusa.tools import NoMemory, find_ffmpeg
+from tests.integration import source_kit
 from tests.integration.source_kit import Reports, Server, ffmpeg, folder_handler, make_video, serving, tool_box
 
 HOSTILE = """WEBVTT
@@ -116,7 +116,7 @@ async def test_sound_says_whose_it_is_and_shows_the_sites_picture(server: Server
         tools = replace(box, answers=Known(a_song(server)))
         plan = await ytdlp.resolve(order, tmp_path, tools, Reports())
         file = await ytdlp.fetch(plan, order, tmp_path, tools, Reports())
-        file = await steps.process(file, order, tmp_path, tools, Reports())
+        file = await source_kit.process(file, order, tmp_path, tools, Reports())
     assert file.path.suffix == ".m4a"
     assert file.media is not None
     assert (file.media.title, file.media.performer) == ("A song", "Some <b>One</b> and others")
