@@ -15,7 +15,7 @@ What becomes of it in the end, the scheduler decides by how ``run`` ends.
 """
 
 import functools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
@@ -31,6 +31,7 @@ from medusa.posting import Posting, complete, media_entry
 from medusa.room import Claim, Room
 from medusa.scheduler import Run
 from medusa.sources import Plan, Source
+from medusa.steps.playing import warning
 from medusa.storage.library import Post
 from medusa.storage.outbox import Entry, Outbox
 from medusa.storage.uploads import Uploads
@@ -54,6 +55,8 @@ class Pipeline:
     outbox: Outbox
     library: Library
     vault: Vault
+    warns: Callable[[], bool] = lambda: True
+    """Whether the owner wants to hear of what some phones will not play."""
 
     async def run(self, run: Run) -> None:
         """Do the job from wherever it stands; it returns once everything is posted. Raises MedusaError."""
@@ -87,6 +90,11 @@ class Pipeline:
             await self.library.point(post, f"{run.job.chat_id} {run.job.message_id} {run.job.id}")
 
     async def _deliver(self, run: Run, new: list[Entry]) -> None:
+        await self._post(run, new)
+        if not run.job.order.as_document and self.warns():
+            run.learn(reason=warning(run.job.files))
+
+    async def _post(self, run: Run, new: list[Entry]) -> None:
         try:
             await self.posting.run(run, new)
         except StaleReference as stale:

@@ -200,6 +200,7 @@ BARE_LINKS = switch("bare-links", True, "take a lone link in Saved Messages as /
 QUALITY = Setting("quality", "best", _quality, "best, audio, or a height such as 720", "quality when -q is not given")
 DOCUMENTS = switch("documents", False, "post videos and audio as plain files")
 SILENT = switch("silent", False, "post without a notification")
+WARN_PLAYING = switch("warn-playing", True, "say when some phones will not play at once what was posted")
 CHATS: Setting[tuple[int, ...]] = Setting(
     "chats",
     (),
@@ -255,6 +256,7 @@ _ALL: tuple[Setting[Any], ...] = (
     QUALITY,
     DOCUMENTS,
     SILENT,
+    WARN_PLAYING,
     CHATS,
     LIMIT_DOWN,
     LIMIT_UP,
