@@ -36,6 +36,7 @@ from medusa.settings import (
     LIMIT_UP,
     PER_HOST,
     QUIET_HOURS,
+    WARN_PLAYING,
     Settings,
 )
 from medusa.shelf import Shelf
@@ -53,6 +54,7 @@ from medusa.storage.outbox import Outbox
 from medusa.storage.settings import StoredSettings
 from medusa.storage.slow import SlowCommands
 from medusa.storage.telegram import TelegramState
+from medusa.storage.thumb import ThumbTable
 from medusa.storage.traffic import TrafficTable
 from medusa.storage.uploads import Uploads
 from medusa.storage.vault import VaultTable
@@ -198,6 +200,7 @@ async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
         secrets=vault.secrets,
         chats=HeldFiles(account, Messenger(account), downloader),
         newer=lambda: shelf.folder,
+        thumb=ThumbTable(store).picture,
     )
     updater = Updater(shelf, tools, config.index)
     await updater.start()
@@ -222,6 +225,7 @@ def _assemble(ground: _Ground) -> App:
         outbox=outbox,
         library=library,
         vault=ground.vault,
+        warns=lambda: settings[WARN_PLAYING],
     )
     quiet = QuietHours()
     line, gates = account.client.line, (quiet, ground.budget)
@@ -230,6 +234,7 @@ def _assemble(ground: _Ground) -> App:
     status = Status(scheduler, jobs, Boards(store), messenger, account.user_id, notices.unheard)
     scheduler.listeners += [status.changed, notices.changed]
     ground.guard.listeners.append(_warning(scheduler, notices))
+    looks = Looks(pipeline.tools_for, config.work / _LOOKS)
     desk = Desk(
         scheduler=scheduler,
         jobs=jobs,
@@ -243,7 +248,10 @@ def _assemble(ground: _Ground) -> App:
         commands=plugins("medusa.commands", "COMMAND", Command),
         updater=ground.updater,
         versions=lambda: versions(ground.tools, ground.updater),
-        look=Looks(pipeline.tools_for, config.work / _LOOKS).describe,
+        look=looks.describe,
+        inspect=looks.inspect,
+        thumbnail=looks.thumbnail,
+        thumb=ThumbTable(store),
     )
     router = Router(account, desk, Handled(store), Menus(store), SlowCommands(store), messenger)
     return App(

@@ -103,10 +103,10 @@ class Library:
     async def same(self, size: int, content: Awaitable[bytes], file: LocalFile, order: Order) -> Post | None:
         """The newest post of the very same bytes that looks as the order wants, or None.
 
-        The SHA-256 is waited for only when the size is known. A name that the owner chose is kept to; another than the
-        file's own will do otherwise.
+        A document keeps its thumbnail, so that one with another is made anew. The SHA-256 is waited for only when the
+        size is known. A name that the owner chose is kept to; another than the file's own will do otherwise.
         """
-        if order.force or not await self.posts.has_size(size):
+        if order.force or "thumb" in order.edits or not await self.posts.has_size(size):
             return None
         name = file.name if order.name else None
         return await self.posts.of_content(size, await content, as_document=order.as_document, name=name)

@@ -4,7 +4,7 @@ import asyncio
 import re
 import shutil
 import sysconfig
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -40,6 +40,9 @@ class Chats(Protocol):
     async def fetch(self, held: Held, report: Report) -> None:
         """Download the file to its path, and go on from what is there."""
 
+    def read(self, held: Held, offset: int) -> AsyncGenerator[bytes, None]:
+        """The file's bytes from ``offset`` on, in order; close the generator to stop early."""
+
 
 async def nothing_kept(_link: str) -> Secrets:
     """For a tool box without a vault."""
@@ -48,6 +51,11 @@ async def nothing_kept(_link: str) -> Secrets:
 
 def nothing_newer() -> Path | None:
     """For a tool box without updates."""
+    return None
+
+
+async def no_thumb() -> bytes | None:
+    """For a tool box without a picture of the owner's."""
     return None
 
 
@@ -102,6 +110,8 @@ class Tools:
     """None where there is no account."""
     newer: Callable[[], Path | None] = nothing_newer
     """The folder with the yt-dlp to use in place of the built-in one, if there is one."""
+    thumb: Callable[[], Awaitable[bytes | None]] = no_thumb
+    """The picture that is to be the thumbnail of all posts, as JPEG, if there is one."""
 
     def cage(self, *, cpu: int, reads: tuple[Path, ...] = ()) -> Cage:
         """The cage of a child that starts ffmpeg and the JavaScript runtime itself, and may be a newer yt-dlp; see

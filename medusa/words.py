@@ -31,6 +31,11 @@ def size(count: float) -> str:
     raise AssertionError("unreachable")
 
 
+def bits(rate: float) -> str:
+    """Bits a second: ``96 kb/s``, ``1.64 Mb/s``."""
+    return f"{rate / 1000:.0f} kb/s" if rate < 1_000_000 else f"{rate / 1_000_000:.3g} Mb/s"
+
+
 def span(seconds: float) -> str:
     """Seconds as a reader says them: ``8 s``, ``3 min 20 s``, ``2 h 5 min``, ``4 d 3 h``."""
     whole = max(0, round(seconds))
@@ -42,6 +47,13 @@ def span(seconds: float) -> str:
     if minutes:
         return f"{minutes} min {whole % 60} s"
     return f"{whole} s"
+
+
+def playing_time(seconds: float) -> str:
+    """Seconds as players show them: ``0:07``, ``1:02:03``."""
+    whole = max(0, int(seconds))
+    hours, minutes = whole // 3600, whole // 60 % 60
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
 
 
 def moment(at: float) -> str:

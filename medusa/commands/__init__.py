@@ -9,8 +9,10 @@ from medusa.model import Order
 from medusa.scheduler import Scheduler
 from medusa.settings import PREFIX, Settings
 from medusa.sources.described import Description
+from medusa.sources.inspecting import Inspected
 from medusa.sources.ytdlp_update import Updater
 from medusa.storage.jobs import Jobs
+from medusa.storage.thumb import ThumbTable
 from medusa.telegram.inbox import Incoming
 from medusa.telegram.messages import Messenger
 from medusa.vault import Vault
@@ -56,6 +58,11 @@ class Desk:
     versions: Callable[[], Mapping[str, str]]
     look: Callable[[Order, str], Awaitable[Description]]
     """Finds out what an order's link is; of a playlist, the items of these numbers, which read ``1:20,25``."""
+    inspect: Callable[[Order], Awaitable[tuple[Inspected, ...]]]
+    """Looks into the media that an order's link leads to."""
+    thumbnail: Callable[[bytes], Awaitable[bytes]]
+    """Makes a thumbnail of a picture."""
+    thumb: ThumbTable
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,19 @@
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 
 from medusa import sources
 from medusa.errors import Transient
 from medusa.model import Order
 from medusa.sources.described import Description
+from medusa.sources.inspecting import Inspected, inspect
+from medusa.steps.thumb import thumbnail_of
 from medusa.tools import Tools
+
+T = TypeVar("T")
 
 _AT_ONCE = 2
 _SECONDS = 600.0
@@ -32,11 +37,23 @@ class Looks:
 
     async def describe(self, order: Order, items: str = "") -> Description:
         """Say what the order's link is; of a playlist, the ``items`` such as ``1:20,25``. Raises MedusaError."""
+        return await self._within(lambda folder: sources.describe(order, items, folder, self._tools(order)))
+
+    async def inspect(self, order: Order) -> tuple[Inspected, ...]:
+        """Look into the media that the order's link leads to. Raises MedusaError."""
+        return await self._within(lambda folder: inspect(order, folder, self._tools(order)))
+
+    async def thumbnail(self, picture: bytes) -> bytes:
+        """A picture as a thumbnail. Raises MedusaError."""
+        return await self._within(lambda folder: thumbnail_of(picture, self._tools(Order("")).ffmpeg, folder))
+
+    async def _within(self, work: Callable[[Path], Awaitable[T]]) -> T:
+        """Have something done in a folder that is gone afterwards."""
         async with self._places:
             folder = await asyncio.to_thread(self._folder)
             try:
                 async with asyncio.timeout(_SECONDS):
-                    return await sources.describe(order, items, folder, self._tools(order))
+                    return await work(folder)
             except TimeoutError:
                 raise Transient("The site takes too long to answer; try again later.") from None
             finally:

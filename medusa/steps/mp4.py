@@ -2,6 +2,7 @@
 anything.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -46,18 +47,29 @@ def is_mp4(head: bytes) -> bool:
 
 def index_end(head: bytes) -> int | None:
     """Where the index of an MP4 ends, in bytes; None when ``head`` does not show that it comes before the media."""
-    if not is_mp4(head):
-        return None
+    for kind, _, end in _boxes(head):
+        if kind == b"moov":
+            return end
+        if kind == b"mdat":
+            return None
+    return None
+
+
+def media_end(head: bytes) -> int | None:
+    """Where the media data of an MP4 end, in bytes, behind which its index may stand; None when ``head`` shows none."""
+    return next((end for kind, _, end in _boxes(head) if kind == b"mdat"), None)
+
+
+def _boxes(head: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """The kinds of the first boxes, with where each begins and ends."""
     at = 0
-    while at + 16 <= len(head):
+    while is_mp4(head) and at + 16 <= len(head):
         kind, length = head[at + 4 : at + 8], int.from_bytes(head[at : at + 4], "big")
         length = int.from_bytes(head[at + 8 : at + 16], "big") if length == 1 else length
-        if kind == b"mdat" or length < 8:
-            return None
+        if length < 8:
+            return
+        yield kind, at, at + length
         at += length
-        if kind == b"moov":
-            return at
-    return None
 
 
 def _walk(file: BinaryIO, size: int) -> tuple[list[bytes], int]:

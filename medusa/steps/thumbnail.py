@@ -1,4 +1,4 @@
-"""Makes the small preview picture: a frame from the middle of a video that is not black, or the cover of a song."""
+"""Makes the small preview picture: a bright and sharp frame from within a video, or the cover of a song."""
 
 import re
 from collections.abc import Sequence
@@ -18,8 +18,9 @@ _MAX_BYTES = 200_000
 """Telegram's limits of a thumbnail: JPEG, 320 pixels a side, 200 KB (https://core.telegram.org/api/files)."""
 _SECONDS = 60.0
 _PLACES = (0.5, 0.35, 0.65, 0.2, 0.8)
-_BRIGHT = 40.0
-"""Mean luma from which a frame is not called black; black itself is 16."""
+_GOOD = 0.75
+"""The appeal from which no better frame is looked for."""
+_SEEN = re.compile(rb"signalstats\.(YLOW|YHIGH|YAVG)=([\d.]+)")
 _PICTURES = ("-format_whitelist", "jpeg_pipe,png_pipe,webp_pipe")
 """Takes the place of the list of containers."""
 
@@ -29,7 +30,7 @@ def _wants(file: LocalFile, order: Order) -> bool:  # noqa: ARG001 - the seam
 
 
 async def _run(file: LocalFile, order: Order, workdir: Path, tools: Tools, report: Report) -> LocalFile:  # noqa: ARG001 - the seam
-    """Choose the first bright frame, else the brightest; a file that yields none goes without."""
+    """Choose the first good frame, else the best of all; a file that yields none goes without."""
     media, ffmpeg = file.media, tools.ffmpeg
     if media is None or ffmpeg is None:
         return file
@@ -37,15 +38,14 @@ async def _run(file: LocalFile, order: Order, workdir: Path, tools: Tools, repor
     best: Path | None = None
     most = -1.0
     for number, start in enumerate(_starts(media, file.visible)):
-        made = workdir / f"thumb{number}.jpg"
+        made = workdir / f"{file.path.stem}.thumb{number}.jpg"
         try:
-            # Seeking, even to the beginning, would pass over a cover.
-            light = await _grab(ffmpeg, file.path, ("-ss", f"{start:g}") if start else (), media, made)
+            appeal = await frame_at(ffmpeg, file.path, start, media, made)
         except Broken:  # it hangs here, and would elsewhere
             break
-        if light is not None and light > most:
-            best, most = made, light
-        if most >= _BRIGHT:
+        if appeal is not None and appeal > most:
+            best, most = made, appeal
+        if most >= _GOOD:
             break
     return replace(file, thumb=best)
 
@@ -54,10 +54,24 @@ async def of_picture(picture: Path, image: Image, ffmpeg: Path, workdir: Path) -
     """Make the thumbnail of an image in a file; None when it cannot be read. Raises DiskFull."""
     made = workdir / "picture.jpg"
     try:
-        light = await _grab(ffmpeg, picture, _PICTURES, Media("", width=image.width, height=image.height), made)
+        appeal = await _grab(ffmpeg, picture, _PICTURES, Media("", width=image.width, height=image.height), made)
     except Broken:
         return None
-    return None if light is None else made
+    return None if appeal is None else made
+
+
+def appeal_of(low: float, high: float, edges: float) -> float:
+    """How good a frame is as a thumbnail, from 0 for black to 1 for one that is bright, full of contrast and sharp.
+
+    ``low`` and ``high`` are the luma (0 to 255) that a tenth of the pixels is below and above, ``edges`` the mean
+    strength of the edges. What is flat or blurred has weak ones.
+    """
+    light = _share(high - 30, 60)
+    return light * (0.1 + 0.4 * _share(high - low, 80) + 0.5 * _share(edges, 12))
+
+
+def _share(value: float, whole: float) -> float:
+    return min(1.0, max(0.0, value / whole))
 
 
 def _starts(media: Media, visible: float) -> list[float]:
@@ -72,35 +86,46 @@ def _starts(media: Media, visible: float) -> list[float]:
     return [round(media.duration * visible * place, 3) for place in _PLACES] + [0.0]
 
 
+async def frame_at(ffmpeg: Path, source: Path, start: float, media: Media, made: Path) -> float | None:
+    """Write the frame at ``start`` seconds as JPEG and return its appeal; None when there is none or it is too big.
+
+    Raises DiskFull, and Broken when ffmpeg hangs.
+    """
+    # Seeking, even to the beginning, would pass over a cover.
+    return await _grab(ffmpeg, source, ("-ss", f"{start:g}") if start else (), media, made)
+
+
 async def _grab(ffmpeg: Path, source: Path, before: Sequence[str], media: Media, made: Path) -> float | None:
-    """Write one frame as JPEG and return its mean luma (0 to 255); None when there is none or it is too big.
+    """Write one frame as JPEG and return its appeal; None when there is none or it is too big.
 
     ``before`` are options of the input. Raises DiskFull, and Broken when ffmpeg hangs.
     """
-    filters = f"{_scale(media)},signalstats,metadata=mode=print:key=lavfi.signalstats.YAVG:file=-"
     for quality in ("3", "12"):
-        argv = [*command(ffmpeg, source, *before), "-map", "0:v:0", "-frames:v", "1", "-vf", filters]
-        argv += [
-            "-map_metadata",
-            "-1",
-            "-pix_fmt",
-            "yuvj420p",
-            "-q:v",
-            quality,
-            "-v",
-            "error",
-            "-f",
-            "mjpeg",
-            target(made),
-        ]
+        argv = [*command(ffmpeg, source, *before), "-filter_complex", _looking(media), "-v", "error"]
+        argv += ["-map", "[shown]", "-frames:v", "1", "-map_metadata", "-1", "-pix_fmt", "yuvj420p"]
+        argv += ["-q:v", quality, "-f", "mjpeg", target(made), "-map", "[edges]", "-frames:v", "1", "-f", "null", "-"]
         done = await process.run(argv, cwd=made.parent, timeout=_SECONDS, keep=descriptors(source))
         expect_room(done.err)
-        found = re.search(rb"YAVG=([\d.]+)", done.out)
-        if done.code or not found:
+        # ffmpeg may look at further frames; the first is the one that it writes.
+        seen = {key: float(value) for key, value in reversed(_SEEN.findall(done.out))}
+        if done.code or len(seen) < 3:
             return None
         if _is_small(made):
-            return float(found[1])
+            return appeal_of(seen[b"YLOW"], seen[b"YHIGH"], seen[b"YAVG"])
     return None
+
+
+def _looking(media: Media) -> str:
+    """The filters that make a thumbnail, and print how bright it is and how strong its edges are."""
+
+    def printing(key: str) -> str:
+        return f"metadata=mode=print:key=lavfi.signalstats.{key}:file=-"
+
+    return (
+        f"[0:v:0]{_scale(media)},split[one][two];"
+        f"[one]signalstats,{printing('YLOW')},{printing('YHIGH')}[shown];"
+        f"[two]format=gray,sobel,signalstats,{printing('YAVG')}[edges]"
+    )
 
 
 def _is_small(picture: Path) -> bool:

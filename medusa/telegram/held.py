@@ -1,7 +1,7 @@
 """Finds the files that stand in messages of Telegram's chats, and fetches them."""
 
 import mimetypes
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,10 @@ class HeldFiles:
     async def fetch(self, held: Held, report: Report) -> None:
         """Download the file to its path, and go on from what is there."""
         await self._downloader.to_file(Stored.of(held.document), held.file.path, report)
+
+    def read(self, held: Held, offset: int) -> AsyncGenerator[bytes, None]:
+        """The file's bytes from ``offset`` on, in order."""
+        return self._downloader.stream(Stored.of(held.document), lambda _: None, offset=offset)
 
     async def _peer(self, chat: str | int) -> Any:
         """Names are asked for once; the session remembers them (https://core.telegram.org/method/contacts.resolveUsername)."""
