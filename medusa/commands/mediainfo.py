@@ -12,7 +12,7 @@ from medusa.errors import UserError
 from medusa.model import Media
 from medusa.names import display_name, quoted
 from medusa.sources.inspecting import Inspected
-from medusa.steps.playing import hurdles, spoken
+from medusa.steps.playing import codec_words, hurdles
 from medusa.steps.tracks import Track
 from medusa.words import bits, playing_time, size
 
@@ -103,7 +103,7 @@ def _parts(media: Media, tracks: tuple[Track, ...]) -> Iterator[tuple[str, str]]
 
 def _video(media: Media, tracks: tuple[Track, ...]) -> str:
     own = next((track.bit_rate for track in tracks if track.kind == "Video" and not track.is_cover), None)
-    parts = [_codec(media.video_codec or "", media.profile), f"{media.width}×{media.height}"]
+    parts = [codec_words(media.video_codec or "", media.profile), f"{media.width}×{media.height}"]
     parts += [f"{media.frame_rate:g} fps"] if media.frame_rate else []
     parts += [f"{media.depth}-bit"] if media.depth != 8 else []
     parts += [media.hdr] if media.hdr else []
@@ -112,15 +112,11 @@ def _video(media: Media, tracks: tuple[Track, ...]) -> str:
 
 
 def _sound(track: Track) -> str:
-    parts = [_codec(track.codec, track.profile)]
+    parts = [codec_words(track.codec, track.profile)]
     parts += [_CHANNELS.get(track.channels, track.channels)] if track.channels else []
     parts += [f"{track.sample_rate / 1000:g} kHz"] if track.sample_rate else []
     parts += [bits(track.bit_rate)] if track.bit_rate else []
     return " · ".join([*parts, *([track.language] if track.language != "und" else [])])
-
-
-def _codec(codec: str, profile: str | None) -> str:
-    return f"{spoken(codec)} {profile.removesuffix(' Profile')}" if profile else spoken(codec)
 
 
 def _language(code: str) -> str:

@@ -37,6 +37,11 @@ def spoken(codec: str) -> str:
     return "PCM" if codec.startswith("pcm_") else _SPOKEN.get(codec, codec.upper())
 
 
+def codec_words(codec: str, profile: str | None) -> str:
+    """A codec and its profile as people call them."""
+    return f"{spoken(codec)} {profile.removesuffix(' Profile')}" if profile else spoken(codec)
+
+
 def hurdles(media: Media) -> tuple[str, ...]:
     """What keeps some phones from playing this at once, as people call it; nothing for what plays everywhere."""
     found: list[str] = []
