@@ -67,7 +67,7 @@ def appeal_of(low: float, high: float, edges: float) -> float:
     strength of the edges. What is flat or blurred has weak ones.
     """
     light = _share(high - 30, 60)
-    return light * (0.1 + 0.4 * _share(high - low, 80) + 0.5 * _share(edges, 12))
+    return light * (0.1 + 0.4 * _share(high - low, 80) + 0.5 * _share(edges, 16))
 
 
 def _share(value: float, whole: float) -> float:
