@@ -93,12 +93,6 @@ async def with_next(call: Call, links: Sequence[str], count: int) -> list[str]:
     return [link_to(place.chat, number, alone=True) for number in (place.message_id, *further)]
 
 
-async def gathered(call: Call) -> tuple[str, list[str]]:
-    """One link of all that is to become one, and the words that name nothing. Raises UserError."""
-    links, words = await targets(call)
-    return together(links), words
-
-
 def together(links: Sequence[str]) -> str:
     """One link that leads to what all of these do. Raises UserError where that can't be."""
     if len(links) == 1:

@@ -13,7 +13,7 @@ from pathlib import Path
 from medusa import process
 from medusa.errors import Broken
 
-VERSION = "samples-1"
+VERSION = "samples-2"
 """Name of the folder that holds one complete set; a change of the recipes takes a new name."""
 
 
@@ -29,6 +29,8 @@ class Sample:
 SAMPLES = (
     Sample("clip.mp4", "Video", "MP4 whose index stands at the end: Medusa rewrites it so that it starts at once"),
     Sample("streamable.mp4", "Streamable video", "MP4 that is right as it is: it comes back byte for byte"),
+    Sample("sequel.mp4", "Second video", "fits behind the first one: /merge makes one of them without encoding"),
+    Sample("talk.mkv", "Video with subtitles", "two tracks of them, English and German"),
     Sample("hls/index.m3u8", "HLS stream", "a playlist of segments, joined into one video"),
     Sample("hls-aes/index.m3u8", "Encrypted HLS", "AES-128 segments with the key beside them"),
     Sample("dash/manifest.mpd", "DASH stream", "picture and sound apart, merged"),
@@ -66,6 +68,9 @@ _LOOK_GRADIENT = (
 _LOOK_LIFE = (
     "life=size=160x90:rate=12:mold=12:ratio=0.2:seed=5:death_color=0x0b132b:life_color=0x9df9ef:mold_color=0x3a506b,"
     "scale=640:360:flags=neighbor,fps=24"
+)
+_LOOK_SPIRAL = (
+    "gradients=size=640x360:rate=15:c0=0x0b132b:c1=0xf9c80e:c2=0xea3546:c3=0x662e9b:n=4:speed=0.05:seed=3:type=circular"
 )
 _LOOK_PLASMA_LYING = (
     "nullsrc=size=90x160:rate=20,format=gbrp,geq=r='128+110*sin(X/17+T*1.3)*cos(Y/23-T)'"
@@ -131,7 +136,7 @@ async def _make_all(folder: Path, ffmpeg: Path) -> None:
             for recipe in recipes:
                 group.create_task(_ffmpeg(folder, ffmpeg, recipe))
     turn_upright(folder / "phone.mp4", 360)
-    for scrap in ("hls-aes/key.info", "life.mp4", "cover.jpg"):
+    for scrap in ("hls-aes/key.info", "life.mp4", "cover.jpg", "talk.en.srt", "talk.de.srt"):
         (folder / scrap).unlink()
 
 
@@ -148,6 +153,7 @@ def _encode(look: str, *output: str) -> tuple[str, ...]:
 
 _ENCODED = (
     _encode(_LOOK_FRACTAL, "-metadata", "title=Into the fractal", "clip.mp4"),
+    _encode(_LOOK_SPIRAL, "-metadata", "title=Out of the fractal", "-t", "4", "sequel.mp4"),
     _encode(_LOOK_GRADIENT, *_FASTSTART, "streamable.mp4"),
     _encode(_LOOK_LIFE, "life.mp4"),
     _encode(_LOOK_PLASMA_LYING, "phone.mp4"),
@@ -162,6 +168,11 @@ _REPACKED = (
     ),
     ("-i", "streamable.mp4", "-c", "copy", "-f", "dash", "-seg_duration", "2", "dash/manifest.mpd"),
     ("-i", "life.mp4", "-c", "copy", "-metadata", "title=Life on a grid", "film.mkv"),
+    (
+        *("-i", "streamable.mp4", "-i", "talk.en.srt", "-i", "talk.de.srt", "-map", "0", "-map", "1", "-map", "2"),
+        *("-c", "copy", "-metadata:s:s:0", "language=eng", "-metadata:s:s:1", "language=deu"),
+        *("-metadata", "title=Talking colours", "talk.mkv"),
+    ),
     (
         *("-f", "lavfi", "-t", "6", "-i", _BELLS, "-i", "cover.jpg", "-map", "0:a", "-map", "1:v", "-c:v", "copy"),
         *("-disposition:v", "attached_pic", "-c:a", "libmp3lame", "-b:a", "128k", "-id3v2_version", "3"),
@@ -192,6 +203,21 @@ def _write_plain_files(folder: Path) -> None:
     (folder / "notes.pdf").write_bytes(_pdf("Notes for the demo", "This page was posted by Medusa."))
     (folder / "archive.bin").write_bytes(random.Random(1).randbytes(12 * 1024 * 1024))  # noqa: S311 (noise, no secret)
     (folder / "watch.html").write_text(_WATCH_PAGE, encoding="utf-8")
+    for language, lines in _SPOKEN.items():
+        (folder / f"talk.{language}.srt").write_text(_subtitles(lines), encoding="utf-8")
+
+
+def _subtitles(lines: Sequence[str]) -> str:
+    """Lines of two seconds each, as SubRip has them."""
+    return "\n".join(
+        f"{at + 1}\n00:00:{2 * at:02},200 --> 00:00:{2 * at + 1:02},900\n{line}\n" for at, line in enumerate(lines)
+    )
+
+
+_SPOKEN = {
+    "en": ("Colours are flowing.", "They speak of nothing,", "and they say it well."),
+    "de": ("Farben fließen.", "Sie reden von nichts,", "und das recht schön."),
+}
 
 
 _WATCH_PAGE = """<!doctype html>

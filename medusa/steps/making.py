@@ -1,7 +1,7 @@
 """Has ffmpeg make what a draft says, and looks at what came of it."""
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from medusa import process
@@ -83,9 +83,14 @@ async def arguments(draft: Draft, ffmpeg: Path, workdir: Path, made: Path) -> li
     argv += ["-dn", "-map_metadata", "0"]
     for key, value in draft.tags.items():
         argv += ["-metadata", f"{key}={value}"]
-    muxer, *told = _MUXERS.get(draft.container, (draft.container,))
-    argv += [*told, *draft.output, "-strict", "-2", "-progress", "pipe:1", "-stats_period", "0.5", "-v", "error"]
-    return [*argv, "-f", muxer, target(made)]
+    argv += [*muxer_of(draft.container), *draft.output, "-strict", "-2"]
+    return [*argv, "-progress", "pipe:1", "-stats_period", "0.5", "-v", "error", target(made)]
+
+
+def muxer_of(ending: str) -> list[str]:
+    """The arguments that choose the container of this extension."""
+    muxer, *told = _MUXERS.get(ending, (ending,))
+    return ["-f", muxer, *told]
 
 
 def _seeking(draft: Draft) -> list[str]:
@@ -119,21 +124,41 @@ async def _track(track: Track, letter: str, ffmpeg: Path, workdir: Path) -> list
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one run of ffmpeg is about: the file's ``name`` for complaints, and the ``most`` bytes of what it writes.
+
+    ``seconds`` is the length of all that is made, None while unknown, of which earlier runs have made ``before``.
+    """
+
+    name: str
+    most: int
+    seconds: float | None
+    before: float = 0.0
+    note: str = ""
+
+
 async def run_ffmpeg(argv: list[str], draft: Draft, workdir: Path, report: Report) -> None:
     """Run a command line whose output goes to ``-progress pipe:1``, and report how much is made."""
     note = "encoding anew" if draft.encodes else ""
-    total = round(draft.duration * 1000) if draft.duration else None
+    work = Work(draft.source.name, most_bytes(draft), draft.duration, note=note)
+    await run_work(argv, work, workdir, report)
+
+
+async def run_work(argv: list[str], work: Work, workdir: Path, report: Report) -> None:
+    """Run such a command line. Raises UserError in words of what ffmpeg could not do, DiskFull, and Broken."""
+    total = round(work.seconds * 1000) if work.seconds else None
     cage = Cage(cpu=_COMPUTING)
-    async with process.child(argv, cwd=workdir, max_file=most_bytes(draft), cage=cage) as running:
+    async with process.child(argv, cwd=workdir, max_file=work.most, cage=cage) as running:
         async for line in running.lines(_STALLED):
             key, _, value = line.partition("=")
             if key == "out_time_us" and value.isdigit():
-                done = int(value) // 1000
-                report(Progress(min(done, total) if total else done, total, note, playing=True))
+                done = round(work.before * 1000) + int(value) // 1000
+                report(Progress(min(done, total) if total else done, total, work.note, playing=True))
         code = await running.wait()
     expect_room(running.err_tail)
     if code:
-        raise UserError(f"ffmpeg could not do that to {draft.source.name}: {complaint(running.err_tail)}")
+        raise UserError(f"ffmpeg could not do that to {work.name}: {complaint(running.err_tail)}")
 
 
 def complaint(said: str) -> str:
