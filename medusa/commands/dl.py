@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from medusa.commands import Answer, Aside, Call, Choice, Command, Later, Menu, Option, playlists
+from medusa.commands.foretold import DRY_RUN
 from medusa.commands.menus import MOST
 from medusa.commands.ordering import ASK, POSTING, QUALITY_OPTION, SCHEDULING, link_of, option_of, order_of, submit
 from medusa.commands.playlists import RANGE
@@ -35,6 +36,8 @@ async def _run(call: Call) -> Answer:
     asks, playlist = orders[0].quality == ASK, call.options.get("playlist")
     if (asks or playlist) and len(orders) > 1:
         raise UserError(f"{'-q ask' if asks else '--playlist'} takes one link at a time.")
+    if DRY_RUN.name in call.options:
+        return await submit(call, [replace(one, quality="best") if asks else one for one in orders], at)
     if playlist:
         return await _playlist(call, orders[0], "" if playlist == "on" else playlist, at)
     if asks:

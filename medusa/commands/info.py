@@ -3,10 +3,10 @@
 from markupsafe import Markup
 
 from medusa.commands import Answer, Call, Command, Later
+from medusa.commands.cards import facts, would_be_taken
 from medusa.commands.ordering import QUALITY_OPTION, link_of, order_of
 from medusa.errors import UserError
 from medusa.sources.described import Description
-from medusa.words import size, span
 
 _MOST_SHOWN = 12
 
@@ -24,26 +24,14 @@ async def _run(call: Call) -> Answer:
 
 def _card(found: Description, call: Call) -> Markup:
     """What was found out, in a few lines."""
-    lines = [Markup("<b>{}</b>").format(found.title), Markup("{}").format(_facts(found))]
+    lines = [Markup("<b>{}</b>").format(found.title), Markup("{}").format(facts(found))]
     lines += [Markup("{}").format(one) for one in found.versions[:_MOST_SHOWN]]
-    if found.taken or found.why:
-        taken = found.taken or "nothing"
-        lines.append(Markup("Would be taken: {}; {}").format(taken, found.why))
+    lines += [taken] if (taken := would_be_taken(found)) else []
     lines += [Markup("{}").format(extras)] if (extras := _extras(found)) else []
     lines += [Markup("{}. {}").format(number, one.title) for number, one in enumerate(found.entries, start=1)]
     if found.kind == "playlist":
         lines.append(_all_of_it(found, call))
     return Markup("\n").join(lines)
-
-
-def _facts(found: Description) -> str:
-    parts = [found.kind, found.site, found.author, found.published]
-    parts += [span(found.duration)] if found.duration else []
-    parts += [size(found.size)] if found.size is not None else []
-    if found.resumable is not None:
-        parts.append("goes on after a break" if found.resumable else "starts over after a break")
-    parts += [f"{found.count} items"] if found.count else []
-    return " · ".join(part for part in parts if part)
 
 
 def _extras(found: Description) -> str:

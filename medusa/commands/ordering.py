@@ -4,7 +4,8 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 
-from medusa.commands import Call, Option
+from medusa.commands import Answer, Call, Option
+from medusa.commands.foretold import DRY_RUN, foretold
 from medusa.commands.parsing import moment, priority
 from medusa.errors import UserError
 from medusa.model import KIND, Order
@@ -36,6 +37,7 @@ SCHEDULING = (
     Option(("--at",), "start then and not before", "a time such as 18:30, 2026-12-01 07:00, or +2h"),
     Option(("--prio",), "how soon, and how large a share of the bandwidth", "high, normal or low"),
     Option(("--force",), "past what was posted before"),
+    DRY_RUN,
 )
 """When an order has its turn."""
 
@@ -45,8 +47,13 @@ def option_of(wish: Wish) -> Option:
     return Option((f"--{wish.name}",), wish.about, wish.takes, wish.like, wish.many)
 
 
-async def submit(call: Call, orders: Sequence[Order], at: str) -> str | None:
-    """Queue the orders, to start at the time ``at`` that --at gives, and have the command message tell of them."""
+async def submit(call: Call, orders: Sequence[Order], at: str) -> Answer:
+    """Queue the orders, to start at the time ``at`` that --at gives, and have the command message tell of them.
+
+    With --dry-run it is only said what would become of them.
+    """
+    if DRY_RUN.name in call.options:
+        return foretold(call, orders)
     now = time.time()
     not_before = moment(at, now) if at else 0.0
     jobs = await call.desk.scheduler.submit(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from medusa.model import LocalFile
 from medusa.words import size
 
 
@@ -63,3 +64,7 @@ class Description:
     entries: tuple[Entry, ...] = ()
     count: int | None = None
     skipped: int = 0
+    files: tuple[LocalFile, ...] = ()
+    """What is known of the files where a look shows them; nothing is at their paths."""
+    as_it_is: bool = False
+    """Whether Telegram holds the very files, and posts them again without a byte being sent."""

@@ -10,6 +10,7 @@ from medusa.errors import UserError
 from medusa.model import Held, LocalFile, Order, Place, Progress, Report
 from medusa.names import safe_file_name
 from medusa.sources import Plan, Source, ranged
+from medusa.sources.described import Description
 from medusa.steps import gathers
 from medusa.tools import Chats, Tools
 
@@ -99,6 +100,31 @@ async def resolve(order: Order, workdir: Path, tools: Tools, report: Report) -> 
     return Plan(order.link, title, first.name, size, {"place": asdict(place)}, held=held if as_it_is else ())
 
 
+async def describe(order: Order, items: str, workdir: Path, tools: Tools) -> Description:  # noqa: ARG001 - the seam
+    """Say what the attributes of the files tell."""
+    place = place_in(order.link)
+    if place is None:
+        raise UserError(_NO_MESSAGE)
+    held = await _chats(tools).held(place, workdir)
+    files = tuple(one.file for one in held)
+    first = files[0]
+    return Description(
+        first.title or first.name,
+        f"{len(files)} files" if len(files) > 1 else _kind(first),
+        site="Telegram",
+        duration=sum(file.media.duration or 0 for file in files if file.media) or None,
+        size=sum(file.size for file in files),
+        files=files,
+        as_it_is=not any(_is_changed(one, order) for one in held),
+    )
+
+
+def _kind(file: LocalFile) -> str:
+    if file.media is None:
+        return "photo" if file.photo else "file"
+    return "video" if file.media.video_codec else "song"
+
+
 async def fetch(plan: Plan, order: Order, workdir: Path, tools: Tools, report: Report) -> tuple[LocalFile, ...]:
     """Download all files; what an earlier try left of them is kept."""
     chats = _chats(tools)
@@ -141,6 +167,7 @@ SOURCE = Source(
     pattern=re.compile(r"https?://(?:www\.)?(?:t|telegram)\.(?:me|dog)/|tg://", re.IGNORECASE),
     resolve=resolve,
     fetch=fetch,
+    describe=describe,
     read=ranged.read,
     examples=(
         "https://t.me/durov/123",

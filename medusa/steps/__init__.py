@@ -57,6 +57,8 @@ class Step:
     gather: Callable[[Files, Order, Path, Tools, Report], Awaitable[Files]] | None = None
     peeks: bool = False
     wishes: tuple[Wish, ...] = ()
+    says: str = ""
+    """What it does, where that is told beforehand; its name where nothing else stands here."""
 
 
 @functools.cache

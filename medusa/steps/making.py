@@ -1,6 +1,7 @@
 """Has ffmpeg make what a draft says, and looks at what came of it."""
 
 import re
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from medusa.names import safe_file_name
 from medusa.steps.draft import Draft, Track
 from medusa.steps.encoders import encoder_for
 from medusa.steps.ffmpeg import command, expect_room, further_input, look, target
+from medusa.steps.pace import measured
 from medusa.steps.probe import named
 from medusa.tools import Tools
 
@@ -44,7 +46,10 @@ async def make(draft: Draft, workdir: Path, tools: Tools, report: Report) -> Loc
     ending = draft.container
     made = source.path.with_name(f"{source.path.stem}.made.{ending}")
     argv = await arguments(draft, ffmpeg, workdir, made)
+    began = time.monotonic()
     await run_ffmpeg(argv, draft, workdir, report)
+    if draft.encodes:
+        measured(draft, time.monotonic() - began)
     seen = await look(made, ffmpeg, workdir)
     if seen.media is None:
         raise UserError(f"Nothing came of it: {source.name} holds nothing that can be {_done(draft)}.")

@@ -207,4 +207,5 @@ STEP = Step(
     gather=_gather,
     example="clip.mp4",
     wishes=(Wish("merge", "make one of all files, each a chapter"),),
+    says="merge (without encoding where they are alike)",
 )

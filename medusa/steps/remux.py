@@ -94,4 +94,4 @@ def _equal(before: Media, after: Media) -> bool:
     return same and abs(before.duration - after.duration) <= max(1.0, before.duration * 0.02)
 
 
-STEP = Step(name="remux", stage=50, wants=_wants, run=_run, example="lecture.mkv")
+STEP = Step(name="remux", stage=50, wants=_wants, run=_run, example="lecture.mkv", says="MP4")

@@ -1,0 +1,32 @@
+"""Every example of a command that reworks media is sent in reply to a posted video, and must be done or answered."""
+
+import asyncio
+
+from medusa.commands import Command
+from medusa.demo.script import all_done, settled
+from medusa.demo.stage import Stage
+from medusa.discover import plugins
+from medusa.telegram.inbox import Incoming
+from tests.e2e.kit import send
+
+MEDIA = [one for one in plugins("medusa.commands", "COMMAND", Command).values() if one.family == "Media"]
+POSTED = ("clip.mp4", "sequel.mp4")
+"""What stands there as job #1, which is replied to, and as job #2 behind it."""
+
+
+async def test_every_example_is_done(stage: Stage) -> None:
+    """All on one stage and at once, since most of the time goes into waiting for silence."""
+    for name in POSTED:
+        await send(stage, f"/dl sample:{name}")
+    home = stage.owner.user_id
+    first = next(message.id for message in await stage.owner.history(home) if message.file)
+    sent: dict[int, str] = {}
+    for example in (example for command in MEDIA for example in command.examples):
+        sent[await stage.owner.send(0, f"/{example}", None, first)] = f"/{example}"
+    async with asyncio.timeout(110):
+        await settled(stage, [Incoming(home, number, text, first, private=True) for number, text in sent.items()])
+    texts = {message.id: message.text for message in await stage.owner.history(home)}
+    outcome = {text: texts.get(number, "") for number, text in sent.items()}
+    assert not [text for text, answer in outcome.items() if answer in ("", text) or answer.startswith("✗")], outcome
+    assert not stage.app.router.refused, outcome
+    assert await all_done(stage), outcome
