@@ -4,14 +4,18 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
+from medusa.commands import Command
 from medusa.config import Config
 from medusa.demo import PORT, samples_home
 from medusa.demo.mediaserver import BAD_LINKS, MediaServer
 from medusa.demo.samples import SAMPLES
 from medusa.demo.stage import open_stage
+from medusa.discover import plugins
 from medusa.web.chat import Suggestion, serve_chat
 
 _CHANNEL = "My channel"
+_FROM_THE_END = {"merge": 2}
+"""Which video is replied to, counted from the last, by commands that take more than one."""
 
 
 async def show(config: Config, port: int | None, allow: Sequence[str]) -> int:
@@ -26,9 +30,9 @@ async def show(config: Config, port: int | None, allow: Sequence[str]) -> int:
     return 0
 
 
-def suggestions(media: MediaServer) -> list[Suggestion]:
+def suggestions(server: MediaServer) -> list[Suggestion]:
     """What the page offers to click: each sample, ways to ask for it, and links that go wrong."""
-    link = media.link
+    link = server.link
     good = [Suggestion(f"/dl {link(one.path)}", one.title, one.about, "Samples") for one in SAMPLES]
     ways = [
         Suggestion(f"/dl {link('slow/clip.mp4?rate=60000')}", "Slow server", "watch the progress", "Ways to ask"),
@@ -37,6 +41,20 @@ def suggestions(media: MediaServer) -> list[Suggestion]:
         Suggestion("/help", "Help", "all commands", "Ways to ask"),
         Suggestion("/status", "Status", "what is under way", "Ways to ask"),
     ]
+    media = _media()
     bad = [Suggestion(f"/dl {link(path)}", path, about, "Things that go wrong") for path, about in BAD_LINKS.items()]
     names = [Suggestion(f"/dl {link('name/rtl')}", "/name/rtl", "a name that lies", "Things that go wrong")]
-    return good + ways + bad + names
+    return good + media + ways + bad + names
+
+
+def _media() -> list[Suggestion]:
+    """What may be done to the last video, by the first example of each such command that names no job."""
+    commands = (one for one in plugins("medusa.commands", "COMMAND", Command).values() if one.family == "Media")
+    named = [(one, example) for one in commands for example in one.examples if "#" not in example]
+    first = {one.name: (one, example) for one, example in reversed(named)}
+    found = [
+        Suggestion(f"/{example}", f"/{example}", one.about, "With the last video", _FROM_THE_END.get(one.name, 1))
+        for one, example in sorted(first.values(), key=lambda pair: pair[0].name)
+    ]
+    dry = Suggestion("/trim 1-3 --dry-run", "/trim 1-3 --dry-run", "what would happen", "With the last video", 1)
+    return [*found, dry]

@@ -36,12 +36,16 @@ _SHOWN_INLINE = (
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A command to try by a click; ``group`` is the heading that it stands under."""
+    """A command to try by a click; ``group`` is the heading that it stands under.
+
+    Where ``reply`` is not 0, it is sent in reply to a video of the chat: 1 is the last one, 2 the one before.
+    """
 
     command: str
     title: str
     about: str
     group: str
+    reply: int = 0
 
 
 @asynccontextmanager

@@ -1,7 +1,9 @@
 """The demo in a real browser: click a sample, and the file comes back and plays."""
 
+import re
+
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from medusa.commands import Command
 from medusa.demo.show import suggestions
@@ -9,6 +11,8 @@ from medusa.demo.stage import Stage
 from medusa.discover import plugins
 from medusa.web.chat import serve_chat
 from tests.browser import DESKTOP, PHONE, open_page, plays
+
+NARROW = (390, 844)
 
 
 @pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")])
@@ -41,6 +45,35 @@ async def test_a_song_can_be_heard_and_a_document_be_saved(stage: Stage) -> None
             await page.locator("a.document").click()
         saved = await (await download.value).path()
         assert saved.read_bytes().startswith(b"%PDF-1.4")
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "light"), (NARROW, "dark")])
+async def test_videos_are_reworked_by_clicks_and_taps(stage: Stage, size: tuple[int, int], scheme: str) -> None:
+    async with serve_chat(stage.owner, suggestions(stage.media)) as url, open_page(url, size, scheme=scheme) as page:
+        await choose(page, "/merge 2")
+        await expect(page.locator("#notice")).to_contain_text("takes two videos")
+        await choose(page, "VideoMP4")
+        await expect(page.locator("video")).to_have_count(1)
+        await choose(page, "Second video")
+        await expect(page.locator("video")).to_have_count(2)
+        await choose(page, "/merge 2")
+        await expect(page.locator("video")).to_have_count(3)
+        await expect(page.locator(".message").last).to_contain_text("clip (merged).mp4")
+        await choose(page, "/trim 1-3 --dry-run")
+        await expect(page.locator(".message").last).to_contain_text("→ upload")
+        if size == NARROW:
+            await page.locator(".message", has=page.locator("video")).first.locator(".file-line span").click()
+            await expect(page.locator("#reply-text")).to_have_text("clip")
+            await page.fill("#text", "/trim 1-3")
+            await page.press("#text", "Enter")
+            await expect(page.locator("video")).to_have_count(4)
+        assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+async def choose(page: Page, name: str) -> None:
+    """Click one of the suggestions, by how it begins."""
+    await page.click("#samples-button")
+    await page.locator(".card").filter(has_text=re.compile(rf"^{re.escape(name)}")).first.click()
 
 
 async def test_a_menu_is_answered_by_a_reply(stage: Stage) -> None:

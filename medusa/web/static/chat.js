@@ -4,6 +4,7 @@ import { day, el, formatted, icon, media, shape, snippet, timeOfDay } from "./vi
 const by = (id) => document.getElementById(id);
 const token = document.querySelector('meta[name="token"]').content;
 const narrow = window.matchMedia("(max-width: 719px)");
+const touched = window.matchMedia("(hover: none)");
 const state = { chats: [], chat: null, shown: new Map(), unread: new Map(), replyTo: null, sent: new Set(), last: "", turn: Promise.resolve() };
 
 const looksLikeACommand = (text) => /^\s*([/.!]\w|https?:\/\/)/.test(text);
@@ -72,7 +73,9 @@ function put(message, fresh) {
 
 function create(message, fresh) {
   const own = isOwn(message);
-  const node = el("li", { class: `message${own ? " own" : ""}${fresh ? " fresh" : ""}`, "data-id": message.id }, ...parts(message));
+  const node = el("li", {
+    class: `message${own ? " own" : ""}${fresh ? " fresh" : ""}`, "data-id": message.id, onclick: (event) => tapped(event, message.id),
+  }, ...parts(message));
   shape(node, message);
   const shown = { node, message };
   state.shown.set(message.id, shown);
@@ -227,6 +230,13 @@ async function submit(event) {
   if (!(await send(text, file)) && !by("text").value) by("text").value = text;
 }
 
+// Fingers have nothing to hover with: there, a tap on a message begins a reply to it.
+function tapped(event, id) {
+  if (!(narrow.matches || touched.matches) || event.target.closest("a, button, video, audio, .spoiler")) return;
+  if (!window.getSelection().isCollapsed) return;
+  replyTo(state.shown.get(id).message);
+}
+
 function replyTo(message) {
   state.replyTo = message.id;
   by("reply-text").textContent = snippet(message);
@@ -262,7 +272,14 @@ function showSamples(visible) {
 
 async function sendCard(card) {
   showSamples(false);
-  await send(card.dataset.command);
+  const { reply } = card.dataset;
+  if (reply) {
+    const videos = [...state.shown.values()].filter(({ message }) => message.file?.kind === "video");
+    const meant = videos.sort((a, b) => b.message.id - a.message.id)[reply - 1];
+    if (!meant) return say(reply === "1" ? "That replies to a video: send one of the sample videos first." : "That takes two videos: send two samples first.");
+    replyTo(meant.message);
+  }
+  return send(card.dataset.command);
 }
 
 // Start
