@@ -10,6 +10,8 @@ from medusa.cage import Cage
 from medusa.errors import UserError
 from medusa.model import LocalFile, Media, Progress, Report
 from medusa.names import safe_file_name
+from medusa.steps import cutting
+from medusa.steps.cutting import Reading
 from medusa.steps.draft import Draft, Track
 from medusa.steps.encoders import encoder_for
 from medusa.steps.ffmpeg import command, expect_room, further_input, look, target
@@ -45,9 +47,13 @@ async def make(draft: Draft, workdir: Path, tools: Tools, report: Report) -> Loc
         raise UserError("This needs ffmpeg, which is missing on this machine.")
     ending = draft.container
     made = source.path.with_name(f"{source.path.stem}.made.{ending}")
-    argv = await arguments(draft, ffmpeg, workdir, made)
     began = time.monotonic()
-    await run_ffmpeg(argv, draft, workdir, report)
+    try:
+        await _written(draft, ffmpeg, workdir, made, report)
+    except UserError:
+        if not _keeps_subtitles(draft):
+            raise
+        await _written(replace(draft, subtitles=False), ffmpeg, workdir, made, report)  # they may be what did not fit
     if draft.encodes:
         measured(draft, time.monotonic() - began)
     seen = await look(made, ffmpeg, workdir)
@@ -71,21 +77,59 @@ def _stem(name: str) -> str:
     return re.sub(r"\.[A-Za-z0-9]{1,10}\Z", "", name)
 
 
-async def arguments(draft: Draft, ffmpeg: Path, workdir: Path, made: Path) -> list[str]:
+async def _written(draft: Draft, ffmpeg: Path, workdir: Path, made: Path, report: Report) -> None:
+    reading = await _reading(draft, ffmpeg, workdir, report)
+    if reading.filtered:
+        sound = draft.audio if draft.audio.encodes else replace(draft.audio, codec="aac")
+        draft = replace(draft, subtitles=False, audio=sound)
+    argv = await arguments(draft, ffmpeg, workdir, made, reading)
+    await run_ffmpeg(argv, draft, workdir, report, reading.note)
+    for piece in reading.pieces:
+        piece.unlink()
+
+
+async def _reading(draft: Draft, ffmpeg: Path, workdir: Path, report: Report) -> Reading:
+    """What ffmpeg is to read; several ranges that are copied are first written into files of their own."""
+    if not draft.ranges:
+        return cutting.whole(draft)
+    if draft.has_video and draft.video.encodes:
+        return cutting.encoded(draft)
+    begins = [await cutting.begin_of(draft, start, ffmpeg, workdir) for start, _ in draft.ranges]
+    found = [cutting.copied(draft, *both) for both in zip(draft.ranges, begins, strict=True)]
+    if len(found) == 1:
+        return found[0]
+    pieces = [cutting.piece_of(draft, number) for number in range(len(found))]
+    for reading, piece in zip(found, pieces, strict=True):
+        argv = cutting.piece_arguments(draft, reading, ffmpeg, piece)
+        await run_ffmpeg(argv, draft, workdir, report, reading.note)
+    return cutting.joined(draft, pieces, "joining the ranges")
+
+
+async def arguments(draft: Draft, ffmpeg: Path, workdir: Path, made: Path, reading: Reading) -> list[str]:
     """The command line that makes ``made`` of a draft. Raises UserError where an encoder is missing."""
-    argv = command(ffmpeg, draft.source.path, *_seeking(draft))
+    argv = command(ffmpeg, reading.first.path, *reading.first.options)
     for path in draft.inputs:
         argv += further_input(path)
-    argv += ["-map", "0:V:0"] if draft.has_video else []
-    argv += ["-map", "0:a?"] if draft.has_audio else []
+    for one in reading.last:
+        argv += further_input(one.path, *one.options)
+    video = await _track(draft.video, "v", ffmpeg, workdir) if draft.has_video else []
+    audio = await _track(draft.audio, "a", ffmpeg, workdir) if draft.has_audio else []
+    behind = len(draft.inputs) + 1
+    if reading.filtered:
+        numbers = (0, *range(behind, behind + len(reading.last)))
+        video, filters = _apart(video)
+        audio, sound_filters = _apart(audio)
+        argv += cutting.graph(draft, numbers, filters, sound_filters)
+    else:
+        argv += ["-map", "0:V:0"] if draft.has_video else []
+        argv += ["-map", "0:a?"] if draft.has_audio else []
     argv += ["-map", "0:s?"] if _keeps_subtitles(draft) else []
-    for one in draft.maps:
-        argv += ["-map", one]
-    argv += await _track(draft.video, "v", ffmpeg, workdir) if draft.has_video else []
-    argv += await _track(draft.audio, "a", ffmpeg, workdir) if draft.has_audio else []
+    for taken in draft.maps:
+        argv += ["-map", taken]
+    argv += [*video, *audio]
     argv += ["-c:s", "mov_text" if draft.container == "mp4" else "copy"] if _keeps_subtitles(draft) else []
     argv += ["-tag:v", "hvc1"] if _is_hevc(draft) and draft.container == "mp4" else []
-    argv += ["-dn", "-map_metadata", "0"]
+    argv += ["-dn", "-map_metadata", str(behind if reading.described else 0), *reading.output]
     for key, value in draft.tags.items():
         argv += ["-metadata", f"{key}={value}"]
     argv += [*muxer_of(draft.container), *draft.output, "-strict", "-2"]
@@ -98,11 +142,11 @@ def muxer_of(ending: str) -> list[str]:
     return ["-f", muxer, *told]
 
 
-def _seeking(draft: Draft) -> list[str]:
-    if not draft.ranges:
-        return []
-    start, end = draft.ranges[0]
-    return ["-ss", f"{start:.3f}", *(["-to", f"{end:.3f}"] if end is not None else [])]
+def _apart(arguments_of_track: list[str]) -> tuple[list[str], str]:
+    """The arguments of a track without its filters, and these."""
+    if arguments_of_track[:1] and arguments_of_track[0].startswith("-filter:"):
+        return arguments_of_track[2:], arguments_of_track[1]
+    return arguments_of_track, ""
 
 
 def _keeps_subtitles(draft: Draft) -> bool:
@@ -143,9 +187,9 @@ class Work:
     note: str = ""
 
 
-async def run_ffmpeg(argv: list[str], draft: Draft, workdir: Path, report: Report) -> None:
-    """Run a command line whose output goes to ``-progress pipe:1``, and report how much is made."""
-    note = "encoding anew" if draft.encodes else ""
+async def run_ffmpeg(argv: list[str], draft: Draft, workdir: Path, report: Report, note: str = "") -> None:
+    """Run a command line whose output goes to ``-progress pipe:1``, and report how much is made, with a ``note``."""
+    note = "encoding anew" if draft.encodes else note
     work = Work(draft.source.name, most_bytes(draft), draft.duration, note=note)
     await run_work(argv, work, workdir, report)
 

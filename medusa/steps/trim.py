@@ -61,7 +61,21 @@ def _draft(draft: Draft, order: Order) -> Draft:
     length = draft.media.duration
     if length is not None and any(start >= length for start, _ in ranges):
         raise UserError(f"{draft.source.name} is over after {length:.1f} s, so there is nothing to keep from then on.")
-    return replace(draft, ranges=ranges, exact="exact" in order.edits).saying("trimmed")
+    return keeping(draft, ranges, order).saying("trimmed")
+
+
+def keeping(draft: Draft, ranges: tuple[Range, ...], order: Order) -> Draft:
+    """The draft that keeps only these ranges, of as much as it kept before.
+
+    Pictures are encoded anew where the order wants the very frames. FLAC is, too, since it counts its samples from the
+    beginning; nothing of it is lost.
+    """
+    video, audio = draft.video, draft.audio
+    if "exact" in order.edits and draft.has_video and not video.encodes:
+        video = replace(video, codec="h264")
+    if not draft.has_video and draft.media.audio_codec == "flac" and not audio.encodes:
+        audio = replace(audio, codec="flac")
+    return replace(draft, ranges=ranges, exact="exact" in order.edits, video=video, audio=audio)
 
 
 STEP = Step(
