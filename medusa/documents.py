@@ -151,11 +151,12 @@ class Documents:
 
     async def _streamed(self, run: Run, source: Source, stream: ByteStream, tools: Tools) -> Document | None:
         """The document of a stream; None when it has to be a file first. Raises StreamBroken."""
+        if (stream.size or 0) > tools.upload_limit:
+            return None  # it will be split
         async with Ahead(lambda offset: source.read(stream, offset, tools)) as ahead:
             file = await self._under_way(run, stream) or await _foreseen(run, ahead, stream, tools)
             if file is None:
                 return None
-            self._check_size(stream.size or 0)
             upload = await self._noted(run, 0, stream.size, stream.version)
             facts = {"files": (file,), "title": title_of(file), "size": stream.size or 0}
             await run.enter(Stage.STREAM, beside=_noting(upload), **facts)

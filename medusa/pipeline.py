@@ -152,7 +152,12 @@ class Pipeline:
         job = run.job
         if _at_hand(job):
             size = sum(file.path.stat().st_size for file in job.files)
-            async with self.room.reserved(run.workdir, size, 1 if _is_processed(job) else _copies(job.order)) as claim:
+            copies = (
+                1
+                if _is_processed(job)
+                else self._copies(job.order, max(file.path.stat().st_size for file in job.files))
+            )
+            async with self.room.reserved(run.workdir, size, copies) as claim:
                 return await self._finished(run, job.files, claim, anew=anew)
         if document := await self.documents.all_sent(run):
             return [media_entry(run.job, 0, document, run.job.files[0])]
@@ -161,9 +166,19 @@ class Pipeline:
             return _as_held(run, plan)
         if document is not None:
             return [media_entry(run.job, 0, document, run.job.files[0])]
-        copies = 1 if _goes_as_it_is(plan, job.order) else _copies(job.order)
+        copies = self._copies(job.order, plan.size, as_it_is=_goes_as_it_is(plan, job.order))
         async with self.room.reserved(run.workdir, plan.size, copies) as claim:
             return await self._finished(run, await self._fetch(run, source, plan), claim, anew=anew)
+
+    def _copies(self, order: Order, size: int | None, *, as_it_is: bool = False) -> int:
+        """How many times a file may stand on the disk: twice while tracks are joined or a video's container is changed.
+
+        What the owner has made of it needs room for what was fetched, what comes of it, and what is made of that. So
+        does what is too big for one post, and is split.
+        """
+        if order.edits or (size or 0) > self.tools.upload_limit:
+            return 3
+        return 1 if as_it_is else 2
 
     async def _finished(self, run: Run, files: tuple[LocalFile, ...], claim: Claim, *, anew: bool) -> list[Entry]:
         """Process and upload fetched files, which give the room that they take back when the job ends."""
@@ -223,11 +238,3 @@ def _goes_as_it_is(plan: Plan, order: Order) -> bool:
     """Whether nothing is made of a file but a post."""
     plain = plan.stream is not None and (order.as_document or not plan.stream.mime.startswith("video/"))
     return plain and not order.edits
-
-
-def _copies(order: Order) -> int:
-    """How many times a file may stand on the disk: twice while tracks are joined or a video's container is changed.
-
-    What the owner has made of it needs room for what was fetched, what comes of it, and what is made of that.
-    """
-    return 3 if order.edits else 2

@@ -44,7 +44,7 @@ class Posting:
 
     def overflow(self, job: Job) -> list[Entry]:
         """The entry of a caption that is too long to stand under the post."""
-        if units(caption_of(job)) <= self.account.limits.caption - 1:
+        if units(caption_of(job)) <= self._room(job, 0):
             return []
         return [Entry(job.id, _AFTER_ALL, job.chat_id, new_random_id(), "text")]
 
@@ -93,10 +93,16 @@ class Posting:
             raise
 
     def _item(self, job: Job, entry: Entry) -> Item:
-        """What is to be posted; the job's caption stands under its first post."""
+        """What is to be posted; the job's caption stands under its first post, and each file's label under its own."""
         names = (entry.document_id or 0, entry.access_hash or 0, entry.file_reference or b"")
-        text = "" if entry.seq else cut(caption_of(job), self.account.limits.caption - 1)
+        words = "" if entry.seq else cut(caption_of(job), self._room(job, 0))
+        text = "\n".join(part for part in (words, _label(job, entry.seq)) if part)
         return Item(Document(*names, photo=entry.look == "photo"), text, entry.random_id)
+
+    def _room(self, job: Job, seq: int) -> int:
+        """UTF-16 units that a caption may have above the label of file number ``seq``."""
+        label = _label(job, seq)
+        return self.account.limits.caption - 1 - (units(label) + 1 if label else 0)
 
 
 def groups(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
@@ -122,6 +128,11 @@ def media_entry(job: Job, seq: int, document: Document, file: LocalFile) -> Entr
 def caption_of(job: Job) -> str:
     """What stands under the job's first post."""
     return caption(job.order, job.title, bool(job.files and shows_no_name(job.files[0])))
+
+
+def _label(job: Job, seq: int) -> str:
+    """What stands under file number ``seq`` beside the caption."""
+    return job.files[seq].label if seq < len(job.files) else ""
 
 
 def _company(entry: Entry) -> str:

@@ -103,8 +103,8 @@ async def measured(stream: ByteStream, tools: Tools) -> ByteStream | None:
 async def read(stream: ByteStream, offset: int, tools: Tools) -> AsyncGenerator[bytes, None]:
     """The bytes of a stream from ``offset`` on; after a break it goes on by range, as long as that gains ground.
 
-    Raises StreamBroken when the server refuses or cannot go on, Transient when nothing is gained any more, UserError
-    for too many bytes.
+    Raises StreamBroken when the server refuses or cannot go on, or when it is too much for one post, Transient when
+    nothing is gained any more, UserError for too many bytes.
     """
     done, ground = offset, Ground()
     while True:
@@ -114,6 +114,8 @@ async def read(stream: ByteStream, offset: int, tools: Tools) -> AsyncGenerator[
                 async for chunk in chunks:
                     done += len(chunk)
                     check_size(done, tools)
+                    if done > tools.upload_limit:
+                        raise StreamBroken("The file is too big for one post.")
                     yield chunk
             if body.size is None or done >= body.size:
                 return
@@ -162,10 +164,9 @@ def _differ(one: str, other: str) -> bool:
 
 
 def check_size(size: int | None, tools: Tools) -> None:
-    """Raise UserError for more bytes than a job may fetch or a post may have."""
-    limit = min(tools.max_bytes, tools.upload_limit)
-    if size is not None and size > limit:
-        raise UserError(f"The file is too big: {size / 1e6:,.0f} MB, and {limit / 1e6:,.0f} MB is the limit.")
+    """Raise UserError for more bytes than a job may fetch; what is too big for one post is split."""
+    if size is not None and size > tools.max_bytes:
+        raise UserError(f"The file is too big: {size / 1e6:,.0f} MB, and {tools.max_bytes / 1e6:,.0f} MB is the limit.")
 
 
 def check_sum(sizes: Sequence[int], tools: Tools) -> None:

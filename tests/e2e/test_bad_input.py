@@ -92,9 +92,9 @@ async def test_a_truncated_video_is_posted_as_it_is_or_refused_in_words(stage: S
     await assert_well(stage)
 
 
-async def test_a_file_over_the_limit_of_the_account(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_file_over_the_limit_of_what_is_fetched(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline = stage.app.pipeline
-    monkeypatch.setattr(pipeline, "tools", replace(pipeline.tools, upload_limit=4 * PART_SIZE))
+    monkeypatch.setattr(pipeline, "tools", replace(pipeline.tools, max_bytes=4 * PART_SIZE))
     assert "too big" in await refused(stage, "/dl sample:archive.bin")
 
 
