@@ -111,7 +111,7 @@ def copied(draft: Draft, one: Range, begin: Begin) -> Reading:
     # Where ffmpeg seeks to the key frame, it has nothing to play before it.
     output += ["-copypriorss:a", "0"] if begin.direct else []
     if end is not None:
-        output += ["-t", f"{max(0.001, end - begin.seek - begin.lead):.4f}"]
+        output += ["-t", f"{max(0.001, end - begin.seek - begin.lead - _EXACTLY):.4f}"]
     note = f"from the key frame at {begin.key:.1f} s" if one[0] - begin.key > _SAME else ""
     first = Input(path, ("-fflags", "+genpts", "-ss", f"{begin.seek:.4f}", "-noaccurate_seek"))
     return Reading(first, output=(*output, "-avoid_negative_ts", "make_zero"), note=note)
@@ -136,7 +136,7 @@ def _span(one: Range) -> tuple[str, ...]:
 def _lasting(one: Range) -> tuple[str, ...]:
     """Ends the output, too, so that no chapter goes on behind it."""
     start, end = one
-    return () if end is None else ("-t", f"{end - start:.3f}")
+    return () if end is None else ("-t", f"{end - start - _EXACTLY:.4f}")
 
 
 def piece_arguments(draft: Draft, reading: Reading, ffmpeg: Path, made: Path) -> list[str]:

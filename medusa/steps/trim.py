@@ -10,6 +10,8 @@ from medusa.steps import Step, Wish
 from medusa.steps.draft import Draft, Range
 
 MOST_RANGES = 50
+_EVEN = "crop=trunc(iw/2)*2:trunc(ih/2)*2"
+"""H.264 as players expect it has even sides."""
 _TIME = r"(?:(?:\d{1,3}:)?\d{1,3}:)?\d{1,6}(?:\.\d{1,3})?"
 _RANGE = re.compile(rf"({_TIME})?\s*[-–—]\s*({_TIME})?")
 
@@ -72,7 +74,7 @@ def keeping(draft: Draft, ranges: tuple[Range, ...], order: Order) -> Draft:
     """
     video, audio = draft.video, draft.audio
     if "exact" in order.edits and draft.has_video and not video.encodes:
-        video = replace(video, codec="h264")
+        video = replace(video, codec="h264").through(_EVEN)
     if not draft.has_video and draft.media.audio_codec == "flac" and not audio.encodes:
         audio = replace(audio, codec="flac")
     return replace(draft, ranges=ranges, exact="exact" in order.edits, video=video, audio=audio)
