@@ -1,6 +1,6 @@
 """/mediainfo: what is in a file, without posting or fetching it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from markupsafe import Markup
@@ -57,6 +57,11 @@ def card(found: Inspected, prefix: str) -> Markup:
     return Markup("\n").join([*lines, Markup(), *(Markup("{}").format(one) for one in verdicts)])
 
 
+def _figures(parts: Iterable[str]) -> str:
+    """Facts in a row; a narrow screen breaks the line between them, and parts no figure from its unit."""
+    return " · ".join(part.replace(" ", "\u00a0") for part in parts)
+
+
 def _nothing(found: Inspected) -> str:
     parts = [size(found.size)] if found.size is not None else []
     cut = found.look.layout is not None and found.look.layout.cut
@@ -67,7 +72,7 @@ def _whole(found: Inspected, media: Media) -> str:
     parts = [_container(found, media)]
     parts += [playing_time(media.duration)] if media.duration is not None else []
     parts += [size(found.size)] if found.size is not None else []
-    return " · ".join([*parts, *([bits(media.bit_rate)] if media.bit_rate else [])])
+    return _figures([*parts, *([bits(media.bit_rate)] if media.bit_rate else [])])
 
 
 def _container(found: Inspected, media: Media) -> str:
@@ -108,7 +113,7 @@ def _video(media: Media, tracks: tuple[Track, ...]) -> str:
     parts += [f"{media.depth}-bit"] if media.depth != 8 else []
     parts += [media.hdr] if media.hdr else []
     parts += [f"turned {media.rotation}°"] if media.rotation else []
-    return " · ".join([*parts, *([bits(own)] if own else [])])
+    return _figures([*parts, *([bits(own)] if own else [])])
 
 
 def _sound(track: Track) -> str:
@@ -116,7 +121,7 @@ def _sound(track: Track) -> str:
     parts += [_CHANNELS.get(track.channels, track.channels)] if track.channels else []
     parts += [f"{track.sample_rate / 1000:g} kHz"] if track.sample_rate else []
     parts += [bits(track.bit_rate)] if track.bit_rate else []
-    return " · ".join([*parts, *([track.language] if track.language != "und" else [])])
+    return _figures([*parts, *([track.language] if track.language != "und" else [])])
 
 
 def _language(code: str) -> str:

@@ -14,7 +14,7 @@ from tests.integration.source_kit import ffmpeg
 
 async def said(stage: Stage) -> str:
     """The newest text."""
-    return (await stage.owner.history(stage.owner.user_id))[-1].text
+    return (await stage.owner.history(stage.owner.user_id))[-1].text.replace("\u00a0", " ")
 
 
 async def posts(stage: Stage) -> list[Message]:

@@ -365,7 +365,14 @@ async def test_a_server_without_ranges_is_looked_at_as_well(big: Path, tmp_path:
 
 
 def plain_card(found: Inspected) -> str:
-    return card(found, "/").replace("<b>", "").replace("</b>", "").replace("&#39;", "'").replace("&lt;", "<")
+    return (
+        card(found, "/")
+        .replace("\u00a0", " ")
+        .replace("<b>", "")
+        .replace("</b>", "")
+        .replace("&#39;", "'")
+        .replace("&lt;", "<")
+    )
 
 
 async def test_the_card_of_a_film(tmp_path: Path) -> None:
