@@ -10,9 +10,8 @@ from medusa.steps.ffmpeg import command
 _SECONDS = 60.0
 _HEAD = re.compile(r"^#(?:extradata|tb|codec_id|dimensions|sar|sample_rate|channel_layout_name) .*$", re.MULTILINE)
 _MAPPING = re.compile(r"^  Stream #0:(\d+) -> #0:\d+ \(copy\)", re.MULTILINE)
-_PICTURE = re.compile(
-    r"^  Stream #0:\d+\S*: Video: (.*?), \d{1,6}x\d{1,6}.*?(?:, ([\d.]{1,9}k?) fps)?(?:,|$)", re.MULTILINE
-)
+_PICTURE = re.compile(r"^  Stream #0:\d+\S*: Video: (.*?), \d{1,6}x\d{1,6}(.*)$", re.MULTILINE)
+_FPS = re.compile(r", ([\d.]{1,9}k?) fps")
 _RATE = re.compile(r"^#sample_rate \d+: (\d{1,7})$", re.MULTILINE)
 _LAYOUT = re.compile(r"^#channel_layout_name \d+: (.*)$", re.MULTILINE)
 _LAYOUTS = {"mono": "mono", "stereo": "stereo", "5.1": "5.1", "5.1(side)": "5.1"}
@@ -47,11 +46,12 @@ def read_tracks(head: str, told: str) -> Tracks:
     mapping = tuple(int(number) for number in _MAPPING.findall(told))
     picture = _PICTURE.search(told) if "#dimensions" in head else None
     form = (*_HEAD.findall(head), *map(str, mapping), picture[1] if picture else "")
+    fps = _FPS.search(picture[2]) if picture else None
     rate, layout = _RATE.search(head), _LAYOUT.search(head)
     return Tracks(
         form,
         mapping,
-        _number(picture[2]) if picture and picture[2] else None,
+        _number(fps[1]) if fps else None,
         int(rate[1]) if rate else None,
         _LAYOUTS.get(layout[1].strip(), "") if layout else "",
     )

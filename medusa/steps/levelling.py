@@ -81,14 +81,14 @@ def video_part(file: LocalFile, media: Media, level: Level, encoder: Encoder, ff
     argv += ["-map", "0:V:0"]
     if level.rate:
         argv += ["-map", "0:a:0"] if has_sound else ["-map", "1:a:0", "-shortest"]
-        # Parts whose samples have different widths could not follow one another.
-        argv += ["-filter:a", f"{level.sound}:sample_fmts=s16", "-c:a", "flac", "-strict", "-2"]
+        # FLAC would be smaller, but its encoder takes no last block of less than 16 samples, wherever a file may end.
+        argv += ["-filter:a", f"{level.sound}:sample_fmts=s16", "-c:a", "pcm_s16le"]
     if media.duration:
         argv += ["-t", f"{media.duration:.3f}"]
     filters = ",".join([level.pictures(media), *encoder.filters])
     argv += ["-filter:v", filters, "-c:v", encoder.name, *encoder.settings]
     argv += ["-sn", "-dn", "-map_metadata", "-1", "-map_chapters", "-1", "-video_track_timescale", "90000"]
-    return [*argv, *_PROGRESS, "-f", "mp4", target(made)]
+    return [*argv, *_PROGRESS, "-f", "mov", target(made)]
 
 
 def songs_together(files: Sequence[LocalFile], level: Level) -> str:

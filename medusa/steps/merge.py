@@ -98,9 +98,9 @@ class _Merge:
         parts: list[Piece] = []
         before = 0.0
         for number, (file, piece) in enumerate(zip(self.files, self.pieces(), strict=True), start=1):
-            part = self.workdir / f"merge.part{number}.mp4"
+            part = self.workdir / f"merge.part{number}.mov"
             if not part.exists():
-                made = self.workdir / "merge.making.mp4"
+                made = self.workdir / "merge.making.mov"
                 argv = video_part(file, self.medias[number - 1], level, encoder, self.ffmpeg, made)
                 note = f"{number} of {len(self.files)}, encoding anew since they differ"
                 await run_work(argv, Work(file.name, self.most, self.seconds, before, note), self.workdir, self.report)
