@@ -21,6 +21,8 @@ _MARGIN = 0.2
 """Seconds of sound that are left before a key frame, which is decoded a little before it is shown."""
 _EXACTLY = 0.0005
 """Seconds within which two times are the same."""
+_CHAPTER = 0.003
+"""Seconds by which a copy ends too soon, so that no chapter begins at its very end: their times are rounded."""
 _SAME = 0.02
 """Seconds by which a key frame may seem to come too late: some containers round times."""
 
@@ -74,25 +76,31 @@ async def begin_of(draft: Draft, wanted: float, ffmpeg: Path, workdir: Path) -> 
     """The last key frame that does not come after ``wanted`` seconds, found by seeking. Sound may begin anywhere."""
     if not draft.has_video or not wanted:
         return Begin(wanted, wanted)
+    path = draft.source.path
     for seek in (wanted + _DELAY, *(wanted - some for some in _EARLIER if wanted > some)):
-        key = await _key_from(draft.source.path, seek, ffmpeg, workdir)
-        if key is not None and key <= wanted + _SAME:
-            again = await _key_from(draft.source.path, max(0.0, key) + _EXACTLY, ffmpeg, workdir)
-            direct = again is not None and abs(again - key) <= 2 * _EXACTLY
-            return Begin(max(0.0, key) + _EXACTLY if direct else seek, max(0.0, key))
+        found = await _keys(path, seek, wanted + _SAME, ffmpeg, workdir)
+        if found:
+            key = max(0.0, found[-1])
+            again = await _keys(path, key + _EXACTLY, key + 2 * _EXACTLY, ffmpeg, workdir)
+            direct = bool(again) and abs(again[0] - key) <= 2 * _EXACTLY
+            return Begin(key + _EXACTLY if direct else seek, key)
     return Begin(0.0, 0.0)
 
 
-async def _key_from(path: Path, seek: float, ffmpeg: Path, workdir: Path) -> float | None:
-    """When the first key frame is shown that a copy from ``seek`` on has; None for none."""
-    only = ("-map", "0:V:0", "-frames:v", "1")
+async def _keys(path: Path, seek: float, until: float, ffmpeg: Path, workdir: Path) -> list[float]:
+    """When the first and the last key frame are shown, up to ``until`` seconds, that a copy from ``seek`` on has."""
+    keys: list[float] = []
+    before = ("-ss", f"{seek:.4f}")
     try:
-        async with aclosing(packets(path, ffmpeg, workdir, only, before=("-ss", f"{seek:.4f}"))) as found:
+        async with aclosing(packets(path, ffmpeg, workdir, ("-map", "0:V:0"), before=before)) as found:
             async for packet in found:
-                return None if packet.begin is None else seek + packet.begin
+                if packet.begin is None or (packet.key and seek + packet.begin > until):
+                    break
+                if packet.key:
+                    keys[1:] = [seek + packet.begin]
     except UserError:  # there is nothing from there on
         pass
-    return None
+    return keys
 
 
 def whole(draft: Draft) -> Reading:
@@ -111,7 +119,7 @@ def copied(draft: Draft, one: Range, begin: Begin) -> Reading:
     # Where ffmpeg seeks to the key frame, it has nothing to play before it.
     output += ["-copypriorss:a", "0"] if begin.direct else []
     if end is not None:
-        output += ["-t", f"{max(0.001, end - begin.seek - begin.lead - _EXACTLY):.4f}"]
+        output += ["-t", f"{max(0.001, end - begin.seek - begin.lead - _CHAPTER):.4f}"]
     note = f"from the key frame at {begin.key:.1f} s" if one[0] - begin.key > _SAME else ""
     first = Input(path, ("-fflags", "+genpts", "-ss", f"{begin.seek:.4f}", "-noaccurate_seek"))
     return Reading(first, output=(*output, "-avoid_negative_ts", "make_zero"), note=note)
@@ -136,7 +144,7 @@ def _span(one: Range) -> tuple[str, ...]:
 def _lasting(one: Range) -> tuple[str, ...]:
     """Ends the output, too, so that no chapter goes on behind it."""
     start, end = one
-    return () if end is None else ("-t", f"{end - start - _EXACTLY:.4f}")
+    return () if end is None else ("-t", f"{end - start:.3f}")
 
 
 def piece_arguments(draft: Draft, reading: Reading, ffmpeg: Path, made: Path) -> list[str]:
