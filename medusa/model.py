@@ -151,13 +151,18 @@ class Secrets:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
+Hdr = Literal["", "HDR10", "HLG", "Dolby Vision"]
+"""How a video says that it is brighter than screens used to be; nothing where it does not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Media:
     """What a probe saw in a media file.
 
     ``width`` and ``height`` are pixels as displayed: rotation and sample aspect ratio are applied. ``duration`` is
-    seconds. ``container`` is ffmpeg's name of the demuxer, for instance ``mov,mp4,m4a,3gp,3g2,mj2``; codecs bear
-    ffmpeg's names, too.
+    seconds. ``container`` is ffmpeg's name of the demuxer, for instance ``mov,mp4,m4a,3gp,3g2,mj2``; codecs, profiles,
+    pixel formats and layouts of channels bear ffmpeg's names, too. ``bit_rate`` is bits a second of the whole file,
+    ``frame_rate`` the mean one. ``subtitles`` has the language of each track, ``und`` where it says none.
     """
 
     container: str
@@ -171,6 +176,21 @@ class Media:
     performer: str | None = None
     streamable: bool = False
     """True for MP4 whose index (moov) stands before the media data, so that playing starts at once."""
+    profile: str | None = None
+    frame_rate: float | None = None
+    pixels: str | None = None
+    hdr: Hdr = ""
+    channels: str | None = None
+    sample_rate: int | None = None
+    bit_rate: int | None = None
+    subtitles: tuple[str, ...] = ()
+    chapters: int = 0
+
+    @property
+    def depth(self) -> int:
+        """The bits of each colour of the pixels."""
+        found = re.search(r"(9|1[0246])(?:le|be)$", self.pixels or "")
+        return int(found[1]) if found else 8
 
 
 Shape = Literal["", "voice", "round", "animation"]

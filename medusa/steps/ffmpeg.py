@@ -9,6 +9,7 @@ from medusa.errors import Broken, DiskFull
 from medusa.model import Media
 from medusa.names import display_name
 from medusa.steps.mp4 import Layout, read_layout
+from medusa.steps.tracks import Track, chapters_in, tracks_in
 from medusa.tools import SAFE_INPUT
 
 OPEN_FILES = Path("/proc/self/fd")
@@ -19,7 +20,7 @@ _DOUBT = "detected only with low score"
 """ffmpeg's warning that it has but guessed the format: then the name has to agree."""
 _INPUT = re.compile(r"^Input #0, (?P<container>.+?), from '", re.MULTILINE)
 _DURATION = re.compile(r"^  Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)", re.MULTILINE)
-_STREAM = re.compile(r"^  Stream #0:\d+\S*: (?P<kind>Video|Audio): (?P<codec>\w+)(?P<rest>.*)$", re.MULTILINE)
+_RATE = re.compile(r"^  Duration: .*, bitrate: (\d+) kb/s", re.MULTILINE)
 _FRAME = re.compile(
     r", (?P<width>\d{1,6})x(?P<height>\d{1,6})"
     r"(?: \[SAR (?P<across>\d+):(?P<down>\d+) DAR \d+:\d+\])?(?:, SAR (?P<across2>\d+):(?P<down2>\d+) DAR)?"
@@ -34,6 +35,7 @@ class Look:
 
     media: Media | None
     layout: Layout | None
+    tracks: tuple[Track, ...] = ()
 
 
 def command(ffmpeg: Path, source: Path, *before: str) -> list[str]:
@@ -78,7 +80,7 @@ async def look(path: Path, ffmpeg: Path, workdir: Path, name: str = "") -> Look:
         return Look(None, layout)
     if media and layout:
         media = replace(media, streamable=layout.streamable and layout.brand != "qt")
-    return Look(media, layout)
+    return Look(media, layout, tracks_in(done.err) if media else ())
 
 
 def parse(text: str) -> Media | None:
@@ -90,21 +92,25 @@ def parse(text: str) -> Media | None:
     found = _INPUT.search(text)
     if not found:
         return None
-    streams = list(_STREAM.finditer(text))
-    sounds = [stream for stream in streams if stream["kind"] == "Audio"]
-    pictures = [stream for stream in streams if stream["kind"] == "Video" and "(attached pic)" not in stream["rest"]]
-    pictures = [stream for stream in pictures if _FRAME.search(stream["rest"])]
+    tracks = tracks_in(text)
+    sounds = [track for track in tracks if track.kind == "Audio"]
+    pictures = [track for track in tracks if track.kind == "Video" and not track.is_cover]
+    pictures = [track for track in pictures if _FRAME.search(track.rest)]
     if not sounds and not pictures:
         return None
     tags = {match[1].lower(): display_name(match[2]) for match in reversed(list(_TAG.finditer(text)))}
+    rate = _RATE.search(text)
     media = Media(
         container=found["container"],
         duration=_duration(text),
-        audio_codec=sounds[0]["codec"] if sounds else None,
         title=tags.get("title") or None,
         performer=tags.get("artist") or tags.get("album_artist") or None,
+        bit_rate=int(rate[1]) * 1000 or None if rate else None,
+        subtitles=tuple(track.language for track in tracks if track.kind == "Subtitle"),
+        chapters=chapters_in(text),
     )
-    return _with_picture(media, pictures[0], text) if pictures else media
+    media = _with_sound(media, sounds[0]) if sounds else media
+    return _with_picture(media, pictures[0]) if pictures else media
 
 
 def _duration(text: str) -> float | None:
@@ -112,8 +118,12 @@ def _duration(text: str) -> float | None:
     return int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3]) if found else None
 
 
-def _with_picture(media: Media, stream: re.Match[str], text: str) -> Media:
-    frame = _FRAME.search(stream["rest"])
+def _with_sound(media: Media, track: Track) -> Media:
+    return replace(media, audio_codec=track.codec, channels=track.channels, sample_rate=track.sample_rate)
+
+
+def _with_picture(media: Media, track: Track) -> Media:
+    frame = _FRAME.search(track.rest)
     if frame is None:
         return media
     width, height = int(frame["width"]), int(frame["height"])
@@ -121,14 +131,23 @@ def _with_picture(media: Media, stream: re.Match[str], text: str) -> Media:
     across, down = (int(frame[f"{side}2"] or frame[side] or 1) for side in ("across", "down"))
     if across and down:
         width = round(width * across / down)
-    rotation = _rotation(text[stream.end() :])
+    rotation = _rotation(track.below)
     if rotation % 180 == 90:
         width, height = height, width
-    return replace(media, width=width, height=height, rotation=rotation, video_codec=stream["codec"])
+    return replace(
+        media,
+        width=width,
+        height=height,
+        rotation=rotation,
+        video_codec=track.codec,
+        profile=track.profile,
+        frame_rate=track.frame_rate,
+        pixels=track.pixels,
+        hdr=track.hdr,
+    )
 
 
-def _rotation(after: str) -> int:
+def _rotation(below: str) -> int:
     """Return the clockwise turn in degrees (0, 90, 180, 270) that the stream's own side data asks for."""
-    own = re.split(r"^  Stream #", after, maxsplit=1, flags=re.MULTILINE)[0]
-    found = _ROTATION.search(own)
+    found = _ROTATION.search(below)
     return round(-float(found[1]) / 90) * 90 % 360 if found else 0

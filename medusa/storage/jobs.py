@@ -2,15 +2,14 @@
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, fields
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from medusa.errors import Scope
-from medusa.model import Hold, Job, JobState, LocalFile, Media, Order, Priority, Stage
+from medusa.model import Hold, Job, JobState, Order, Priority, Stage
 from medusa.parking import Key
 from medusa.storage.handled import note
+from medusa.storage.sparse import differing, files_of, files_text
 from medusa.storage.store import Row, Store, Transaction
 from medusa.storage.text import storable
 
@@ -55,7 +54,6 @@ _AHEAD = {Priority.HIGH: _DAY, Priority.NORMAL: 0, Priority.LOW: -_DAY}
 """Milliseconds by which a job's turn comes before that of a normal one of the same time."""
 
 
-_PLAIN = Order("")
 _READY = "state = 'queued' AND stage IN ('process', 'upload', 'post')"
 _ELSEWHERE = "host NOT IN (SELECT value FROM json_each(?))"
 _OTHERWISE = "stage NOT IN (SELECT value FROM json_each(?))"
@@ -377,7 +375,7 @@ def _encode(job: Job) -> Row:
     return (
         job.state.value,
         job.stage.value,
-        json.dumps(_told(order)),
+        json.dumps(differing(order)),
         job.attempts,
         job.not_before,
         storable(job.reason),
@@ -386,14 +384,8 @@ def _encode(job: Job) -> Row:
         job.post_id,
         job.ended,
         job.told,
-        json.dumps([asdict(file) for file in job.files], default=str),
+        files_text(job.files),
     )
-
-
-def _told(order: Order) -> dict[str, Any]:
-    """What an order says; what is the rule is left out, since the row is written at each stage."""
-    told = {one.name: getattr(order, one.name) for one in fields(order)}
-    return {name: value for name, value in told.items() if value != getattr(_PLAIN, name)}
 
 
 def _decode(row: Row) -> Job:
@@ -417,15 +409,5 @@ def _decode(row: Row) -> Job:
         post_id=post_id,
         ended=ended,
         told=bool(told),
-        files=tuple(_decode_file(file) for file in json.loads(files)),
-    )
-
-
-def _decode_file(values: dict[str, Any]) -> LocalFile:
-    media, thumb = values.pop("media"), values.pop("thumb")
-    return LocalFile(
-        path=Path(values.pop("path")),
-        media=None if media is None else Media(**media),
-        thumb=None if thumb is None else Path(thumb),
-        **values,
+        files=files_of(files),
     )

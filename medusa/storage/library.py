@@ -2,9 +2,10 @@
 
 import json
 import re
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 from medusa.model import Media
+from medusa.storage.sparse import media_of, media_text
 from medusa.storage.store import Row, Store, Transaction
 from medusa.storage.text import storable
 
@@ -131,7 +132,7 @@ async def keep(db: Transaction, post: Post) -> None:
 
 def _stored(value: object) -> object:
     if isinstance(value, Media):
-        return json.dumps(asdict(value))
+        return media_text(value)
     return storable(value) if isinstance(value, str) else value
 
 
@@ -140,4 +141,4 @@ def _decode(row: Row) -> Post:
     media = values.pop("media")
     for flag in ("as_document", "spoiler", "photo"):
         values[flag] = bool(values[flag])
-    return Post(media=None if media is None else Media(**json.loads(media)), **values)
+    return Post(media=None if media is None else media_of(json.loads(media)), **values)
