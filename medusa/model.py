@@ -214,6 +214,8 @@ class LocalFile:
     photo: bool = False
     """Whether it is an image that chats can show as a photo."""
     shape: Shape = ""
+    fixed: bool = False
+    """Whether its container is the one that the owner has named, so that no step takes another."""
     waveform: str = ""
     """Of a voice message: its loudness over time as 63 bytes in hexadecimal, 100 values of 5 bits."""
     label: str = ""

@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 from medusa.discover import plugins
+from medusa.errors import UserError
 from medusa.model import LocalFile, Order, Report
 from medusa.steps.draft import Draft
 from medusa.tools import Tools
@@ -102,6 +103,9 @@ async def _drafted(
     from medusa.steps.making import make
 
     drafts = [(file, drafted(file, order, steps)) for file in files]
+    asked = {wish.name for step in steps for wish in step.wishes} & set(order.edits)
+    if asked and all(file.media is None for file in files):
+        raise UserError(f"{files[0].name} is no video or song, so there is nothing that could be done to it.")
     return tuple([await make(draft, workdir, tools, report) if draft else file for file, draft in drafts])
 
 
@@ -117,9 +121,12 @@ def drafted(file: LocalFile, order: Order, steps: Sequence[Step]) -> Draft | Non
 async def peek(file: LocalFile, order: Order, workdir: Path, tools: Tools, report: Report) -> LocalFile | None:
     """What the steps make of a file of which only the beginning and the end are at hand; None when one needs it all."""
     for step in all_steps():
+        asked = any(wish.name in order.edits for wish in step.wishes)
         if not step.wants(file, order):
+            if asked and step.draft is not None and file.media is None:
+                return None  # it says so once it is fetched
             continue
-        if step.run is None or not step.peeks or any(wish.name in order.edits for wish in step.wishes):
+        if step.run is None or not step.peeks or asked:
             return None
         made = await step.run(file, order, workdir, tools, report)
         if isinstance(made, tuple):

@@ -1,6 +1,6 @@
 """What one run of ffmpeg is to make of a file, put together wish by wish before anything runs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,7 +12,17 @@ Range = tuple[float, float | None]
 FITS_MP4 = (frozenset({None, "h264", "hevc", "av1", "mpeg4"}), frozenset({None, "aac", "mp3", "ac3", "eac3", "opus"}))
 """The codecs of pictures and of sound that players expect in an MP4."""
 
-_CODEC_OF = {"libx264": "h264", "libx265": "hevc", "libmp3lame": "mp3", "libopus": "opus", "libvpx-vp9": "vp9"}
+TURNS = {90: ("transpose=clock",), 180: ("hflip", "vflip"), 270: ("transpose=cclock",)}
+"""The filters that turn pictures clockwise, by degrees."""
+
+_CODEC_OF = {
+    "libx264": "h264",
+    "libx265": "hevc",
+    "libmp3lame": "mp3",
+    "libopus": "opus",
+    "libvpx-vp9": "vp9",
+    "libsvtav1": "av1",
+}
 """The codecs that encoders of other names make."""
 
 
@@ -28,6 +38,9 @@ class Track:
     filters: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     dropped: bool = False
+    turn: int = 0
+    """Degrees clockwise by which pictures are turned before anything else, by the word of the container where it has
+    one and nothing is encoded."""
 
     def through(self, *filters: str) -> "Track":
         """The track with more filters behind those that it has."""
@@ -71,9 +84,19 @@ class Draft:
     """Further arguments of the output."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """What is written into the file about it, by ffmpeg's names such as ``title``."""
+    frame: tuple[int, int] | None = None
+    """Width and height of the pictures made, None for the source's."""
+    longest: float | None = None
+    """Seconds after which what is made ends at the latest."""
+    again: "Callable[[Draft, int], Draft | None] | None" = None
+    """Asked of this draft and the bytes that came of it: the draft to try in its place, None when they will do."""
     shape: Shape = ""
     said: tuple[str, ...] = ()
     """What is done, in words for the owner."""
+
+    def seen(self, width: int, height: int, *filters: str) -> "Draft":
+        """The draft with filters that make its pictures this wide and high."""
+        return replace(self, frame=(width, height), video=self.video.through(*filters))
 
     def saying(self, words: str) -> "Draft":
         """The draft with one more thing that it does."""
@@ -97,6 +120,12 @@ class Draft:
     @property
     def duration(self) -> float | None:
         """Seconds of what is made, None while unknown."""
+        kept = self._kept
+        return kept if kept is None or self.longest is None else min(kept, self.longest)
+
+    @property
+    def _kept(self) -> float | None:
+        """Seconds of the ranges."""
         whole = self.media.duration
         if not self.ranges:
             return whole
@@ -104,6 +133,14 @@ class Draft:
             return None
         ends = ((start, whole if end is None else min(end, whole or end)) for start, end in self.ranges)
         return sum(max(0.0, (end or 0.0) - start) for start, end in ends)
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height of the pictures made, as they are shown; None while unknown."""
+        if self.frame is not None:
+            return self.frame
+        width, height = self.media.width, self.media.height
+        return (width, height) if width and height else None
 
     @property
     def container(self) -> str:

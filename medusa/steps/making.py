@@ -1,18 +1,20 @@
 """Has ffmpeg make what a draft says, and looks at what came of it."""
 
+import asyncio
 import re
+import signal
 from dataclasses import replace
 from pathlib import Path
 
 from medusa import process
-from medusa.cage import Cage
-from medusa.errors import UserError
+from medusa.errors import Broken, UserError
 from medusa.model import LocalFile, Media, Progress, Report
 from medusa.names import safe_file_name
-from medusa.steps.draft import Draft, Track
-from medusa.steps.encoders import encoder_for
+from medusa.steps.draft import TURNS, Draft, Track
+from medusa.steps.encoders import CODECS, Encoder, cage_of, encoder_for, has_filters, pass_over
 from medusa.steps.ffmpeg import command, expect_room, further_input, look, target
 from medusa.steps.probe import named
+from medusa.steps.turning import turn
 from medusa.tools import Tools
 
 _STALLED = 600.0
@@ -20,6 +22,19 @@ _STALLED = 600.0
 _COMPUTING = 24 * 3600
 """Seconds of one processor; a film that is encoded on a small machine takes many hours."""
 _SLACK = 64 * 1024 * 1024
+_USUAL = {"v": "h264", "a": "aac"}
+"""What is encoded to unless said."""
+_EVEN = "crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0"
+"""Most encoders take no odd sides."""
+_TONES = (
+    "zscale=t=linear:npl=100",
+    "format=gbrpf32le",
+    "zscale=p=bt709",
+    "tonemap=hable:desat=0",
+    "zscale=t=bt709:m=bt709:r=tv",
+    "format=yuv420p",
+)
+"""The filters that bring pictures for bright displays to what all displays show."""
 _MUXERS = {
     "mp4": ("mp4", "-movflags", "+faststart"),
     "m4a": ("ipod", "-movflags", "+faststart"),
@@ -43,8 +58,11 @@ async def make(draft: Draft, workdir: Path, tools: Tools, report: Report) -> Loc
         raise UserError("This needs ffmpeg, which is missing on this machine.")
     ending = draft.container
     made = source.path.with_name(f"{source.path.stem}.made.{ending}")
-    argv = await arguments(draft, ffmpeg, workdir, made)
-    await run_ffmpeg(argv, draft, workdir, report)
+    draft = _turned(draft)
+    await _made(draft, made, ffmpeg, workdir, report)
+    while draft.again is not None and (other := draft.again(draft, made.stat().st_size)) is not None:
+        draft = other
+        await _made(draft, made, ffmpeg, workdir, report)
     seen = await look(made, ffmpeg, workdir)
     if seen.media is None:
         raise UserError(f"Nothing came of it: {source.name} holds nothing that can be {_done(draft)}.")
@@ -55,7 +73,40 @@ async def make(draft: Draft, workdir: Path, tools: Tools, report: Report) -> Loc
         performer=draft.tags.get("artist", draft.media.performer),
     )
     title = draft.tags.get("title") or source.title
-    return named(replace(source, path=made, name=name, media=kept, title=title, shape=draft.shape, size=0))
+    return named(
+        replace(
+            source, path=made, name=name, media=kept, title=title, shape=draft.shape, fixed=bool(draft.ending), size=0
+        )
+    )
+
+
+def _turned(draft: Draft) -> Draft:
+    """The draft whose pictures are turned by filters, unless the container's word is enough."""
+    track = draft.video
+    if not track.turn or (draft.container == "mp4" and not track.encodes):
+        return draft
+    return replace(draft, video=replace(track, turn=0, filters=(*TURNS[track.turn], *track.filters)))
+
+
+async def _made(draft: Draft, made: Path, ffmpeg: Path, workdir: Path, report: Report) -> None:
+    """Run ffmpeg, and once more in software where hardware fails, or without subtitles that MP4 cannot hold."""
+    encoder = await _encoder(draft.video, "v", ffmpeg, workdir) if draft.has_video else None
+    try:
+        argv = await arguments(draft, ffmpeg, workdir, made)
+        await run_ffmpeg(argv, draft, workdir, report, encoder)
+    except (UserError, Broken) as error:
+        if encoder is not None and encoder.devices:
+            pass_over(encoder)
+            report(Progress(note=f"{encoder.name} failed: encoding in software"))
+        elif _keeps_subtitles(draft) and "ubtitle" in error.user_text:
+            draft = replace(draft, subtitles=False)
+            report(Progress(note="the subtitles are pictures, which MP4 cannot hold: made without them"))
+        else:
+            raise
+        await _made(draft, made, ffmpeg, workdir, report)
+        return
+    if draft.video.turn:
+        await asyncio.to_thread(turn, made, draft.video.turn)
 
 
 def _done(draft: Draft) -> str:
@@ -76,11 +127,11 @@ async def arguments(draft: Draft, ffmpeg: Path, workdir: Path, made: Path) -> li
     argv += ["-map", "0:s?"] if _keeps_subtitles(draft) else []
     for one in draft.maps:
         argv += ["-map", one]
-    argv += await _track(draft.video, "v", ffmpeg, workdir) if draft.has_video else []
-    argv += await _track(draft.audio, "a", ffmpeg, workdir) if draft.has_audio else []
+    argv += await _track(draft, "v", ffmpeg, workdir) if draft.has_video else []
+    argv += await _track(draft, "a", ffmpeg, workdir) if draft.has_audio else []
     argv += ["-c:s", "mov_text" if draft.container == "mp4" else "copy"] if _keeps_subtitles(draft) else []
     argv += ["-tag:v", "hvc1"] if _is_hevc(draft) and draft.container == "mp4" else []
-    argv += ["-dn", "-map_metadata", "0"]
+    argv += ["-dn", "-map_metadata", "0", *(["-t", f"{draft.longest:.3f}"] if draft.longest else [])]
     for key, value in draft.tags.items():
         argv += ["-metadata", f"{key}={value}"]
     muxer, *told = _MUXERS.get(draft.container, (draft.container,))
@@ -103,27 +154,49 @@ def _is_hevc(draft: Draft) -> bool:
     return draft.has_video and (draft.video.codec or draft.media.video_codec) in ("hevc", "libx265")
 
 
-async def _track(track: Track, letter: str, ffmpeg: Path, workdir: Path) -> list[str]:
-    """The arguments for the pictures (``v``) or the sound (``a``)."""
+async def _encoder(track: Track, letter: str, ffmpeg: Path, workdir: Path) -> Encoder | None:
+    """What encodes the pictures or the sound; None where they are taken over. Raises UserError where it is missing."""
     if not track.encodes:
+        return None
+    return await encoder_for(track.codec or _USUAL[letter], ffmpeg, workdir, track.settings)
+
+
+async def _track(draft: Draft, letter: str, ffmpeg: Path, workdir: Path) -> list[str]:
+    """The arguments for the pictures (``v``) or the sound (``a``)."""
+    track = {"v": draft.video, "a": draft.audio}[letter]
+    encoder = await _encoder(track, letter, ffmpeg, workdir)
+    if encoder is None:
         return [f"-c:{letter}", "copy"]
-    codec = track.codec or {"v": "h264", "a": "aac"}[letter]
-    encoder = await encoder_for(codec, ffmpeg, workdir)
-    filters = ",".join([*track.filters, *encoder.filters])
-    return [
-        *([f"-filter:{letter}", filters] if filters else []),
-        f"-c:{letter}",
-        encoder.name,
-        *encoder.settings,
-        *track.settings,
-    ]
+    filters = [*track.filters, *encoder.filters]
+    if letter == "v":
+        tones = _TONES if draft.media.hdr and await has_filters(("zscale", "tonemap"), ffmpeg, workdir) else ()
+        filters = [*track.filters, *tones, _EVEN, *encoder.filters]
+    chain = [f"-filter:{letter}", ",".join(filters)] if filters else []
+    return [*chain, *encoder.arguments(letter, track.settings)]
 
 
-async def run_ffmpeg(argv: list[str], draft: Draft, workdir: Path, report: Report) -> None:
-    """Run a command line whose output goes to ``-progress pipe:1``, and report how much is made."""
-    note = "encoding anew" if draft.encodes else ""
+def encoding(draft: Draft, encoder: Encoder | None) -> str:
+    """What is encoded anew, in words."""
+    if draft.has_video and draft.video.encodes:
+        codec = draft.video.makes(None, _USUAL["v"]) or ""
+        return f"encoding to {CODECS.get(codec, codec)}{f' with {encoder.name}' if encoder else ''}"
+    if draft.has_audio and draft.audio.encodes:
+        codec = draft.audio.makes(None, _USUAL["a"]) or ""
+        return f"encoding the sound to {CODECS.get(codec, codec)}"
+    return ""
+
+
+async def run_ffmpeg(
+    argv: list[str], draft: Draft, workdir: Path, report: Report, encoder: Encoder | None = None
+) -> None:
+    """Run a command line whose output goes to ``-progress pipe:1``, and report how much is made.
+
+    Raises UserError in words of what ffmpeg could not do, DiskFull, and Broken when it hangs.
+    """
+    note = encoding(draft, encoder)
     total = round(draft.duration * 1000) if draft.duration else None
-    cage = Cage(cpu=_COMPUTING)
+    report(Progress(0, total, note, playing=True))
+    cage = cage_of(encoder, _COMPUTING)
     async with process.child(argv, cwd=workdir, max_file=most_bytes(draft), cage=cage) as running:
         async for line in running.lines(_STALLED):
             key, _, value = line.partition("=")
@@ -132,6 +205,8 @@ async def run_ffmpeg(argv: list[str], draft: Draft, workdir: Path, report: Repor
                 report(Progress(min(done, total) if total else done, total, note, playing=True))
         code = await running.wait()
     expect_room(running.err_tail)
+    if code == -signal.SIGXFSZ:
+        raise UserError(f"{draft.source.name} became more than twice as large by that, so it was given up.")
     if code:
         raise UserError(f"ffmpeg could not do that to {draft.source.name}: {complaint(running.err_tail)}")
 
