@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from medusa.commands import Answer, Call, Command
-from medusa.commands.ordering import POSTING, SCHEDULING, link_of, option_of, order_of, submit
+from medusa.commands.ordering import POSTING, SCHEDULING, link_of, option_of, order_of, submit, wished
 from medusa.commands.parsing import numbers
 from medusa.errors import UserError
 from medusa.model import Order
@@ -36,7 +36,7 @@ def editing(
 
     async def run(call: Call) -> Answer:
         links, words = await targets(call)
-        edit = {takes: all_wishes()[takes].read(" ".join(words) or unsaid)}
+        edit = {takes: wished(takes, " ".join(words) or unsaid, call)}
         return await submit(call, [edited(link, call, edit) for link in links], call.options.get("at", ""))
 
     return Command(
