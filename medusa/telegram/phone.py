@@ -72,6 +72,8 @@ class File:
     title: str | None = None
     performer: str | None = None
     spoiler: bool = False
+    shape: str = ""
+    """``round`` for a round video, ``animation`` for one that is played over and over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +291,15 @@ def _file(raw: Any) -> File | None:
         title=seen.title,
         performer=seen.performer,
         spoiler=bool(getattr(raw.media, "spoiler", False)),
+        shape=_shape(attributes),
     )
+
+
+def _shape(attributes: dict[type, Any]) -> str:
+    if types.DocumentAttributeAnimated in attributes:
+        return "animation"
+    video = attributes.get(types.DocumentAttributeVideo)
+    return "round" if video and video.round_message else ""
 
 
 def _kind(attributes: dict[type, Any], mime: str) -> str:

@@ -109,10 +109,16 @@ function framed(message, content) {
 function video(message) {
   const { file } = message;
   const poster = file.thumb ? `/thumb/${place(message)}` : null;
-  return framed(message, el("video", {
-    controls: true, playsinline: true, preload: poster ? "none" : "metadata", poster,
+  // What Telegram calls a GIF plays by itself, over and over, and there is nothing to hear.
+  const playing = file.shape === "animation" ? { autoplay: true, loop: true } : { controls: true };
+  const node = el("video", {
+    ...playing, playsinline: true, preload: poster ? "none" : "metadata", poster,
     src: `/file/${place(message)}`, "aria-label": file.name,
-  }));
+  });
+  node.muted = file.shape === "animation";
+  const frame = framed(message, node);
+  frame.classList.toggle("round", file.shape === "round");
+  return frame;
 }
 
 function image(message) {
