@@ -1,5 +1,6 @@
 """Which encoder of this machine's ffmpeg makes a codec, found by asking and by trying."""
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,12 @@ _RATES = frozenset({"-b:v", "-crf", "-qp", "-q:v", "-b:a", "-q:a"})
 """The settings that say how good or how large it gets, in place of what an encoder does by itself."""
 
 
+_SHARE = 0.6
+"""The share of the machine's memory that one ffmpeg may take."""
+_PROGRAM = 80_000_000
+"""Bytes that ffmpeg takes before it holds a picture."""
+
+
 @dataclass(frozen=True, slots=True)
 class Encoder:
     """An encoder by ffmpeg's name, the arguments that it always gets, and the filters that it needs before it.
@@ -34,6 +41,11 @@ class Encoder:
     nodes: str = ""
     opened: str = ""
     devices: tuple[Path, ...] = ()
+    held: int = 0
+    """How many pictures are held in memory at once, about, those of the decoder and between the two included."""
+    thrift: tuple[str, ...] = ()
+    """The arguments with which it holds fewer pictures, and makes a little less of the bits."""
+    held_then: int = 0
 
     def arguments(self, letter: str, settings: Sequence[str] = ()) -> list[str]:
         """What chooses it for the pictures (``v``) or the sound (``a``), with the settings that were asked for."""
@@ -50,11 +62,21 @@ _CHOICES = {
     "h264": (
         Encoder("h264_v4l2m2m", _PLAIN, (), ("-b:v", "4M"), _PI),
         Encoder("h264_vaapi", (), _UPLOAD, ("-qp", "24"), *_CARD),
-        Encoder("libx264", ("-preset", "veryfast", *_PLAIN), (), ("-crf", "23")),
+        Encoder(
+            *("libx264", ("-preset", "veryfast", *_PLAIN), (), ("-crf", "23")),
+            held=72,
+            thrift=("-threads", "1", "-x264-params", "rc-lookahead=0:sync-lookahead=0:bframes=0"),
+            held_then=18,
+        ),
     ),
     "hevc": (
         Encoder("hevc_vaapi", (), _UPLOAD, ("-qp", "26"), *_CARD),
-        Encoder("libx265", ("-preset", "fast", *_PLAIN), (), ("-crf", "26")),
+        Encoder(
+            *("libx265", ("-preset", "fast", *_PLAIN), (), ("-crf", "26")),
+            held=110,
+            thrift=("-x265-params", "rc-lookahead=5:lookahead-slices=0:pools=2:frame-threads=1:bframes=2"),
+            held_then=72,
+        ),
     ),
     "av1": (Encoder("libsvtav1", _PLAIN),),
     "vp9": (Encoder("libvpx-vp9", _PLAIN),),
@@ -115,6 +137,23 @@ async def works(encoder: Encoder, ffmpeg: Path, workdir: Path) -> bool:
     except Broken:
         return False
     return done.code == 0 and any(not line.startswith(b"#") for line in done.out.splitlines())
+
+
+def thrifty(encoder: Encoder, size: tuple[int, int], memory: int | None = None) -> tuple[str, ...]:
+    """What an encoder is told so that pictures of this size do not exhaust the machine; nothing where it has room.
+
+    ``memory`` is what the machine has, in bytes, found out unless said. Raises UserError where nothing helps.
+    """
+    room = (memory or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")) * _SHARE - _PROGRAM
+    picture = size[0] * size[1] * 1.5
+    if encoder.held * picture <= room:
+        return ()
+    if encoder.held_then * picture <= room:
+        return encoder.thrift
+    raise UserError(
+        f"Encoding {size[0]}×{size[1]} pixels with {encoder.name} takes more memory than this machine has; "
+        "scale them to 1080 first."
+    )
 
 
 def cage_of(encoder: Encoder | None, cpu: int) -> Cage:

@@ -11,7 +11,7 @@ from medusa.errors import Broken, UserError
 from medusa.model import LocalFile, Media, Progress, Report
 from medusa.names import safe_file_name
 from medusa.steps.draft import TURNS, Draft, Track
-from medusa.steps.encoders import CODECS, Encoder, cage_of, encoder_for, has_filters, pass_over
+from medusa.steps.encoders import CODECS, Encoder, cage_of, encoder_for, has_filters, pass_over, thrifty
 from medusa.steps.ffmpeg import command, expect_room, further_input, look, target
 from medusa.steps.probe import named
 from medusa.steps.turning import turn
@@ -24,6 +24,8 @@ _COMPUTING = 24 * 3600
 _SLACK = 64 * 1024 * 1024
 _USUAL = {"v": "h264", "a": "aac"}
 """What is encoded to unless said."""
+_USUAL_SIZE = (1920, 1080)
+"""Of pictures whose size is unknown."""
 _EVEN = "crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0"
 """Most encoders take no odd sides."""
 _TONES = (
@@ -172,7 +174,8 @@ async def _track(draft: Draft, letter: str, ffmpeg: Path, workdir: Path) -> list
         tones = _TONES if draft.media.hdr and await has_filters(("zscale", "tonemap"), ffmpeg, workdir) else ()
         filters = [*track.filters, *tones, _EVEN, *encoder.filters]
     chain = [f"-filter:{letter}", ",".join(filters)] if filters else []
-    return [*chain, *encoder.arguments(letter, track.settings)]
+    thrift = thrifty(encoder, draft.size or _USUAL_SIZE) if letter == "v" else ()
+    return [*chain, *encoder.arguments(letter, (*track.settings, *thrift))]
 
 
 def encoding(draft: Draft, encoder: Encoder | None) -> str:

@@ -169,10 +169,10 @@ def _pairs(words: Sequence[str]) -> Iterator[tuple[str, str]]:
         if allowed is None:
             raise UserError(f"{quoted(brief(flag))} may not stand in a recipe, but {', '.join(_ALLOWED)} may.")
         if flag in given:
-            raise UserError(f"{flag} stands twice in the recipe.")
+            raise UserError(f"In the recipe, {flag} stands twice.")
         given.add(flag)
         if not allowed.fullmatch(value):
-            raise UserError(f"{flag} does not take {quoted(brief(value))} in a recipe.")
+            raise UserError(f"In a recipe, {flag} does not take {quoted(brief(value))}.")
         if flag == "-vf":
             list(_chain(value))
         yield flag, value

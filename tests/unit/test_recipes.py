@@ -66,7 +66,7 @@ def test_what_is_meant_is_kept(wish: str, text: str, kept: str | None) -> None:
         ("convert", "-i /etc/passwd", "“-i” may not stand in a recipe"),
         ("convert", "-filter_complex movie=/etc/passwd", "“-filter_complex” may not stand in a recipe"),
         ("convert", "-c:v h264 ;rm -rf", "“;rm” may not stand in a recipe"),
-        ("convert", "-c:v h264 -crf", "-crf does not take “” in a recipe"),
+        ("convert", "-c:v h264 -crf", "-crf does not take “”"),
         ("convert", "-c:v rawvideo", "-c:v does not take “rawvideo”"),
         ("convert", "-crf 28 -crf 30", "-crf stands twice"),
         ("convert", "-vf movie=/etc/passwd", "The filter “movie” may not stand in a recipe"),
