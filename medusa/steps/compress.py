@@ -67,9 +67,9 @@ def budget(draft: Draft, target: int) -> Budget:
     if not length:
         raise UserError(f"{draft.source.name} does not tell how long it is, so nobody knows what fits into how much.")
     rate = target * 8 * (1 - _PACKING) / length - _PACKET
-    audio = round(min(_SOUND[-1], max(_SOUND[0], rate * (0.12 if draft.has_video else 1)))) if draft.has_audio else 0
+    audio = int(min(_SOUND[-1], max(_SOUND[0], rate * (0.12 if draft.has_video else 1)))) if draft.has_audio else 0
     video = round(rate - audio) if draft.has_video else 0
-    if min(rate, rate - audio) < 0 or (draft.has_video and video < _LEAST_VIDEO):
+    if audio > rate or (draft.has_video and video < _LEAST_VIDEO):
         needed = (_LEAST_VIDEO if draft.has_video else 0) + (_LEAST_AUDIO if draft.has_audio else 0) + _PACKET
         least = round(needed * length / 8 / (1 - _PACKING) * 1.02) + 1000
         name = draft.source.name

@@ -55,10 +55,10 @@ def tasks() -> Iterator[Task]:
     """Each wish of each step with its example value, and none at all; those without a value go with another one."""
     yield Task("nothing", {})
     for step in all_steps():
-        examples = {wish.name: wish.example for wish in step.wishes if wish.example}
+        examples = {wish.name: wish.read(wish.example) for wish in step.wishes if wish.example}
         for wish in step.wishes:
             beside = {} if wish.example else dict(list(examples.items())[:1])
-            yield Task(wish.name, {**beside, wish.name: wish.example or "on"}, 2 if step.gather else 1)
+            yield Task(wish.name, {**beside, wish.name: examples.get(wish.name, "on")}, 2 if step.gather else 1)
 
 
 def big_video(path: Path, size: int) -> Path:
