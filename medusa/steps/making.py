@@ -197,6 +197,8 @@ async def run_ffmpeg(
     Raises UserError in words of what ffmpeg could not do, DiskFull, and Broken when it hangs.
     """
     note = encoding(draft, encoder)
+    if encoder is not None and draft.media.hdr and not any("tonemap" in word for word in argv):
+        note += ", with pale colours: this ffmpeg lacks zscale and tonemap"
     total = round(draft.duration * 1000) if draft.duration else None
     report(Progress(0, total, note, playing=True))
     cage = cage_of(encoder, _COMPUTING)

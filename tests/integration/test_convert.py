@@ -188,7 +188,19 @@ async def test_a_bright_picture_keeps_its_tones(take: Take) -> None:
     reports = Reports()
     done = await made(file, reports, convert="phone")
     assert not alike(frame(done.path), frame(file.path))
-    assert "tones" not in reports.notes
+    assert "pale" not in reports.notes
+
+
+async def test_without_the_filters_for_it_colours_are_pale_and_it_says_so(take: Take, tmp_path: Path) -> None:
+    program = tmp_path / "ffmpeg"
+    program.write_text(POOR.format(python=sys.executable, ffmpeg=str(find_ffmpeg())))
+    program.chmod(0o755)
+    file, reports = take("hdr.mkv"), Reports()
+    async with tool_box() as tools:
+        order = Order("http://x/", edits={"convert": "phone"})
+        done = await source_kit.process(file, order, tmp_path, replace(tools, ffmpeg=program), reports)
+    assert "with pale colours: this ffmpeg lacks zscale and tonemap" in reports.notes
+    assert (await media_of(done)).pixels == "yuv420p"
 
 
 async def test_only_what_mp4_cannot_hold_is_encoded(take: Take, tmp_path: Path) -> None:
@@ -437,6 +449,12 @@ async def test_the_note_says_what_is_encoded_with_what(take: Take) -> None:
     assert "encoding" not in reports.notes
 
 
+POOR = """#!{python}
+import os, sys
+if "-filters" in sys.argv:
+    sys.exit(0)
+os.execv({ffmpeg!r}, [{ffmpeg!r}, *sys.argv[1:]])
+"""
 FAKE = """#!{python}
 import os, sys
 if "h264_v4l2m2m" in sys.argv:
