@@ -160,6 +160,7 @@ class _Ground:
     tools: Tools
     vault: Vault
     updater: Updater
+    held: HeldFiles
 
 
 async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
@@ -188,6 +189,7 @@ async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
     lanes = await stack.enter_async_context(Lanes(account, throttle=up))
     downloader = await stack.enter_async_context(Downloader(account, throttle=down))
     shelf = Shelf(config.work / "yt-dlp")
+    held = HeldFiles(account, Messenger(account), downloader)
     tools = Tools(
         web=web,
         egress=egress,
@@ -198,14 +200,14 @@ async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
         extractions=asyncio.Semaphore(config.slots.extract),
         answers=Answers(store),
         secrets=vault.secrets,
-        chats=HeldFiles(account, Messenger(account), downloader),
+        chats=held,
         newer=lambda: shelf.folder,
         thumb=ThumbTable(store).picture,
     )
     updater = Updater(shelf, tools, config.index)
     await updater.start()
     budget = Budget(TrafficTable(store), down, up)
-    return _Ground(config, store, settings, budget, guard, account, lanes, tools, vault, updater)
+    return _Ground(config, store, settings, budget, guard, account, lanes, tools, vault, updater, held)
 
 
 def _assemble(ground: _Ground) -> App:
@@ -252,6 +254,7 @@ def _assemble(ground: _Ground) -> App:
         inspect=looks.inspect,
         thumbnail=looks.thumbnail,
         thumb=ThumbTable(store),
+        following=ground.held.following,
     )
     router = Router(account, desk, Handled(store), Menus(store), SlowCommands(store), messenger)
     return App(

@@ -237,12 +237,19 @@ class Held:
 class Place:
     """A message of Telegram: its chat, by user name or marked id, and its number there.
 
-    ``alone`` says that of an album nothing else is meant.
+    ``alone`` says that of an album nothing else is meant. ``further`` are the numbers of more messages of that chat, in
+    the order in which their files are wanted.
     """
 
     chat: str | int
     message_id: int
     alone: bool = False
+    further: tuple[int, ...] = ()
+
+    @property
+    def message_ids(self) -> tuple[int, ...]:
+        """The numbers of all messages that are meant, in their order."""
+        return (self.message_id, *self.further)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,9 @@ class Chats(Protocol):
     async def held(self, place: Place, workdir: Path) -> tuple[Held, ...]:
         """The files of a message, and of its album, to be fetched into the folder; at least one. Raises UserError."""
 
+    async def following(self, chat_id: int, message_id: int, count: int) -> list[int]:
+        """The numbers of the next messages of a chat that hold files, but for photos, ``count`` at most."""
+
     async def fetch(self, held: Held, report: Report) -> None:
         """Download the file to its path, and go on from what is there."""
 

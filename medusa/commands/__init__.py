@@ -63,6 +63,8 @@ class Desk:
     thumbnail: Callable[[bytes], Awaitable[bytes]]
     """Makes a thumbnail of a picture."""
     thumb: ThumbTable
+    following: Callable[[int, int, int], Awaitable[list[int]]]
+    """Numbers of the next messages of a chat that hold files: its marked id, where to begin, how many at most."""
 
 
 @dataclass(frozen=True, slots=True)

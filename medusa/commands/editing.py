@@ -4,17 +4,20 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from medusa.commands import Answer, Call, Command
+from medusa.commands import Answer, Call, Command, Option
 from medusa.commands.ordering import POSTING, SCHEDULING, link_of, option_of, order_of, submit
 from medusa.commands.parsing import numbers
 from medusa.errors import UserError
-from medusa.model import Order
-from medusa.sources.telegram import link_to
+from medusa.model import Order, Place
+from medusa.names import quoted
+from medusa.sources import telegram
+from medusa.sources.telegram import MOST_MESSAGES, link_to, place_in
 from medusa.steps import all_wishes
 
 _LINK = re.compile(r"(?:https?|tg)://\S+", re.IGNORECASE)
 _JOB = re.compile(r"#\d[\d,#–-]*")
 """Jobs are named with their sign here, since the other words may be numbers, too."""
+NEXT = Option(("--next",), "beside the file replied to, so many of those that follow in the chat", "a number")
 
 
 def editing(
@@ -46,7 +49,7 @@ def editing(
         usage=f"{usage} | in reply to a file, or with links or #JOBS".removeprefix(" | "),
         run=run,
         aliases=aliases,
-        options=(*(option_of(all_wishes()[wish]) for wish in wishes), *POSTING, *SCHEDULING),
+        options=(*(option_of(all_wishes()[wish]) for wish in wishes), NEXT, *POSTING, *SCHEDULING),
         examples=tuple(examples),
     )
 
@@ -73,7 +76,55 @@ async def targets(call: Call) -> tuple[list[str], list[str]]:
         raise UserError(
             f"To which file? Reply to it with {call.prefix}{call.command}, or name a link or a job like #12."
         )
+    if "next" in call.options:
+        links = await with_next(call, links, _count(call.options["next"]))
     return links, words
+
+
+async def with_next(call: Call, links: Sequence[str], count: int) -> list[str]:
+    """A message by its only link, and the next ones of its chat that hold files, one by one. Raises UserError."""
+    place = place_in(links[0]) if len(links) == 1 else None
+    if place is None or not isinstance(place.chat, int) or place.further:
+        raise UserError("Further files are counted from one message: reply to it, or name its job.")
+    further = await call.desk.following(place.chat, place.message_id, count)
+    if len(further) < count:
+        there = f"only {len(further)} of them are" if further else "none is"
+        raise UserError(f"{count} more files are wanted, but {there} behind that message.")
+    return [link_to(place.chat, number, alone=True) for number in (place.message_id, *further)]
+
+
+async def gathered(call: Call) -> tuple[str, list[str]]:
+    """One link of all that is to become one, and the words that name nothing. Raises UserError."""
+    links, words = await targets(call)
+    return together(links), words
+
+
+def together(links: Sequence[str]) -> str:
+    """One link that leads to what all of these do. Raises UserError where that can't be."""
+    if len(links) == 1:
+        return links[0]
+    places = [place for link in links if (place := _place_of(link)) is not None]
+    chats = {place.chat for place in places}
+    if len(places) < len(links) or len(chats) > 1:
+        raise UserError(
+            "What is to become one has to stand in one chat. Fetch the links first, then name their jobs like #12 #13."
+        )
+    ids = dict.fromkeys(number for place in places for number in place.message_ids)
+    if len(ids) > MOST_MESSAGES:
+        raise UserError(f"That are {len(ids)} messages; name at most {MOST_MESSAGES} at once.")
+    first, *further = ids
+    return telegram.link_of(Place(chats.pop(), first, all(place.alone for place in places), tuple(further)))
+
+
+def _place_of(link: str) -> Place | None:
+    """The messages that a link names, None for one that does not lead to Telegram."""
+    return place_in(link) if telegram.SOURCE.pattern.match(link) else None
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[1-9]\d?", text) or int(text) >= MOST_MESSAGES:
+        raise UserError(f"--next takes a number from 1 to {MOST_MESSAGES - 1}, not {quoted(text)}.")
+    return int(text)
 
 
 async def _posted_by(call: Call, number: int) -> str:
@@ -83,4 +134,7 @@ async def _posted_by(call: Call, number: int) -> str:
         raise UserError(f"There is no job #{number}.")
     if job.post_id is None:
         raise UserError(f"Job #{number} has posted nothing: it is {job.state}.")
+    posts = await call.desk.library.posts.of_job(number)
+    if len(posts) > 1:
+        return link_to(job.chat_id, *(post.message_id for post in posts), alone=True)
     return link_to(job.chat_id, job.post_id)

@@ -1,7 +1,7 @@
 """Reads a file's bytes over HTTP from any offset on, and proves that they still belong to the same file."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 
@@ -166,6 +166,13 @@ def check_size(size: int | None, tools: Tools) -> None:
     limit = min(tools.max_bytes, tools.upload_limit)
     if size is not None and size > limit:
         raise UserError(f"The file is too big: {size / 1e6:,.0f} MB, and {limit / 1e6:,.0f} MB is the limit.")
+
+
+def check_sum(sizes: Sequence[int], tools: Tools) -> None:
+    """Raise UserError where several files have more bytes together than a job may fetch."""
+    if (total := sum(sizes)) > tools.max_bytes:
+        big = f"These {len(sizes)} files are too big: {total / 1e6:,.0f} MB"
+        raise UserError(f"{big}, and {tools.max_bytes / 1e6:,.0f} MB is the limit.")
 
 
 def expect(answer: Answer, *wanted: int) -> None:

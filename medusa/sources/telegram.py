@@ -10,11 +10,19 @@ from medusa.errors import UserError
 from medusa.model import Held, LocalFile, Order, Place, Progress, Report
 from medusa.names import safe_file_name
 from medusa.sources import Plan, Source, ranged
+from medusa.steps import gathers
 from medusa.tools import Chats, Tools
 
+MOST_MESSAGES = 50
+"""How many messages one link may name, and how many files they may hold."""
 _CHANNELS = -(10**12)
-_PATH = re.compile(r"/(?:s/)?(?:c/(?P<id>\d{1,15})|(?P<name>[A-Za-z]\w{3,31}))(?:/\d{1,10})?/(?P<number>\d{1,10})/?")
-"""A message, of a forum with its topic before it (https://core.telegram.org/api/links#message-links)."""
+_PATH = re.compile(
+    r"/(?:s/)?(?:c/(?P<id>\d{1,15})|(?P<name>[A-Za-z]\w{3,31}))(?:/\d{1,10})?/(?P<numbers>\d{1,10}(?:,\d{1,10})*)/?"
+)
+"""A message, of a forum with its topic before it (https://core.telegram.org/api/links#message-links).
+
+That several numbers may stand there, with commas, is our own.
+"""
 _NO_MESSAGE = "This Telegram link leads to no message. Links of messages look like https://t.me/name/123."
 
 
@@ -30,11 +38,20 @@ def place_in(link: str) -> Place | None:
     return _in_app(parts.hostname or "", query) if parts.scheme.lower() == "tg" else _on_web(parts.path, query)
 
 
-def link_to(chat_id: int, message_id: int) -> str:
-    """A link to a message of a chat (marked id)."""
+def link_to(chat_id: int, *message_ids: int, alone: bool = False) -> str:
+    """A link to messages of a chat (marked id); ``alone`` leaves out the rest of their albums."""
+    numbers = ",".join(map(str, message_ids))
     if chat_id < _CHANNELS:
-        return f"https://t.me/c/{_CHANNELS - chat_id}/{message_id}"
-    return f"tg://openmessage?user_id={chat_id}&message_id={message_id}"
+        return f"https://t.me/c/{_CHANNELS - chat_id}/{numbers}{'?single' if alone else ''}"
+    return f"tg://openmessage?user_id={chat_id}&message_id={numbers}{'&single' if alone else ''}"
+
+
+def link_of(place: Place) -> str:
+    """The link that `place_in` reads as this place."""
+    if isinstance(place.chat, int):
+        return link_to(place.chat, *place.message_ids, alone=place.alone)
+    numbers = ",".join(map(str, place.message_ids))
+    return f"https://t.me/{place.chat}/{numbers}{'?single' if place.alone else ''}"
 
 
 def _on_web(path: str, query: Mapping[str, str]) -> Place | None:
@@ -42,7 +59,15 @@ def _on_web(path: str, query: Mapping[str, str]) -> Place | None:
     if found is None:
         return None
     chat = found["name"] or _CHANNELS - int(found["id"])
-    return Place(chat, int(found["number"]), alone="single" in query)
+    return _place(chat, found["numbers"], alone="single" in query)
+
+
+def _place(chat: str | int, numbers: str, *, alone: bool) -> Place:
+    """The messages of these numbers, each meant once. Raises UserError for too many, and ValueError."""
+    first, *further = dict.fromkeys(int(number) for number in numbers.split(","))
+    if len(further) >= MOST_MESSAGES:
+        raise UserError(f"That are {len(further) + 1} messages; name at most {MOST_MESSAGES} at once.")
+    return Place(chat, first, alone, tuple(further))
 
 
 def _in_app(action: str, query: Mapping[str, str]) -> Place | None:
@@ -50,11 +75,11 @@ def _in_app(action: str, query: Mapping[str, str]) -> Place | None:
     alone = "single" in query
     try:
         if action == "resolve":
-            return Place(query["domain"], int(query["post"]), alone)
+            return _place(query["domain"], query["post"], alone=alone)
         if action == "privatepost":
-            return Place(_CHANNELS - int(query["channel"]), int(query["post"]), alone)
+            return _place(_CHANNELS - int(query["channel"]), query["post"], alone=alone)
         if action == "openmessage":
-            return Place(int(query["user_id"]), int(query["message_id"]), alone)
+            return _place(int(query["user_id"]), query["message_id"], alone=alone)
     except (KeyError, ValueError):
         pass
     return None
@@ -78,6 +103,7 @@ async def fetch(plan: Plan, order: Order, workdir: Path, tools: Tools, report: R
     """Download all files; what an earlier try left of them is kept."""
     chats = _chats(tools)
     held = await chats.held(Place(**plan.details["place"]), workdir)
+    ranged.check_sum([one.file.size for one in held], tools)
     for number, one in enumerate(held, start=1):
         ranged.check_size(one.file.size, tools)
         await chats.fetch(one, _noting(report, f"{number} of {len(held)}") if len(held) > 1 else report)
@@ -97,6 +123,8 @@ def _is_changed(held: Held, order: Order) -> bool:
 def _named(file: LocalFile, number: int, count: int, order: Order) -> LocalFile:
     """The file as if it had come from anywhere else: what is in it is looked at anew."""
     called = f"{order.name} {number}" if order.name and count > 1 else order.name
+    if gathers(order):
+        called = None  # it is the name of what becomes of them all
     name = safe_file_name(called, extension=Path(file.name).suffix) if called else file.name
     return replace(file, name=name, media=None, photo=False)
 
@@ -119,5 +147,6 @@ SOURCE = Source(
         "https://t.me/c/1234567890/56?single",
         "https://t.me/forum/7/123",
         "tg://resolve?domain=durov&post=123",
+        "https://t.me/durov/123,125,130",
     ),
 )

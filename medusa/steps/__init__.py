@@ -71,6 +71,11 @@ def all_wishes() -> Mapping[str, Wish]:
     return {wish.name: wish for step in all_steps() for wish in step.wishes}
 
 
+def gathers(order: Order) -> bool:
+    """Whether the order wants one thing made of all its files."""
+    return any(step.gather is not None and wish.name in order.edits for step in all_steps() for wish in step.wishes)
+
+
 async def process(files: Sequence[LocalFile], order: Order, workdir: Path, tools: Tools, report: Report) -> Files:
     """Run the steps that want the files, and return what they made of them."""
     done = tuple(files)

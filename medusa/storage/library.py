@@ -75,6 +75,10 @@ class Posts:
         where = "WHERE source = ? AND chat_id = ? AND job_id = ? ORDER BY part"
         return await self._many(where, first.source, first.chat_id, first.job_id)
 
+    async def of_job(self, job_id: int) -> list[Post]:
+        """All posts that a job has made, in their order."""
+        return await self._many("WHERE job_id = ? ORDER BY part", job_id)
+
     async def of_content(self, size: int, content: bytes, *, as_document: bool, name: str | None) -> Post | None:
         """The newest post of a file of this size and SHA-256 that looks the same; a ``name`` of None is any."""
         where = "WHERE size = ? AND content = ? AND as_document = ? AND (?4 IS NULL OR name = ?4)"

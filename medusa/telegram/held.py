@@ -1,7 +1,7 @@
 """Finds the files that stand in messages of Telegram's chats, and fetches them."""
 
 import mimetypes
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,11 @@ from medusa.telegram.messages import Messenger
 
 _AROUND = 9
 """Messages before and behind one that may belong to the same album of ten."""
+_AT_ONCE = 100
+"""Messages that one request may ask for (https://core.telegram.org/method/messages.getMessages)."""
+_MOST_FILES = 50
+_FURTHEST = 1000
+"""Messages among which further files are looked for."""
 _NOT_IN = "This account can't read that chat. Join it, or send a link of a chat that it is in."
 _KINDS = {
     types.MessageMediaPoll: "a poll",
@@ -41,22 +46,40 @@ class HeldFiles:
     async def held(self, place: Place, workdir: Path) -> tuple[Held, ...]:
         """The files of a message, and of its album, to be fetched into the folder; at least one.
 
-        Raises UserError when the message or its chat can't be read, when it holds no file, and when others have
-        protected it.
+        Where several messages are meant, their files follow one another in that order. Raises UserError when a message
+        or its chat can't be read, when one holds no file, and when others have protected it.
         """
         with _readable():
             peer = await self._peer(place.chat)
-            messages, chat = await self._messages(peer, place.message_id)
-        wanted = messages.get(place.message_id)
-        if not isinstance(wanted, types.Message):
-            raise UserError("There is no such message any more, or this account can't see it.")
-        chosen = [wanted] if place.alone else _album(wanted, messages.values())
-        named = [one for one in chosen if _document(one) is not None]
-        if not named:
-            raise UserError(f"That message holds {_KINDS.get(type(wanted.media), 'no file')}.")
-        protected = _protected(wanted, chat)
-        title = _title(chosen)
-        return tuple(_held(one, number, title, workdir, protected) for number, one in enumerate(named))
+            messages, chat = await self._messages(peer, _around(place))
+        chosen: dict[int, tuple[Any, str]] = {}
+        for number in place.message_ids:
+            wanted = messages.get(number)
+            named = f"Message {number}" if place.further else ""
+            together = _chosen(wanted, messages, alone=place.alone, named=named)
+            title = _title(together)
+            chosen |= {one.id: (one, title) for one in together if _document(one) is not None}
+        if place.further and len(chosen) > _MOST_FILES:
+            raise UserError(f"These messages hold {len(chosen)} files; take at most {_MOST_FILES} at once.")
+        protected = [_protected(one, chat) for one, _ in chosen.values()]
+        return tuple(_held(one, at, title, workdir, any(protected)) for at, (one, title) in enumerate(chosen.values()))
+
+    async def following(self, chat_id: int, message_id: int, count: int) -> list[int]:
+        """The numbers of the next ``count`` messages of a chat (marked id) that hold files, but for photos.
+
+        They are fewer where there are no more. Raises UserError when the chat can't be read.
+        """
+        found: list[int] = []
+        with _readable():
+            peer = await self._peer(chat_id)
+            later = self._client.iter_messages(peer, min_id=message_id, reverse=True, limit=_FURTHEST)
+            async for message in later:
+                document = getattr(message.media, "document", None)
+                if isinstance(document, types.Document) and not _has(document, types.DocumentAttributeSticker):
+                    found.append(int(message.id))
+                if len(found) == count:
+                    break
+        return found
 
     async def fetch(self, held: Held, report: Report) -> None:
         """Download the file to its path, and go on from what is there."""
@@ -75,19 +98,21 @@ class HeldFiles:
         except (ValueError, rpc.UsernameInvalidError):
             raise UserError(f"There is no chat called @{chat}.") from None
 
-    async def _messages(self, peer: Any, number: int) -> tuple[dict[int, Any], Any]:
-        """The message and those around it by number, and its chat as far as it is one that has settings."""
-        around = range(max(1, number - _AROUND), number + _AROUND + 1)
-        wanted = [types.InputMessageID(one) for one in around]
-        request = functions.messages.GetMessagesRequest(wanted)
-        if isinstance(peer, types.InputPeerChannel):
-            request = functions.channels.GetMessagesRequest(peer, wanted)
-        answer = await self._client(request)
+    async def _messages(self, peer: Any, numbers: Sequence[int]) -> tuple[dict[int, Any], Any]:
+        """The messages by number, and their chat as far as it is one that has settings."""
         here = utils.get_peer_id(peer) if not isinstance(peer, types.InputPeerSelf) else None
-        found = {one.id: one for one in answer.messages if isinstance(one, types.Message)}
+        found: dict[int, Any] = {}
+        chats: list[Any] = []
+        for start in range(0, len(numbers), _AT_ONCE):
+            wanted = [types.InputMessageID(one) for one in numbers[start : start + _AT_ONCE]]
+            request = functions.messages.GetMessagesRequest(wanted)
+            if isinstance(peer, types.InputPeerChannel):
+                request = functions.channels.GetMessagesRequest(peer, wanted)
+            answer = await self._client(request)
+            found |= {one.id: one for one in answer.messages if isinstance(one, types.Message)}
+            chats += [one for one in answer.chats if utils.get_peer_id(one) == here]
         if here is not None:
             found = {key: one for key, one in found.items() if utils.get_peer_id(one.peer_id) == here}
-        chats = [one for one in answer.chats if utils.get_peer_id(one) == here]
         return found, chats[0] if chats else None
 
 
@@ -101,6 +126,25 @@ def _readable() -> Iterator[None]:
         if error.scope is not Scope.CHAT:
             raise
         raise UserError(_NOT_IN) from error
+
+
+def _around(place: Place) -> list[int]:
+    """The numbers of the messages that are meant, and of those that may belong to their albums."""
+    near = 0 if place.alone else _AROUND
+    return sorted({at for one in place.message_ids for at in range(max(1, one - near), one + near + 1)})
+
+
+def _chosen(wanted: Any, messages: Mapping[int, Any], *, alone: bool, named: str) -> list[Any]:
+    """A message, or its album. Raises UserError when it is not there or holds no file; ``named`` is what to call it."""
+    if wanted is None:
+        gone = "is not there any more, or this account can't see it."
+        raise UserError(
+            f"{named} {gone}" if named else "There is no such message any more, or this account can't see it."
+        )
+    chosen = [wanted] if alone else _album(wanted, messages.values())
+    if all(_document(one) is None for one in chosen):
+        raise UserError(f"{named or 'That message'} holds {_KINDS.get(type(wanted.media), 'no file')}.")
+    return chosen
 
 
 def _album(wanted: Any, messages: Iterable[Any]) -> list[Any]:

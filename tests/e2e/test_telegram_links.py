@@ -90,6 +90,24 @@ async def test_what_telegram_holds_is_posted_with_no_bytes(here: Here) -> None:
     assert "Already posted" in (await send(here.stage, f"/dl {here.link(photos[1])}"))[-2].text
 
 
+async def test_one_link_names_several_messages(here: Here) -> None:
+    """They are taken in the order of the link, and each with its album unless nothing but the messages is meant."""
+    film, photos, note = await here.put("streamable.mp4"), await here.album(3), await here.put("notes.pdf")
+    originals = {one.id: here.hash_of(one) for one in here.stage.telegram.messages(here.channel) if one.media}
+    assert (await here.say(f"/dl {here.link(note)},{photos[1]},{film}")).startswith("✓")
+    assert [here.hash_of(one) for one in here.posts()] == [originals[one] for one in (note, *photos, film)]
+    before = len(here.posts())
+    assert (await here.say(f"/dl {here.link(film)},{photos[1]},{note}?single -c all")).startswith("✓")
+    assert [here.hash_of(one) for one in here.posts()[before:]] == [originals[one] for one in (film, photos[1], note)]
+    await here.ann.delete(here.channel, film)
+    text = await here.ann.send(here.channel, "Just words")
+    assert f"Message {film} is not there any more" in await here.say(f"/dl {here.link(note)},{film}")
+    assert f"Message {text} holds no file" in await here.say(f"/dl {here.link(note)},{text}")
+    assert "51 messages; name at most 50" in await here.say(
+        f"/dl {here.link(1)}{''.join(f',{n}' for n in range(2, 52))}"
+    )
+
+
 async def test_what_is_to_be_another_file_is_downloaded(here: Here) -> None:
     film = await here.put("clip.mp4")
     assert (await here.say(f"/dl {here.link(film)} -n other")).startswith("✓")

@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from medusa.commands.editing import together
 from medusa.errors import Broken, UserError
 from medusa.model import Order, Place
 from medusa.posting import complete, groups
 from medusa.sources.galleries import _read
-from medusa.sources.telegram import link_to, place_in
+from medusa.sources.telegram import link_of, link_to, place_in
 from medusa.steps.image import Image, _is_photo, image_in
 from medusa.storage.outbox import Entry, Look
 from tests.pictures import GIF, PAGE, png
@@ -59,6 +60,11 @@ def test_photos_keep_telegrams_measures(width: int, height: int, photo: bool) ->
         ("tg://resolve?domain=durov&post=123&single", Place("durov", 123, alone=True)),
         ("tg://privatepost?channel=1234567890&post=5", Place(-1001234567890, 5)),
         ("tg://openmessage?user_id=7&message_id=5", Place(7, 5)),
+        ("tg://openmessage?user_id=7&message_id=12,15,12,9&single", Place(7, 12, True, (15, 9))),
+        ("https://t.me/c/123/5,6,9", Place(-1000000000123, 5, further=(6, 9))),
+        ("https://t.me/durov/7/5,6", Place("durov", 5, further=(6,))),
+        ("https://t.me/durov/5,", None),
+        ("tg://openmessage?user_id=7&message_id=5,,6", None),
         ("tg://resolve?domain=durov", None),
         ("tg://privatepost?channel=x&post=5", None),
         ("https://t.me/durov", None),
@@ -69,6 +75,40 @@ def test_photos_keep_telegrams_measures(width: int, height: int, photo: bool) ->
 )
 def test_links_name_messages(link: str, place: Place | None) -> None:
     assert place_in(link) == place
+
+
+@pytest.mark.parametrize(
+    "place", [Place(7, 5, True, (6, 2)), Place(-1000000000123, 5, further=(6,)), Place("durov", 5)]
+)
+def test_links_to_several_messages_lead_back(place: Place) -> None:
+    assert place_in(link_of(place)) == place
+
+
+def test_a_link_names_at_most_fifty_messages() -> None:
+    place = place_in(link_to(7, *range(1, 51)))
+    assert place
+    assert place.message_ids == tuple(range(1, 51))
+    with pytest.raises(UserError, match="51 messages; name at most 50"):
+        place_in(link_to(7, *range(1, 52)))
+
+
+@pytest.mark.parametrize(
+    ("links", "whole"),
+    [
+        (["http://a.example/x"], "http://a.example/x"),
+        ([link_to(7, 5), link_to(7, 9)], link_to(7, 5, 9)),
+        ([link_to(7, 5, 6, alone=True), link_to(7, 9, 5, alone=True)], link_to(7, 5, 6, 9, alone=True)),
+        (["https://t.me/durov/5", "https://t.me/durov/6?single"], "https://t.me/durov/5,6"),
+    ],
+)
+def test_what_stands_in_one_chat_becomes_one_link(links: list[str], whole: str) -> None:
+    assert together(links) == whole
+
+
+@pytest.mark.parametrize("other", ["http://a.example/x", link_to(8, 5), "https://t.me/durov"])
+def test_what_stands_apart_becomes_no_link(other: str) -> None:
+    with pytest.raises(UserError, match="has to stand in one chat"):
+        together([link_to(7, 5), other])
 
 
 def test_links_to_messages_lead_back() -> None:
