@@ -185,6 +185,10 @@ class Media:
     bit_rate: int | None = None
     subtitles: tuple[str, ...] = ()
     chapters: int = 0
+    cover: int | None = None
+    """The number, among all of the file's streams, of the JPEG or PNG that is its cover."""
+    subtitle_codecs: str = ""
+    """The codecs of its subtitle tracks in their order, with spaces between."""
 
     @property
     def depth(self) -> int:

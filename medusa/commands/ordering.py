@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from medusa.commands import Call, Option
 from medusa.commands.parsing import moment, priority
@@ -102,7 +103,13 @@ def order_of(link: str, call: Call) -> Order:
         headers="\n".join(": ".join(a_header(line)) for line in given.get("header", "").splitlines()),
     )
     headers_of(order)  # nobody is to see them from now on
-    return order
+    return order if "quality" in given else fetching_less(order)
+
+
+def fetching_less(order: Order) -> Order:
+    """The order for no more than what its edits leave of the media."""
+    wished = [wish.quality for name, wish in all_wishes().items() if name in order.edits and wish.quality]
+    return replace(order, quality=wished[0]) if wished else order
 
 
 def edits_of(given: Mapping[str, str]) -> dict[str, str]:

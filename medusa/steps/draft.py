@@ -12,6 +12,20 @@ Range = tuple[float, float | None]
 FITS_MP4 = (frozenset({None, "h264", "hevc", "av1", "mpeg4"}), frozenset({None, "aac", "mp3", "ac3", "eac3", "opus"}))
 """The codecs of pictures and of sound that players expect in an MP4."""
 
+TEXTS = frozenset({"subrip", "srt", "mov_text", "webvtt", "ass", "ssa", "text"})
+"""The codecs of subtitles that are text; the others are pictures."""
+_COVERED = frozenset({"mp3", "m4a", "flac"})
+"""The containers of sound that can hold a cover, by their extensions."""
+SOUND_IN = {
+    "mp3": "mp3",
+    "m4a": "aac",
+    "aac": "aac",
+    "flac": "flac",
+    "ogg": "opus",
+    "opus": "opus",
+    "wav": "pcm_s16le",
+}
+"""What sound alone is encoded to, by the extension of its container; each of them holds one track."""
 _CODEC_OF = {"libx264": "h264", "libx265": "hevc", "libmp3lame": "mp3", "libopus": "opus", "libvpx-vp9": "vp9"}
 """The codecs that encoders of other names make."""
 
@@ -69,6 +83,8 @@ class Draft:
     """What is taken of ``inputs``, as values of ``-map``."""
     output: tuple[str, ...] = ()
     """Further arguments of the output."""
+    picture: str = ""
+    """What becomes the cover of sound, as a value of ``-map``, in place of the source's own."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """What is written into the file about it, by ffmpeg's names such as ``title``."""
     shape: Shape = ""
@@ -106,15 +122,27 @@ class Draft:
         return sum(max(0.0, (end or 0.0) - start) for start, end in ends)
 
     @property
+    def sound(self) -> str:
+        """The codec that sound is encoded to where nobody asks for one."""
+        return "aac" if self.has_video else SOUND_IN.get(self.container, "aac")
+
+    @property
+    def cover(self) -> str:
+        """What becomes the cover, as a value of ``-map``; empty where there is none, or no place for it."""
+        if self.has_video or self.container not in _COVERED:
+            return ""
+        return self.picture or (f"0:{self.media.cover}" if self.media.cover is not None else "")
+
+    @property
     def container(self) -> str:
         """The extension of what is made: as wished, MP4 where its codecs fit, the source's own or Matroska."""
         if self.ending:
             return self.ending
         own = Path(self.source.name).suffix[1:].lower()
         if not self.has_video:
-            return own or "mka"
+            return "m4a" if self.audio.encodes and own not in SOUND_IN else own or "mka"
         video = self.video.makes(self.media.video_codec, "h264")
-        audio = self.audio.makes(self.media.audio_codec, "aac") if self.has_audio else None
+        audio = self.audio.makes(self.media.audio_codec, self.sound) if self.has_audio else None
         if video in FITS_MP4[0] and audio in FITS_MP4[1]:
             return "mp4"
         return "webm" if own == "webm" and not self.encodes else "mkv"

@@ -23,7 +23,8 @@ _CHOICES = {
     "hevc": (Encoder("libx265", ("-preset", "fast", "-crf", "26", "-pix_fmt", "yuv420p")),),
     "aac": (Encoder("aac", ("-b:a", "160k")),),
     "mp3": (Encoder("libmp3lame", ("-q:a", "2")),),
-    "opus": (Encoder("libopus", ("-b:a", "96k")),),
+    # It refuses channels that are laid out in other ways, such as those of a film's AC-3.
+    "opus": (Encoder("libopus", ("-b:a", "96k"), ("aformat=channel_layouts=mono|stereo|5.1|7.1",)),),
     "flac": (Encoder("flac"),),
 }
 """The encoders of each codec, the best first."""

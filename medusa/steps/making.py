@@ -9,9 +9,9 @@ from medusa.cage import Cage
 from medusa.errors import UserError
 from medusa.model import LocalFile, Media, Progress, Report
 from medusa.names import safe_file_name
-from medusa.steps.draft import Draft, Track
+from medusa.steps.draft import SOUND_IN, TEXTS, Draft, Track
 from medusa.steps.encoders import encoder_for
-from medusa.steps.ffmpeg import command, expect_room, further_input, look, target
+from medusa.steps.ffmpeg import command, expect_room, look, own_input, target
 from medusa.steps.probe import named
 from medusa.tools import Tools
 
@@ -29,8 +29,14 @@ _MUXERS = {
     "ogg": ("ogg",),
     "opus": ("ogg",),
     "aac": ("adts",),
+    "mp3": ("mp3", "-id3v2_version", "3"),
+    "wav": ("wav", "-rf64", "auto"),
 }
 """ffmpeg's names of the containers that are not called like their extension, with what each of them is told."""
+
+
+_OF_MP4 = ("major_brand", "minor_version", "compatible_brands")
+"""What MP4 says of itself, which other containers would take for tags."""
 
 
 async def make(draft: Draft, workdir: Path, tools: Tools, report: Report) -> LocalFile:
@@ -51,8 +57,8 @@ async def make(draft: Draft, workdir: Path, tools: Tools, report: Report) -> Loc
     name = safe_file_name(_stem(source.name), extension=f".{ending}")
     kept = replace(
         seen.media,
-        title=draft.tags.get("title", draft.media.title),
-        performer=draft.tags.get("artist", draft.media.performer),
+        title=draft.tags.get("title", draft.media.title) or None,
+        performer=draft.tags.get("artist", draft.media.performer) or None,
     )
     title = draft.tags.get("title") or source.title
     return named(replace(source, path=made, name=name, media=kept, title=title, shape=draft.shape, size=0))
@@ -70,19 +76,17 @@ async def arguments(draft: Draft, ffmpeg: Path, workdir: Path, made: Path) -> li
     """The command line that makes ``made`` of a draft. Raises UserError where an encoder is missing."""
     argv = command(ffmpeg, draft.source.path, *_seeking(draft))
     for path in draft.inputs:
-        argv += further_input(path)
+        argv += own_input(path)
     argv += ["-map", "0:V:0"] if draft.has_video else []
-    argv += ["-map", "0:a?"] if draft.has_audio else []
-    argv += ["-map", "0:s?"] if _keeps_subtitles(draft) else []
+    argv += ["-map", "0:a:0" if _is_one_track(draft) else "0:a?"] if draft.has_audio else []
+    argv += _subtitles(draft) if _keeps_subtitles(draft) else []
     for one in draft.maps:
         argv += ["-map", one]
-    argv += await _track(draft.video, "v", ffmpeg, workdir) if draft.has_video else []
-    argv += await _track(draft.audio, "a", ffmpeg, workdir) if draft.has_audio else []
-    argv += ["-c:s", "mov_text" if draft.container == "mp4" else "copy"] if _keeps_subtitles(draft) else []
+    argv += ["-map", draft.cover, "-c:v", "copy", "-disposition:v:0", "attached_pic"] if draft.cover else []
+    argv += await _track(draft.video, "h264", "v", ffmpeg, workdir) if draft.has_video else []
+    argv += await _track(draft.audio, draft.sound, "a", ffmpeg, workdir) if draft.has_audio else []
     argv += ["-tag:v", "hvc1"] if _is_hevc(draft) and draft.container == "mp4" else []
-    argv += ["-dn", "-map_metadata", "0"]
-    for key, value in draft.tags.items():
-        argv += ["-metadata", f"{key}={value}"]
+    argv += ["-dn", *_tags(draft)]
     muxer, *told = _MUXERS.get(draft.container, (draft.container,))
     argv += [*told, *draft.output, "-strict", "-2", "-progress", "pipe:1", "-stats_period", "0.5", "-v", "error"]
     return [*argv, "-f", muxer, target(made)]
@@ -96,19 +100,45 @@ def _seeking(draft: Draft) -> list[str]:
 
 
 def _keeps_subtitles(draft: Draft) -> bool:
-    return draft.subtitles and draft.has_video and draft.container in ("mp4", "mkv")
+    return draft.has_video and draft.container in ("mp4", "mkv")
+
+
+def _subtitles(draft: Draft) -> list[str]:
+    """What takes the subtitle tracks over, and has all become what the container can hold: MP4 holds text only."""
+    codecs = draft.media.subtitle_codecs.split() if draft.subtitles else []
+    mp4 = draft.container == "mp4"
+    kept = [(number, codec) for number, codec in enumerate(codecs) if not mp4 or codec in TEXTS]
+    argv = [word for number, _ in kept for word in ("-map", f"0:s:{number}")]
+    argv += ["-c:s", "mov_text" if mp4 else "copy"]
+    for place, (_, codec) in enumerate(kept):
+        argv += [f"-c:s:{place}", "srt"] if codec == "mov_text" and not mp4 else []
+    return argv
+
+
+def _is_one_track(draft: Draft) -> bool:
+    return not draft.has_video and draft.container in SOUND_IN
+
+
+def _tags(draft: Draft) -> list[str]:
+    """What is written about the file: what stood in the source, and the draft's own. In Ogg, a stream has the tags."""
+    from_ogg, to_ogg = draft.media.container == "ogg", draft.container in ("ogg", "opus")
+    argv = ["-map_metadata:g", "0:s:a:0" if from_ogg and draft.has_audio and not to_ogg else "0"]
+    for key in _OF_MP4:
+        argv += ["-metadata", f"{key}="]
+    for key, value in draft.tags.items():
+        argv += ["-metadata:s:a:0" if to_ogg else "-metadata", f"{key}={value}"]
+    return argv
 
 
 def _is_hevc(draft: Draft) -> bool:
     return draft.has_video and (draft.video.codec or draft.media.video_codec) in ("hevc", "libx265")
 
 
-async def _track(track: Track, letter: str, ffmpeg: Path, workdir: Path) -> list[str]:
+async def _track(track: Track, usual: str, letter: str, ffmpeg: Path, workdir: Path) -> list[str]:
     """The arguments for the pictures (``v``) or the sound (``a``)."""
     if not track.encodes:
         return [f"-c:{letter}", "copy"]
-    codec = track.codec or {"v": "h264", "a": "aac"}[letter]
-    encoder = await encoder_for(codec, ffmpeg, workdir)
+    encoder = await encoder_for(track.codec or usual, ffmpeg, workdir)
     filters = ",".join([*track.filters, *encoder.filters])
     return [
         *([f"-filter:{letter}", filters] if filters else []),
