@@ -371,6 +371,9 @@ def attributes(file: LocalFile, *, as_document: bool) -> list[Any]:
                 nosound=media.audio_codec is None,
             )
         )
+    elif media.audio_codec and file.shape == "voice":
+        waveform = bytes.fromhex(file.waveform) or None
+        found.append(types.DocumentAttributeAudio(round(media.duration or 0), voice=True, waveform=waveform))
     elif media.audio_codec:
         found.append(
             types.DocumentAttributeAudio(
