@@ -27,7 +27,8 @@ _CURVES: dict[str, Hdr] = {"smpte2084": "HDR10", "arib-std-b67": "HLG"}
 class Track:
     """One track; what is not told, or does not apply, is None or empty.
 
-    ``number`` counts all tracks from 0 on, ``rest`` is what ffmpeg says behind the codec, ``below`` what it says of the track in further lines.
+    ``number`` counts all tracks from 0 on. ``rest`` is what ffmpeg says behind the codec, ``below`` what it says of the
+    track in further lines.
     """
 
     kind: Literal["Video", "Audio", "Subtitle"]
