@@ -8,10 +8,12 @@ from medusa.model import Hdr
 
 _TRACK = re.compile(
     r"^  Stream #0:(?P<number>\d+)(?:\[0x[0-9a-f]+\])?(?:\((?P<language>\w{2,8})\))?: (?P<kind>Video|Audio|Subtitle): "
-    r"(?P<codec>\w+)(?: \([a-z0-9_]+\))?(?: \((?P<profile>[^()/\n]{1,40})\))?(?P<rest>.*)$",
+    r"(?P<codec>\w+)(?: \((?!default\)|forced\))[a-z0-9_]+\))?"
+    r"(?: \((?!default\)|forced\))(?P<profile>[^()/\n]{1,40})\))?(?P<rest>.*)$",
     re.MULTILINE,
 )
-"""The codec may be followed by the decoder's name, which is in small letters, and by the codec's profile."""
+"""The codec may be followed by the decoder's name, which is in small letters, by the codec's profile, and by whether
+the track is to be shown unasked."""
 _NEXT = re.compile(r"^  \S|^\S", re.MULTILINE)
 _PIXELS = re.compile(r", ([a-z][a-z0-9]+)(?:\(([^)]*)\))?")
 _FRAMES = re.compile(r", (\d+(?:\.\d+)?)(k?) fps")
