@@ -32,8 +32,10 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "en.srt").write_text(SRT.format("Hello", "<i>World</i>"))
     (folder / "de.srt").write_text(SRT.format("Hallo", "Welt"))
     ffmpeg("-i", "de.srt", "de.ass", cwd=folder)
-    languages = ("-metadata:s:s:0", "language=eng", "-metadata:s:s:1", "language=ger", "-disposition:s:0", "0")
-    languages += ("-disposition:s:1", "default", "-default_mode", "passthrough")
+    languages = (
+        *("-metadata:s:s:0", "language=eng", "-metadata:s:s:1", "language=ger"),
+        *("-disposition:s:0", "0", "-disposition:s:1", "default", "-default_mode", "passthrough"),
+    )
     several = ("-i", "grey.mp4", "-i", "en.srt", "-i", "de.ass", "-map", "0", "-map", "1", "-map", "2", "-c", "copy")
     ffmpeg(*several, *languages, "two.mkv", cwd=folder)
     ffmpeg("-i", "grey.mp4", "-i", "en.srt", "-c", "copy", "-c:s", "mov_text", "one.mp4", cwd=folder)

@@ -85,6 +85,7 @@ export function media(message) {
   const file = message.file;
   if (file.kind === "video" && /^video\/(mp4|webm)$/.test(file.mime)) return [video(message), fileLine(message)];
   if (file.kind === "audio") return [song(message)];
+  if (file.kind === "voice") return [voice(message)];
   if (file.kind === "image" && file.size < 20e6) return [image(message), fileLine(message)];
   return [documentCard(message)];
 }
@@ -129,6 +130,30 @@ function song(message) {
     cover,
     el("div", {}, el("b", { dir: "auto" }, file.title || file.name), el("span", { dir: "auto" }, about)),
     el("audio", { controls: true, preload: "none", src: `/file/${place(message)}` }));
+}
+
+// The bars fill as it plays; a tap on them goes there, and the keyboard has the player's own line below.
+function voice(message) {
+  const { file } = message;
+  const player = el("audio", { controls: true, preload: "none", src: `/file/${place(message)}`, "aria-label": "Voice message" });
+  const bars = el("div", { class: "waveform", "aria-hidden": "true" },
+    ...file.waveform.map((value) => {
+      const bar = el("i");
+      bar.style.setProperty("--value", value / 31);
+      return bar;
+    }));
+  const length = () => player.duration || file.duration;
+  player.addEventListener("timeupdate", () => {
+    const heard = (player.currentTime / length()) * bars.children.length;
+    [...bars.children].forEach((bar, at) => bar.classList.toggle("heard", at < heard));
+  });
+  bars.addEventListener("click", (event) => {
+    const box = bars.getBoundingClientRect();
+    player.play().then(() => { player.currentTime = length() * (event.clientX - box.left) / box.width; });
+  });
+  return el("div", { class: "voice" },
+    el("span", {}, icon("note"), ["Voice message", file.duration ? clock(file.duration) : null].filter(Boolean).join(" · ")),
+    bars, player);
 }
 
 function fileLine(message) {
