@@ -210,17 +210,12 @@ async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
     return _Ground(config, store, settings, budget, guard, account, lanes, tools, vault, updater, held)
 
 
-def _assemble(ground: _Ground) -> App:
-    config, store, settings, account = ground.config, ground.store, ground.settings, ground.account
-    jobs = Jobs(store)
-    messenger = Messenger(account)
-    notices = Notices(messenger, settings, account.user_id)
-    room = Room(config.work, notices.tell, config.keep_free)
-    library = Library(Posts(store), messenger)
-    outbox, uploads = Outbox(store), Uploads(store)
-    pipeline = Pipeline(
+def _pipeline(ground: _Ground, messenger: Messenger, notices: Notices) -> Pipeline:
+    config, store, account, settings = ground.config, ground.store, ground.account, ground.settings
+    library, outbox, uploads = Library(Posts(store), messenger), Outbox(store), Uploads(store)
+    return Pipeline(
         tools=ground.tools,
-        room=room,
+        room=Room(config.work, notices.tell, config.keep_free),
         documents=Documents(account, messenger, Uploader(ground.lanes), uploads, outbox, library),
         posting=Posting(account, messenger, outbox),
         uploads=uploads,
@@ -229,6 +224,14 @@ def _assemble(ground: _Ground) -> App:
         vault=ground.vault,
         warns=lambda: settings[WARN_PLAYING],
     )
+
+
+def _assemble(ground: _Ground) -> App:
+    config, store, settings, account = ground.config, ground.store, ground.settings, ground.account
+    jobs = Jobs(store)
+    messenger = Messenger(account)
+    notices = Notices(messenger, settings, account.user_id)
+    pipeline = _pipeline(ground, messenger, notices)
     quiet = QuietHours()
     line, gates = account.client.line, (quiet, ground.budget)
     scheduler = Scheduler(jobs, pipeline.run, config.slots, config.work, gates=gates, away=lambda: line.away)
@@ -240,7 +243,7 @@ def _assemble(ground: _Ground) -> App:
     desk = Desk(
         scheduler=scheduler,
         jobs=jobs,
-        library=library,
+        library=pipeline.library,
         vault=ground.vault,
         messenger=messenger,
         settings=settings,
@@ -265,7 +268,7 @@ def _assemble(ground: _Ground) -> App:
         settings=settings,
         budget=ground.budget,
         guard=ground.guard,
-        room=room,
+        room=pipeline.room,
         pipeline=pipeline,
         scheduler=scheduler,
         status=status,

@@ -24,6 +24,8 @@ _SETTINGS = (
     *("/sys/devices/system/cpu", "/proc/cpuinfo", "/proc/meminfo"),
 )
 """What programs look up; by name, since keys and passwords lie beside it."""
+_HARDWARE = ("/sys/dev/char", "/sys/devices", "/sys/class/drm", "/sys/class/video4linux")
+"""Where drivers look up what hardware there is."""
 _LEAST_MEMORY = 2 * 1024**3
 
 
@@ -32,13 +34,15 @@ class Cage:
     """What a child may reach and use beside what every child may.
 
     ``programs`` are those that it starts itself, ``reads`` further files and folders that it may read, ``cpu`` the
-    seconds of computing that each of its processes may take. It connects to the proxy in its environment, and to
+    seconds of computing that each of its processes may take, ``devices`` the nodes of hardware that it may use: with
+    any, it may also read what the kernel tells of hardware (/sys). It connects to the proxy in its environment, and to
     nothing without one.
     """
 
     programs: tuple[Path, ...] = ()
     reads: tuple[Path, ...] = ()
     cpu: int = 1200
+    devices: tuple[Path, ...] = ()
 
 
 CLOSED = Cage()
@@ -47,10 +51,10 @@ CLOSED = Cage()
 def arguments(cage: Cage | None, program: str, env: Mapping[str, str], max_file: int | None) -> list[str]:
     """Spell a cage (None: none) for the launcher, up to the program; see `launcher.main`."""
     if cage is None:
-        return [str(os.getpid()), str(max_file or 0), "0", "0", "-1", "0", "0", "0"]
-    paths = _readable(cage, program)
-    numbers = (max_file or 0, cage.cpu, share_of_memory(), landlock_abi(), int(has_filter()), _port(env), len(paths))
-    return [str(os.getpid()), *map(str, numbers), *paths]
+        return [str(os.getpid()), str(max_file or 0), "0", "0", "-1", "0", "0", "0", "0"]
+    paths, devices = _readable(cage, program), [str(device) for device in cage.devices]
+    limits = (max_file or 0, cage.cpu, share_of_memory(), landlock_abi(), int(has_filter()), _port(env))
+    return [str(os.getpid()), *map(str, (*limits, len(paths), len(devices))), *paths, *devices]
 
 
 @functools.cache
@@ -83,7 +87,7 @@ def exposes(path: Path) -> bool:
 
 
 def _readable(cage: Cage, program: str) -> list[str]:
-    named = [*(str(path) for path in cage.reads)]
+    named = [*(str(path) for path in cage.reads), *(_HARDWARE if cage.devices else ())]
     for one in (Path(program), *cage.programs):
         named += _parts(one.resolve())
     return list(dict.fromkeys([*_everywhere(), *named]))

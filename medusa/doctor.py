@@ -13,6 +13,7 @@ from pathlib import Path
 from medusa import __version__, cage, process
 from medusa.config import Config
 from medusa.errors import MedusaError, UserError
+from medusa.steps.encoders import CODECS, encoder_for
 from medusa.storage import open_store
 from medusa.storage.folder import has_database
 from medusa.storage.lock import holder
@@ -38,6 +39,7 @@ async def examine(config: Config) -> AsyncIterator[Finding]:
     """Look at one thing after the other."""
     yield Finding("Medusa", True, f"{__version__} on Python {platform.python_version()}, {platform.machine()}")
     yield await _ffmpeg()
+    yield await _encoders()
     yield await _ytdlp()
     yield _javascript()
     yield children()
@@ -62,6 +64,24 @@ async def _ffmpeg() -> Finding:
         return Finding("ffmpeg", False, "not found", advice)
     trouble = await _trouble([str(found), "-version"])
     return Finding("ffmpeg", not trouble, f"{found}{trouble}", "Install another one: sudo apt install ffmpeg")
+
+
+async def _encoders() -> Finding:
+    """Tell with what pictures are encoded: hardware where a trial with it succeeds."""
+    ffmpeg = find_ffmpeg()
+    if ffmpeg is None:
+        return Finding("encoders", False, "none without ffmpeg", "sudo apt install ffmpeg")
+    used: dict[str, str] = {}
+    with tempfile.TemporaryDirectory(prefix="medusa-") as folder:
+        for codec in ("h264", "hevc"):
+            try:
+                encoder = await encoder_for(codec, ffmpeg, Path(folder))
+                used[codec] = f"{encoder.name} ({'hardware' if encoder.devices else 'software'})"
+            except MedusaError:
+                used[codec] = "none"
+    seen = ", ".join(f"{CODECS[codec]} with {name}" for codec, name in used.items())
+    advice = "Videos can't be converted: install an ffmpeg with libx264, such as the system's."
+    return Finding("encoders", used["h264"] != "none", seen, advice)
 
 
 async def _ytdlp() -> Finding:

@@ -22,9 +22,11 @@ _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _RULE_PATH, _RULE_PORT = 1, 2
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
 _TRUNCATE = 1 << 14
+_CONTROL = 1 << 15
+"""ioctl(2) on devices, from version 5 on."""
 _SPECIAL = 1 << 6 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12
 """Making devices, sockets, pipes and symbolic links: no program needs them, and whoever opens them falls for them."""
-_ON_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE
+_ON_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _CONTROL
 _READ = _EXECUTE | _READ_FILE | _READ_DIR
 _CONNECT_TCP = 2
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
@@ -70,10 +72,12 @@ def main(arguments: list[str]) -> None:
 
     They are: the parent's id; the most bytes of a file, seconds of computing, and bytes of memory (0: no limit); the
     version of Landlock to use (-1: no cage at all); whether to filter system calls; the port that may be connected to
-    (0: none); how many paths may be read; these paths; the program and its arguments.
+    (0: none); how many paths may be read; how many devices may be used; these paths; these devices; the program and its
+    arguments.
     """
-    parent, size, cpu, memory, abi, filtered, port, count = (int(word) for word in arguments[:8])
-    paths, argv = arguments[8 : 8 + count], arguments[8 + count :]
+    parent, size, cpu, memory, abi, filtered, port, count, used = (int(word) for word in arguments[:9])
+    paths, rest = arguments[9 : 9 + count], arguments[9 + count :]
+    devices, argv = rest[:used], rest[used:]
     _LIBC.signal(_SIGINT, _SIG_DFL)
     if sys.platform == "linux":
         _prctl(_PR_SET_PDEATHSIG, _SIGKILL)
@@ -88,7 +92,7 @@ def main(arguments: list[str]) -> None:
             _limit(kind, most)
     if abi >= 0:
         _volunteer()
-        _confine(abi, bool(filtered), port, paths)
+        _confine(abi, bool(filtered), port, paths, devices)
     os.execv(argv[0], argv)  # noqa: S606 - there is no shell in it
 
 
@@ -109,16 +113,16 @@ def _volunteer() -> None:
         return
 
 
-def _confine(abi: int, filtered: bool, port: int, paths: list[str]) -> None:
+def _confine(abi: int, filtered: bool, port: int, paths: list[str], devices: list[str]) -> None:
     # Neither Landlock nor a filter may be set by a process that could become another user by running a program.
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     if abi:
-        _landlock(abi, port, paths)
+        _landlock(abi, port, paths, devices)
     if filtered:
         _filter(_machine(), network=bool(port))
 
 
-def _landlock(abi: int, port: int, paths: list[str]) -> None:
+def _landlock(abi: int, port: int, paths: list[str], devices: list[str]) -> None:
     """Give up all rights but the named ones; see https://docs.kernel.org/userspace-api/landlock.html."""
     everything = rights(abi)
     handled = struct.pack("=QQQ", everything, 3 if abi >= 4 else 0, 3 if abi >= 6 else 0)
@@ -128,6 +132,10 @@ def _landlock(abi: int, port: int, paths: list[str]) -> None:
         _allow(ruleset, path, _READ & everything)
     for path in _DEVICES:
         _allow(ruleset, path, (_READ_FILE | _WRITE_FILE) & everything)
+    for path in devices:
+        _allow(ruleset, path, (_READ_FILE | _WRITE_FILE | _CONTROL) & everything)
+    if devices:
+        _allow(ruleset, "/dev", _READ_DIR)  # drivers look there for theirs
     _allow(ruleset, ".", everything & ~_SPECIAL & ~_EXECUTE)
     if abi >= 4 and port:
         _done(_call(_ADD_RULE, ruleset, _RULE_PORT, struct.pack("=QQ", _CONNECT_TCP, port), 0))

@@ -185,6 +185,10 @@ class Media:
     bit_rate: int | None = None
     subtitles: tuple[str, ...] = ()
     chapters: int = 0
+    cover: int | None = None
+    """The number, among all of the file's streams, of the JPEG or PNG that is its cover."""
+    subtitle_codecs: str = ""
+    """The codecs of its subtitle tracks in their order, with spaces between."""
 
     @property
     def depth(self) -> int:
@@ -214,6 +218,8 @@ class LocalFile:
     photo: bool = False
     """Whether it is an image that chats can show as a photo."""
     shape: Shape = ""
+    fixed: bool = False
+    """Whether its container is the one that the owner has named, so that no step takes another."""
     waveform: str = ""
     """Of a voice message: its loudness over time as 63 bytes in hexadecimal, 100 values of 5 bits."""
     label: str = ""

@@ -145,7 +145,7 @@ def _look(document: Document, file: LocalFile, *, as_document: bool) -> Look:
         return "photo"
     if as_document:
         return "file"
-    if file.mime == "image/gif":
+    if file.mime == "image/gif" or file.shape:
         return ""
     if file.media is None:
         return "file"

@@ -177,6 +177,26 @@ def _show_hosts(hosts: tuple[str, ...]) -> str:
     return ", ".join(hosts) or "none"
 
 
+_RECIPE = re.compile(r"([a-z][a-z0-9-]{0,19}) *= *(-[^;\n]{1,500})")
+MOST_RECIPES = 50
+
+
+def _recipes(text: str) -> dict[str, str]:
+    if text.lower() == "none":
+        return {}
+    found = [_RECIPE.fullmatch(part.strip()) for part in text.split(";")]
+    if len(found) > MOST_RECIPES:
+        raise ValueError
+    recipes = {one[1]: " ".join(one[2].split()) for one in found if one is not None}
+    if len(recipes) != len(found):
+        raise ValueError
+    return recipes
+
+
+def _show_recipes(recipes: dict[str, str]) -> str:
+    return "; ".join(f"{name}={arguments}" for name, arguments in recipes.items()) or "none"
+
+
 def budget(key: str, about: str) -> Setting[int | None]:
     """A limit in bytes a day, None for none."""
     return Setting(key, None, _amount, "bytes from 1M, such as 500M, 20G or 1.5T, or off", about, _show_amount)
@@ -239,6 +259,14 @@ ALLOW: Setting[tuple[str, ...]] = Setting(
     "what may be fetched although it stands in a private network or at an unusual port",
     _show_hosts,
 )
+RECIPES: Setting[dict[str, str]] = Setting(
+    "recipes",
+    {},
+    _recipes,
+    "NAME=ARGUMENTS, several with ; between, or none; see recipe",
+    "your own recipes for convert",
+    _show_recipes,
+)
 NOTICES: dict[Notice, Setting[bool]] = {
     Notice.DONE: switch("notice-done", False, "say in Saved Messages what is done, beside the command message"),
     Notice.FAILED: switch("notice-failed", True, "say there what failed out of sight: elsewhere, late, or many"),
@@ -267,6 +295,7 @@ _ALL: tuple[Setting[Any], ...] = (
     LIVE_CAP,
     HTTPS_ONLY,
     ALLOW,
+    RECIPES,
     *NOTICES.values(),
 )
 ALL = {setting.key: setting for setting in _ALL}

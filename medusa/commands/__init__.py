@@ -148,6 +148,8 @@ class Command:
     aliases: tuple[str, ...] = ()
     options: tuple[Option, ...] = ()
     examples: tuple[str, ...] = ()
+    verbatim: bool = False
+    """Whether its words are not taken apart into options, since dashes mean something else in them."""
     secret: bool = False
     """Whether what stands behind its name is a secret: the message is deleted before it is obeyed, and the words, which
     are not taken apart, are in no log.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from medusa.commands import Answer, Call, Command, Option
-from medusa.commands.ordering import POSTING, SCHEDULING, link_of, option_of, order_of, submit
+from medusa.commands.ordering import POSTING, SCHEDULING, fetching_less, link_of, option_of, order_of, submit, wished
 from medusa.commands.parsing import numbers
 from medusa.errors import UserError
 from medusa.model import Order, Place
@@ -39,7 +39,7 @@ def editing(
 
     async def run(call: Call) -> Answer:
         links, words = await targets(call)
-        edit = {takes: all_wishes()[takes].read(" ".join(words) or unsaid)}
+        edit = {takes: wished(takes, " ".join(words) or unsaid, call)}
         return await submit(call, [edited(link, call, edit) for link in links], call.options.get("at", ""))
 
     return Command(
@@ -57,7 +57,7 @@ def editing(
 def edited(link: str, call: Call, edit: dict[str, str]) -> Order:
     """The order that fetches a link and does ``edit`` to what is there, beside what the options say."""
     order = order_of(link, call)
-    return replace(order, edits={**order.edits, **edit})
+    return fetching_less(replace(order, edits={**order.edits, **edit}))
 
 
 async def targets(call: Call) -> tuple[list[str], list[str]]:

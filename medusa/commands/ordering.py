@@ -2,11 +2,13 @@
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 from medusa.commands import Answer, Call, Option
 from medusa.commands.foretold import DRY_RUN, foretold
 from medusa.commands.parsing import moment, priority
+from medusa.commands.recipes import resolved
 from medusa.errors import UserError
 from medusa.model import KIND, Order
 from medusa.names import quoted
@@ -104,14 +106,20 @@ def order_of(link: str, call: Call) -> Order:
         live=settings[LIVE_CAP],
         subtitles=languages(given["subs"]) if "subs" in given else "",
         language=language(given["lang"]) if "lang" in given else "",
-        edits=edits_of(given),
+        edits={name: wished(name, given[name], call) for name in all_wishes() if name in given},
         keys=written(parse_keys(given["key"].replace("\n", ","))) if "key" in given else "",
         headers="\n".join(": ".join(a_header(line)) for line in given.get("header", "").splitlines()),
     )
     headers_of(order)  # nobody is to see them from now on
-    return order
+    return order if "quality" in given else fetching_less(order)
 
 
-def edits_of(given: Mapping[str, str]) -> dict[str, str]:
-    """What is to be done to the media by the options of a command. Raises UserError."""
-    return {name: wish.read(given[name]) for name, wish in all_wishes().items() if name in given}
+def fetching_less(order: Order) -> Order:
+    """The order for no more than what its edits leave of the media."""
+    wished = [wish.quality for name, wish in all_wishes().items() if name in order.edits and wish.quality]
+    return replace(order, quality=wished[0]) if wished else order
+
+
+def wished(name: str, text: str, call: Call) -> str:
+    """What the owner asks a step for, as the order keeps it. Raises UserError."""
+    return all_wishes()[name].read(resolved(text, call.desk.settings) if name == "convert" else text)

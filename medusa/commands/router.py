@@ -216,7 +216,7 @@ class Router:
         words, options = tuple(rest.split()), dict[str, str]()
         if ("--help", False) in tokens(rest):
             return page(command, self._prefix)
-        if not command.secret:
+        if not (command.secret or command.verbatim):
             words, options = split_options(rest, command.options)
         call = Call(message, self._desk, command.name, words, options, rest)
         return await command.run(call)

@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 from medusa.discover import plugins
+from medusa.errors import UserError
 from medusa.model import LocalFile, Order, Report
 from medusa.steps.draft import Draft
 from medusa.tools import Tools
@@ -21,6 +22,7 @@ class Wish:
     ``takes`` says what value it takes, nothing for a switch. ``like`` is what a value looks like, as a regular
     expression, where it may be left out. With ``many`` it may be given several times; the values stand in lines.
     ``read`` turns what was written into what is kept, and raises UserError in words. ``example`` is a value.
+    ``quality`` is the only one that needs to be fetched where a link has several.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Wish:
     many: bool = False
     read: Callable[[str], str] = str
     example: str = ""
+    quality: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +108,14 @@ async def _stepped(step: Step, files: Files, order: Order, workdir: Path, tools:
 async def _drafted(
     files: Files, steps: Sequence[Step], order: Order, workdir: Path, tools: Tools, report: Report
 ) -> Files:
-    """Have ffmpeg run once for each file of which the steps want something."""
+    """Have ffmpeg run once for each file of which the steps want something. Raises UserError where it can't be done."""
     from medusa.steps.making import make
 
+    asked = any(wish.name in order.edits for step in steps for wish in step.wishes)
+    if asked and all(file.media is None for file in files):
+        if tools.ffmpeg is None:
+            raise UserError("This needs ffmpeg, which is missing on this machine.")
+        raise UserError(f"{files[0].name} is no video and no sound that can be read.")
     drafts = [(file, drafted(file, order, steps)) for file in files]
     return tuple([await make(draft, workdir, tools, report) if draft else file for file, draft in drafts])
 
@@ -124,9 +132,12 @@ def drafted(file: LocalFile, order: Order, steps: Sequence[Step]) -> Draft | Non
 async def peek(file: LocalFile, order: Order, workdir: Path, tools: Tools, report: Report) -> LocalFile | None:
     """What the steps make of a file of which only the beginning and the end are at hand; None when one needs it all."""
     for step in all_steps():
+        asked = any(wish.name in order.edits for wish in step.wishes)
         if not step.wants(file, order):
+            if asked and step.draft is not None and file.media is None:
+                return None  # it says so once it is fetched
             continue
-        if step.run is None or not step.peeks or any(wish.name in order.edits for wish in step.wishes):
+        if step.run is None or not step.peeks or asked:
             return None
         made = await step.run(file, order, workdir, tools, report)
         if isinstance(made, tuple):

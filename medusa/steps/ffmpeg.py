@@ -26,6 +26,9 @@ _FRAME = re.compile(
     r"(?: \[SAR (?P<across>\d+):(?P<down>\d+) DAR \d+:\d+\])?(?:, SAR (?P<across2>\d+):(?P<down2>\d+) DAR)?"
 )
 _ROTATION = re.compile(r"^ {6,}(?:Display Matrix|displaymatrix): rotation of (-?\d+(?:\.\d+)?) degrees", re.MULTILINE)
+_COVERS = ("mjpeg", "png")
+_OWN = {".srt": "srt", ".vtt": "webvtt", ".ass": "ass", ".jpg": "jpeg_pipe"}
+"""ffmpeg's names of what no media file is taken for; see `own_input`."""
 _TAG = re.compile(r"^ {4,6}(title|artist|album_artist) *: (.+)$", re.MULTILINE | re.IGNORECASE)
 
 
@@ -46,6 +49,14 @@ def command(ffmpeg: Path, source: Path, *before: str) -> list[str]:
 def further_input(source: Path, *before: str) -> list[str]:
     """Return what has ffmpeg read one more file, with ``before`` as options of that input."""
     return [*SAFE_INPUT, "-max_pixels", str(_MAX_PIXELS), *before, "-i", target(source)]
+
+
+def own_input(path: Path) -> list[str]:
+    """Return what has ffmpeg read a file that Medusa has made: as what its ending says, and as nothing else."""
+    kind = _OWN.get(path.suffix)
+    if kind is None:
+        return further_input(path)
+    return ["-protocol_whitelist", "file,pipe", "-format_whitelist", kind, "-f", kind, "-i", target(path)]
 
 
 def target(path: Path) -> str:
@@ -96,6 +107,7 @@ def parse(text: str) -> Media | None:
     sounds = [track for track in tracks if track.kind == "Audio"]
     pictures = [track for track in tracks if track.kind == "Video" and not track.is_cover]
     pictures = [track for track in pictures if _FRAME.search(track.rest)]
+    covers = [track for track in tracks if track.is_cover and track.codec in _COVERS]
     if not sounds and not pictures:
         return None
     tags = {match[1].lower(): display_name(match[2]) for match in reversed(list(_TAG.finditer(text)))}
@@ -107,7 +119,9 @@ def parse(text: str) -> Media | None:
         performer=tags.get("artist") or tags.get("album_artist") or None,
         bit_rate=int(rate[1]) * 1000 or None if rate else None,
         subtitles=tuple(track.language for track in tracks if track.kind == "Subtitle"),
+        subtitle_codecs=" ".join(track.codec for track in tracks if track.kind == "Subtitle"),
         chapters=chapters_in(text),
+        cover=covers[0].number if covers else None,
     )
     media = _with_sound(media, sounds[0]) if sounds else media
     return _with_picture(media, pictures[0]) if pictures else media

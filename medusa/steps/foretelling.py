@@ -60,10 +60,15 @@ def _walk(files: Files, order: Order) -> dict[str, str]:
                 file = _made(draft)
             continue
         for step in steps:
-            if step.wants(file, order):
+            if step.wants(file, order) and not _only_looks(step, order):
                 found[step.name] = _called(step, order)
                 file = _together(files) if step.gather is not None else file
     return found
+
+
+def _only_looks(step: Step, order: Order) -> bool:
+    """Whether a step that can be asked for something was asked for nothing, and leaves most files as they are."""
+    return step.peeks and bool(step.wishes) and not any(wish.name in order.edits for wish in step.wishes)
 
 
 def _called(step: Step, order: Order, words: str = "") -> str:

@@ -1,22 +1,25 @@
 """Has ffmpeg make what a draft says, and looks at what came of it."""
 
+import asyncio
 import re
+import signal
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from medusa import process
-from medusa.cage import Cage
-from medusa.errors import UserError
+from medusa.errors import Broken, UserError
 from medusa.model import LocalFile, Media, Progress, Report
 from medusa.names import safe_file_name
 from medusa.steps import cutting
+from medusa.steps.arguments import USUAL, arguments, encoder_of, keeps_subtitles
 from medusa.steps.cutting import Reading
-from medusa.steps.draft import Draft, Track
-from medusa.steps.encoders import encoder_for
-from medusa.steps.ffmpeg import command, expect_room, further_input, look, target
+from medusa.steps.draft import TURNS, Draft
+from medusa.steps.encoders import CODECS, Encoder, cage_of, pass_over
+from medusa.steps.ffmpeg import expect_room, look
 from medusa.steps.pace import measured
 from medusa.steps.probe import named
+from medusa.steps.turning import turn
 from medusa.tools import Tools
 
 _STALLED = 600.0
@@ -24,17 +27,22 @@ _STALLED = 600.0
 _COMPUTING = 24 * 3600
 """Seconds of one processor; a film that is encoded on a small machine takes many hours."""
 _SLACK = 64 * 1024 * 1024
-_MUXERS = {
-    "mp4": ("mp4", "-movflags", "+faststart"),
-    "m4a": ("ipod", "-movflags", "+faststart"),
-    "mkv": ("matroska",),
-    "mka": ("matroska",),
-    "ts": ("mpegts",),
-    "ogg": ("ogg",),
-    "opus": ("ogg",),
-    "aac": ("adts",),
-}
-"""ffmpeg's names of the containers that are not called like their extension, with what each of them is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one run of ffmpeg is about: the file's ``name`` for complaints, and the ``most`` bytes of what it writes.
+
+    ``seconds`` is the length of all that is made, None while unknown, of which earlier runs have made ``before``.
+    ``encoder`` is what encodes the pictures, if any are.
+    """
+
+    name: str
+    most: int
+    seconds: float | None
+    before: float = 0.0
+    note: str = ""
+    encoder: Encoder | None = None
 
 
 async def make(draft: Draft, workdir: Path, tools: Tools, report: Report) -> LocalFile:
@@ -47,45 +55,79 @@ async def make(draft: Draft, workdir: Path, tools: Tools, report: Report) -> Loc
         raise UserError("This needs ffmpeg, which is missing on this machine.")
     ending = draft.container
     made = source.path.with_name(f"{source.path.stem}.made.{ending}")
-    began = time.monotonic()
-    try:
-        await _written(draft, ffmpeg, workdir, made, report)
-    except UserError:
-        if not _keeps_subtitles(draft):
-            raise
-        await _written(replace(draft, subtitles=False), ffmpeg, workdir, made, report)  # they may be what did not fit
-    if draft.encodes:
-        measured(draft, time.monotonic() - began)
+    draft = _turned(draft)
+    await _made(draft, made, ffmpeg, workdir, report)
+    while draft.again is not None and (other := draft.again(draft, made.stat().st_size)) is not None:
+        draft = other
+        await _made(draft, made, ffmpeg, workdir, report)
     seen = await look(made, ffmpeg, workdir)
     if seen.media is None:
         raise UserError(f"Nothing came of it: {source.name} holds nothing that can be {_done(draft)}.")
-    name = safe_file_name(_stem(source.name), extension=f".{ending}")
+    return _shown(draft, made, seen.media)
+
+
+def _shown(draft: Draft, made: Path, media: Media) -> LocalFile:
+    """What was made, as the file that goes on."""
+    source, ending = draft.source, draft.container
     kept = replace(
-        seen.media,
-        title=draft.tags.get("title", draft.media.title),
-        performer=draft.tags.get("artist", draft.media.performer),
+        media,
+        title=draft.tags.get("title", draft.media.title) or None,
+        performer=draft.tags.get("artist", draft.media.performer) or None,
     )
-    title = draft.tags.get("title") or source.title
-    return named(replace(source, path=made, name=name, media=kept, title=title, shape=draft.shape, size=0))
+    file = replace(
+        source,
+        path=made,
+        name=safe_file_name(_stem(source.name), extension=f".{ending}"),
+        media=kept,
+        title=draft.tags.get("title") or source.title,
+        shape=draft.shape,
+        fixed=bool(draft.ending),
+        size=0,
+    )
+    return named(file)
 
 
-def _done(draft: Draft) -> str:
-    return ", ".join(draft.said) or "made"
+def _turned(draft: Draft) -> Draft:
+    """The draft whose pictures are turned by filters, unless the container's word is enough."""
+    track = draft.video
+    if not track.turn or (draft.container == "mp4" and not track.encodes):
+        return draft
+    return replace(draft, video=replace(track, turn=0, filters=(*TURNS[track.turn], *track.filters)))
 
 
-def _stem(name: str) -> str:
-    return re.sub(r"\.[A-Za-z0-9]{1,10}\Z", "", name)
+async def _made(draft: Draft, made: Path, ffmpeg: Path, workdir: Path, report: Report) -> None:
+    """Run ffmpeg, and once more in software where hardware fails, or without the subtitles, which may not fit."""
+    encoder = await encoder_of(draft, "v", ffmpeg, workdir) if draft.has_video else None
+    try:
+        await _written(draft, made, ffmpeg, workdir, report, encoder)
+    except (UserError, Broken):
+        if encoder is not None and encoder.devices:
+            pass_over(encoder)
+            report(Progress(note=f"{encoder.name} failed: encoding in software"))
+        elif keeps_subtitles(draft) and draft.subtitles and draft.media.subtitle_codecs:
+            draft = replace(draft, subtitles=False)
+        else:
+            raise
+        await _made(draft, made, ffmpeg, workdir, report)
+        return
+    if draft.video.turn:
+        await asyncio.to_thread(turn, made, draft.video.turn)
 
 
-async def _written(draft: Draft, ffmpeg: Path, workdir: Path, made: Path, report: Report) -> None:
+async def _written(
+    draft: Draft, made: Path, ffmpeg: Path, workdir: Path, report: Report, encoder: Encoder | None
+) -> None:
+    began = time.monotonic()
     reading = await _reading(draft, ffmpeg, workdir, report)
     if reading.filtered:
         sound = draft.audio if draft.audio.encodes else replace(draft.audio, codec="aac")
         draft = replace(draft, subtitles=False, audio=sound)
     argv = await arguments(draft, ffmpeg, workdir, made, reading)
-    await run_ffmpeg(argv, draft, workdir, report, reading.note)
+    await _run(argv, draft, workdir, report, reading.note, encoder)
     for piece in reading.pieces:
         piece.unlink()
+    if draft.encodes:
+        measured(draft, time.monotonic() - began)
 
 
 async def _reading(draft: Draft, ffmpeg: Path, workdir: Path, report: Report) -> Reading:
@@ -100,104 +142,47 @@ async def _reading(draft: Draft, ffmpeg: Path, workdir: Path, report: Report) ->
         return found[0]
     pieces = [cutting.piece_of(draft, number) for number in range(len(found))]
     for reading, piece in zip(found, pieces, strict=True):
-        argv = cutting.piece_arguments(draft, reading, ffmpeg, piece)
-        await run_ffmpeg(argv, draft, workdir, report, reading.note)
+        await _run(cutting.piece_arguments(draft, reading, ffmpeg, piece), draft, workdir, report, reading.note)
     return cutting.joined(draft, pieces, "joining the ranges")
 
 
-async def arguments(draft: Draft, ffmpeg: Path, workdir: Path, made: Path, reading: Reading) -> list[str]:
-    """The command line that makes ``made`` of a draft. Raises UserError where an encoder is missing."""
-    argv = command(ffmpeg, reading.first.path, *reading.first.options)
-    for path in draft.inputs:
-        argv += further_input(path)
-    for one in reading.last:
-        argv += further_input(one.path, *one.options)
-    video = await _track(draft.video, "v", ffmpeg, workdir) if draft.has_video else []
-    audio = await _track(draft.audio, "a", ffmpeg, workdir) if draft.has_audio else []
-    behind = len(draft.inputs) + 1
-    if reading.filtered:
-        numbers = (0, *range(behind, behind + len(reading.last)))
-        video, filters = _apart(video)
-        audio, sound_filters = _apart(audio)
-        argv += cutting.graph(draft, numbers, filters, sound_filters)
-    else:
-        argv += ["-map", "0:V:0"] if draft.has_video else []
-        argv += ["-map", "0:a?"] if draft.has_audio else []
-    argv += ["-map", "0:s?"] if _keeps_subtitles(draft) else []
-    for taken in draft.maps:
-        argv += ["-map", taken]
-    argv += [*video, *audio]
-    argv += ["-c:s", "mov_text" if draft.container == "mp4" else "copy"] if _keeps_subtitles(draft) else []
-    argv += ["-tag:v", "hvc1"] if _is_hevc(draft) and draft.container == "mp4" else []
-    argv += ["-dn", "-map_metadata", str(behind if reading.described else 0), *reading.output]
-    for key, value in draft.tags.items():
-        argv += ["-metadata", f"{key}={value}"]
-    argv += [*muxer_of(draft.container), *draft.output, "-strict", "-2"]
-    return [*argv, "-progress", "pipe:1", "-stats_period", "0.5", "-v", "error", target(made)]
+def _done(draft: Draft) -> str:
+    return ", ".join(draft.said) or "made"
 
 
-def muxer_of(ending: str) -> list[str]:
-    """The arguments that choose the container of this extension."""
-    muxer, *told = _MUXERS.get(ending, (ending,))
-    return ["-f", muxer, *told]
+def _stem(name: str) -> str:
+    return re.sub(r"\.[A-Za-z0-9]{1,10}\Z", "", name)
 
 
-def _apart(arguments_of_track: list[str]) -> tuple[list[str], str]:
-    """The arguments of a track without its filters, and these."""
-    if arguments_of_track[:1] and arguments_of_track[0].startswith("-filter:"):
-        return arguments_of_track[2:], arguments_of_track[1]
-    return arguments_of_track, ""
+def encoding(draft: Draft, encoder: Encoder | None) -> str:
+    """What is encoded anew, in words."""
+    if draft.has_video and draft.video.encodes:
+        codec = draft.video.makes(None, USUAL["v"]) or ""
+        return f"encoding to {CODECS.get(codec, codec)}{f' with {encoder.name}' if encoder else ''}"
+    if draft.has_audio and draft.audio.encodes:
+        codec = draft.audio.makes(None, draft.sound) or ""
+        return f"encoding the sound to {CODECS.get(codec, codec)}"
+    return ""
 
 
-def _keeps_subtitles(draft: Draft) -> bool:
-    return draft.subtitles and draft.has_video and draft.container in ("mp4", "mkv")
-
-
-def _is_hevc(draft: Draft) -> bool:
-    return draft.has_video and (draft.video.codec or draft.media.video_codec) in ("hevc", "libx265")
-
-
-async def _track(track: Track, letter: str, ffmpeg: Path, workdir: Path) -> list[str]:
-    """The arguments for the pictures (``v``) or the sound (``a``)."""
-    if not track.encodes:
-        return [f"-c:{letter}", "copy"]
-    codec = track.codec or {"v": "h264", "a": "aac"}[letter]
-    encoder = await encoder_for(codec, ffmpeg, workdir)
-    filters = ",".join([*track.filters, *encoder.filters])
-    return [
-        *([f"-filter:{letter}", filters] if filters else []),
-        f"-c:{letter}",
-        encoder.name,
-        *encoder.settings,
-        *track.settings,
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What one run of ffmpeg is about: the file's ``name`` for complaints, and the ``most`` bytes of what it writes.
-
-    ``seconds`` is the length of all that is made, None while unknown, of which earlier runs have made ``before``.
-    """
-
-    name: str
-    most: int
-    seconds: float | None
-    before: float = 0.0
-    note: str = ""
-
-
-async def run_ffmpeg(argv: list[str], draft: Draft, workdir: Path, report: Report, note: str = "") -> None:
-    """Run a command line whose output goes to ``-progress pipe:1``, and report how much is made, with a ``note``."""
-    note = "encoding anew" if draft.encodes else note
-    work = Work(draft.source.name, most_bytes(draft), draft.duration, note=note)
+async def _run(
+    argv: list[str], draft: Draft, workdir: Path, report: Report, note: str, encoder: Encoder | None = None
+) -> None:
+    said = encoding(draft, encoder) or note
+    if encoder is not None and draft.media.hdr and not any("tonemap" in word for word in argv):
+        said += ", with pale colours: this ffmpeg lacks zscale and tonemap"
+    work = Work(draft.source.name, most_bytes(draft), draft.duration, note=said, encoder=encoder)
     await run_work(argv, work, workdir, report)
 
 
 async def run_work(argv: list[str], work: Work, workdir: Path, report: Report) -> None:
-    """Run such a command line. Raises UserError in words of what ffmpeg could not do, DiskFull, and Broken."""
+    """Run a command line whose output goes to ``-progress pipe:1``, and report how much is made.
+
+    Raises UserError in words of what ffmpeg could not do, DiskFull, and Broken when it hangs.
+    """
     total = round(work.seconds * 1000) if work.seconds else None
-    cage = Cage(cpu=_COMPUTING)
+    report(Progress(round(work.before * 1000), total, work.note, playing=True))
+    cage = cage_of(work.encoder, _COMPUTING)
     async with process.child(argv, cwd=workdir, max_file=work.most, cage=cage) as running:
         async for line in running.lines(_STALLED):
             key, _, value = line.partition("=")
@@ -206,6 +191,8 @@ async def run_work(argv: list[str], work: Work, workdir: Path, report: Report) -
                 report(Progress(min(done, total) if total else done, total, work.note, playing=True))
         code = await running.wait()
     expect_room(running.err_tail)
+    if code == -signal.SIGXFSZ:
+        raise UserError(f"{work.name} became more than twice as large by that, so it was given up.")
     if code:
         raise UserError(f"ffmpeg could not do that to {work.name}: {complaint(running.err_tail)}")
 

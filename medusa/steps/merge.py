@@ -11,12 +11,13 @@ from medusa.model import LocalFile, Order, Progress, Report
 from medusa.names import brief, display_name, safe_file_name
 from medusa.steps import Files, Step, Wish
 from medusa.steps.alike import Tracks, are_alike, tracks_of
+from medusa.steps.arguments import muxer_of
 from medusa.steps.concat import Piece, chapters_of, script_of
 from medusa.steps.draft import Draft
 from medusa.steps.encoders import encoder_for
 from medusa.steps.ffmpeg import command, further_input, look, target
 from medusa.steps.levelling import Level, level_of, songs_together, video_part
-from medusa.steps.making import Work, muxer_of, run_work, same_length
+from medusa.steps.making import Work, run_work, same_length
 from medusa.steps.probe import named
 from medusa.tools import Tools
 

@@ -24,7 +24,7 @@ _AUDIO = frozenset({None, "aac", "mp3", "ac3", "eac3", "opus"})
 
 def _wants(file: LocalFile, order: Order) -> bool:
     media = file.media
-    if media is None or order.as_document or media.streamable or "shots" in order.edits:
+    if media is None or order.as_document or media.streamable or file.fixed or "shots" in order.edits:
         return False
     return media.video_codec in _VIDEO and media.audio_codec in _AUDIO
 

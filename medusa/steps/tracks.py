@@ -7,11 +7,13 @@ from typing import Literal
 from medusa.model import Hdr
 
 _TRACK = re.compile(
-    r"^  Stream #0:\d+(?:\[0x[0-9a-f]+\])?(?:\((?P<language>\w{2,8})\))?: (?P<kind>Video|Audio|Subtitle): "
-    r"(?P<codec>\w+)(?: \([a-z0-9_]+\))?(?: \((?P<profile>[^()/\n]{1,40})\))?(?P<rest>.*)$",
+    r"^  Stream #0:(?P<number>\d+)(?:\[0x[0-9a-f]+\])?(?:\((?P<language>\w{2,8})\))?: (?P<kind>Video|Audio|Subtitle): "
+    r"(?P<codec>\w+)(?: \((?!default\)|forced\))[a-z0-9_]+\))?"
+    r"(?: \((?!default\)|forced\))(?P<profile>[^()/\n]{1,40})\))?(?P<rest>.*)$",
     re.MULTILINE,
 )
-"""The codec may be followed by the decoder's name, which is in small letters, and by the codec's profile."""
+"""The codec may be followed by the decoder's name, which is in small letters, by the codec's profile, and by whether
+the track is to be shown unasked."""
 _NEXT = re.compile(r"^  \S|^\S", re.MULTILINE)
 _PIXELS = re.compile(r", ([a-z][a-z0-9]+)(?:\(([^)]*)\))?")
 _FRAMES = re.compile(r", (\d+(?:\.\d+)?)(k?) fps")
@@ -27,10 +29,12 @@ _CURVES: dict[str, Hdr] = {"smpte2084": "HDR10", "arib-std-b67": "HLG"}
 class Track:
     """One track; what is not told, or does not apply, is None or empty.
 
-    ``rest`` is what ffmpeg says behind the codec, ``below`` what it says of the track in further lines.
+    ``number`` counts all tracks from 0 on. ``rest`` is what ffmpeg says behind the codec, ``below`` what it says of the
+    track in further lines.
     """
 
     kind: Literal["Video", "Audio", "Subtitle"]
+    number: int
     codec: str
     profile: str | None
     language: str
@@ -91,7 +95,8 @@ def _track(found: re.Match[str], text: str) -> Track:
     end = _NEXT.search(text, found.end())
     below = text[found.end() : end.start() if end else len(text)]
     language = found["language"] or "und"
-    return Track(found["kind"], found["codec"], found["profile"], language, found["rest"], below)  # type: ignore[arg-type]
+    number, codec, profile = int(found["number"]), found["codec"], found["profile"]
+    return Track(found["kind"], number, codec, profile, language, found["rest"], below)  # type: ignore[arg-type]
 
 
 def chapters_in(text: str) -> int:

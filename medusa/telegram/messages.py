@@ -216,7 +216,7 @@ class Messenger:
             attributes=attributes(file, as_document=as_document),
             thumb=thumb,
             force_file=as_document,
-            nosound_video=_is_video(file.media) and not as_document,
+            nosound_video=_is_video(file.media) and not as_document and file.shape != "animation",
         )
         return _stored(await self._upload_media(chat_id, media))
 
@@ -369,8 +369,13 @@ def attributes(file: LocalFile, *, as_document: bool) -> list[Any]:
                 h=media.height or 0,
                 supports_streaming=media.streamable,
                 nosound=media.audio_codec is None,
+                round_message=file.shape == "round",
             )
         )
+        found += [types.DocumentAttributeAnimated()] if file.shape == "animation" else []
+    elif media.audio_codec and file.shape == "voice":
+        waveform = bytes.fromhex(file.waveform) or None
+        found.append(types.DocumentAttributeAudio(round(media.duration or 0), voice=True, waveform=waveform))
     elif media.audio_codec:
         found.append(
             types.DocumentAttributeAudio(

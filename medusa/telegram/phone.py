@@ -58,7 +58,10 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A posted file; ``kind`` is video, audio, image or file, ``size`` bytes, ``duration`` seconds."""
+    """A posted file; ``kind`` is video, audio, voice, image or file, ``size`` bytes, ``duration`` seconds.
+
+    ``waveform`` is the loudness of a voice message over time, a hundred values from 0 to 31.
+    """
 
     name: str
     size: int
@@ -72,6 +75,9 @@ class File:
     title: str | None = None
     performer: str | None = None
     spoiler: bool = False
+    shape: str = ""
+    """``round`` for a round video, ``animation`` for one that is played over and over."""
+    waveform: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,15 +295,31 @@ def _file(raw: Any) -> File | None:
         title=seen.title,
         performer=seen.performer,
         spoiler=bool(getattr(raw.media, "spoiler", False)),
+        shape=_shape(attributes),
+        waveform=_waveform(attributes.get(types.DocumentAttributeAudio)),
     )
+
+
+def _shape(attributes: dict[type, Any]) -> str:
+    if types.DocumentAttributeAnimated in attributes:
+        return "animation"
+    video = attributes.get(types.DocumentAttributeVideo)
+    return "round" if video and video.round_message else ""
 
 
 def _kind(attributes: dict[type, Any], mime: str) -> str:
     if types.DocumentAttributeVideo in attributes:
         return "video"
     if types.DocumentAttributeAudio in attributes:
-        return "audio"
+        return "voice" if attributes[types.DocumentAttributeAudio].voice else "audio"
     return "image" if mime in ("image/jpeg", "image/png", "image/gif", "image/webp") else "file"
+
+
+def _waveform(audio: Any) -> tuple[int, ...]:
+    """Its values of 5 bits, the lowest bit first (https://core.telegram.org/constructor/documentAttributeAudio)."""
+    data = getattr(audio, "waveform", None) or b""
+    whole = int.from_bytes(data, "little")
+    return tuple(whole >> place & 31 for place in range(0, len(data) * 8 - 4, 5))
 
 
 def _client(server: Server) -> Any:

@@ -279,3 +279,39 @@ async def test_a_javascript_runtime_works_in_the_cage(tmp_path: Path) -> None:
         caged = replace(tools, javascript=found).cage(cpu=60)
     done = await process.run(argv, cwd=tmp_path, timeout=100, cage=caged)
     assert (done.code, done.out.strip()) == (0, b"function"), done.err
+
+
+USER = """
+import fcntl, json, os, sys, termios
+def tried(what):
+    try:
+        return str(what())
+    except OSError as error:
+        return error.strerror
+def control():
+    handle = os.open("/dev/ptmx", os.O_RDWR | os.O_NOCTTY)
+    return fcntl.ioctl(handle, termios.TIOCGWINSZ, bytes(8)) and "done"
+found = {
+    "control": tried(control),
+    "list": tried(lambda: os.listdir("/dev") and "done"),
+    "other": tried(lambda: os.open("/dev/tty0", os.O_RDWR)),
+    "hardware": tried(lambda: os.listdir("/sys/devices") and "done"),
+}
+print(json.dumps(found))
+"""
+
+
+@needs_landlock
+async def test_a_child_uses_the_devices_of_its_cage_alone(tmp_path: Path) -> None:
+    """Stands for the nodes of hardware encoders: opened, listed and told what to do; nothing else of /dev."""
+    argv = [sys.executable, "-I", "-S", "-c", USER]
+    device = Path("/dev/ptmx")
+    given = await process.run(argv, cwd=tmp_path, timeout=20, cage=Cage(devices=(device,)))
+    assert json.loads(given.out) == {
+        "control": "done",
+        "list": "done",
+        "other": "Permission denied",
+        "hardware": "done",
+    }
+    closed = await process.run(argv, cwd=tmp_path, timeout=20)
+    assert set(json.loads(closed.out).values()) == {"Permission denied"}

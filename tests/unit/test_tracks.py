@@ -44,6 +44,7 @@ _HDR: dict[str, Any] = {
     "container": "matroska,webm", "duration": 2.01, "width": 320, "height": 180, "video_codec": "hevc",
     "audio_codec": "eac3", "profile": "Main 10", "frame_rate": 23.98, "pixels": "yuv420p10le", "hdr": "HDR10",
     "channels": "mono", "sample_rate": 44100, "bit_rate": 393000, "subtitles": ("eng", "por"), "chapters": 2,
+    "subtitle_codecs": "ass ass",
 }  # fmt: skip
 _TEN: dict[str, Any] = {
     "container": "mov,mp4,m4a,3gp,3g2,mj2", "duration": 2.0, "width": 320, "height": 180, "video_codec": "h264",

@@ -85,6 +85,7 @@ export function media(message) {
   const file = message.file;
   if (file.kind === "video" && /^video\/(mp4|webm)$/.test(file.mime)) return [video(message), fileLine(message)];
   if (file.kind === "audio") return [song(message)];
+  if (file.kind === "voice") return [voice(message)];
   if (file.kind === "image" && file.size < 20e6) return [image(message), fileLine(message)];
   return [documentCard(message)];
 }
@@ -109,10 +110,16 @@ function framed(message, content) {
 function video(message) {
   const { file } = message;
   const poster = file.thumb ? `/thumb/${place(message)}` : null;
-  return framed(message, el("video", {
-    controls: true, playsinline: true, preload: poster ? "none" : "metadata", poster,
+  // What Telegram calls a GIF plays by itself, over and over, and there is nothing to hear.
+  const playing = file.shape === "animation" ? { autoplay: true, loop: true } : { controls: true };
+  const node = el("video", {
+    ...playing, playsinline: true, preload: poster ? "none" : "metadata", poster,
     src: `/file/${place(message)}`, "aria-label": file.name,
-  }));
+  });
+  node.muted = file.shape === "animation";
+  const frame = framed(message, node);
+  frame.classList.toggle("round", file.shape === "round");
+  return frame;
 }
 
 function image(message) {
@@ -129,6 +136,30 @@ function song(message) {
     cover,
     el("div", {}, el("b", { dir: "auto" }, file.title || file.name), el("span", { dir: "auto" }, about)),
     el("audio", { controls: true, preload: "none", src: `/file/${place(message)}` }));
+}
+
+// The bars fill as it plays; a tap on them goes there, and the keyboard has the player's own line below.
+function voice(message) {
+  const { file } = message;
+  const player = el("audio", { controls: true, preload: "none", src: `/file/${place(message)}`, "aria-label": "Voice message" });
+  const bars = el("div", { class: "waveform", "aria-hidden": "true" },
+    ...file.waveform.map((value) => {
+      const bar = el("i");
+      bar.style.setProperty("--value", value / 31);
+      return bar;
+    }));
+  const length = () => player.duration || file.duration;
+  player.addEventListener("timeupdate", () => {
+    const heard = (player.currentTime / length()) * bars.children.length;
+    [...bars.children].forEach((bar, at) => bar.classList.toggle("heard", at < heard));
+  });
+  bars.addEventListener("click", (event) => {
+    const box = bars.getBoundingClientRect();
+    player.play().then(() => { player.currentTime = length() * (event.clientX - box.left) / box.width; });
+  });
+  return el("div", { class: "voice" },
+    el("span", {}, icon("note"), ["Voice message", file.duration ? clock(file.duration) : null].filter(Boolean).join(" · ")),
+    bars, player);
 }
 
 function fileLine(message) {
