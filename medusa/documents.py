@@ -14,7 +14,7 @@ from medusa.errors import StreamBroken, Transient, UserError
 from medusa.library import Library, document_of, sha256_of, shows_no_name
 from medusa.model import LocalFile, Progress, Stage
 from medusa.names import display_name
-from medusa.posting import media_entry
+from medusa.posting import media_entries
 from medusa.scheduler import Run
 from medusa.sources import ByteStream, Source
 from medusa.steps.ahead import Ahead, foresee
@@ -84,14 +84,15 @@ class Documents:
         last, so that where it stands in the outbox, all do.
         """
         files = tuple(replace(file, size=file.path.stat().st_size) for file in files)
-        kept = {entry.seq for entry in await self.outbox.entries(run.job.id) if entry.done or not anew}
+        noted = await self.outbox.entries(run.job.id)
+        kept = {entry.seq for entry in noted} - {entry.file for entry in noted if anew and not entry.done}
         new: list[Entry] = []
         async with run.stage(Stage.UPLOAD, files=files, size=sum(file.size for file in files)):
             await self._tidy(run, files)
             for seq in reversed(range(len(files))):
                 if seq not in kept:
                     document = await self._one_of(run, seq, files[seq], f"{len(files) - seq} of {len(files)}")
-                    new.append(media_entry(run.job, seq, document, files[seq]))
+                    new += media_entries(run.job, seq, document, files[seq])
                 if seq and len(new) >= (_TOGETHER if files[seq].size <= BIG_FILE else 1):
                     await self.outbox.keep(new)
                     new.clear()
@@ -188,7 +189,7 @@ class Documents:
             thumb = await self._thumb(file)
             try:
                 return await self.messenger.store(
-                    job.chat_id, uploaded, file, thumb=thumb, as_document=job.order.as_document
+                    job.spots[0].chat_id, uploaded, file, thumb=thumb, as_document=job.order.as_document
                 )
             except MissingPart as missing:
                 log.info("upload.part_lost", part=missing.part)

@@ -89,11 +89,12 @@ class Library:
         if job.order.force:
             return None
         source, gone = source_key(job.order), list[Post]()
-        while (here := await self.posts.of_source(source, job.chat_id)) is not None:
+        while (here := await self.posts.of_source(source, job.spots[0].chat_id)) is not None:
             all_here = await self.posts.together(here)
             if await self.document(here) is not None:
                 wanted = caption(job.order, here.title, shows_no_name(here))
-                return _whole(all_here, here=(wanted, job.order.spoiler) == (here.caption, here.spoiler))
+                alike = (wanted, job.order.spoiler) == (here.caption, here.spoiler)
+                return _whole(all_here, here=alike and len(job.spots) == 1)
             await self.posts.forget(*(post.id for post in all_here))
             gone = gone or all_here
         elsewhere = await self.posts.of_source(source)
@@ -163,7 +164,7 @@ def shows_no_name(file: LocalFile | Post) -> bool:
 
 def make_post(job: Job, entry: Entry, message_id: int, at: float) -> Post:
     """What is to be remembered of a post that was made for a job whose files are known."""
-    file = job.files[entry.seq]
+    file = job.files[entry.file]
     return Post(
         source=source_key(job.order),
         link=job.order.link,
@@ -184,7 +185,7 @@ def make_post(job: Job, entry: Entry, message_id: int, at: float) -> Post:
         at=at,
         job_id=job.id,
         photo=entry.look == "photo",
-        part=entry.seq,
+        part=entry.file,
         parts=len(job.files),
     )
 

@@ -27,7 +27,7 @@ from medusa.errors import LoginNeeded, UserError
 from medusa.library import Known, Library, document_of, file_of, link_of, where_it_stands
 from medusa.model import Job, LocalFile, Order, Stage
 from medusa.names import display_name
-from medusa.posting import Posting, complete, media_entry
+from medusa.posting import Posting, complete, media_entries
 from medusa.room import Claim, Room
 from medusa.scheduler import Run
 from medusa.sources import Plan, Source
@@ -63,7 +63,7 @@ class Pipeline:
                 await self._deliver(run, [])
             elif (known := await self.library.known(run.job)) is None:
                 await self._deliver(run, await self._prepare(run, entries))
-            elif known.here:
+            elif known.here and not run.job.order.slot:
                 await self._point(run, known.first)
             else:
                 await self._deliver(run, self._taken(run, known))
@@ -115,7 +115,11 @@ class Pipeline:
         size = sum(post.size for post in known.posts)
         run.learn(files=files, title=known.first.title, size=size)
         taken = zip(known.posts, files, strict=True)
-        new = [media_entry(run.job, seq, document_of(post), file) for seq, (post, file) in enumerate(taken)]
+        new = [
+            entry
+            for seq, (post, file) in enumerate(taken)
+            for entry in media_entries(run.job, seq, document_of(post), file)
+        ]
         return new + self.posting.overflow(run.job)
 
     async def _renewed(self, run: Run) -> list[Entry]:
@@ -147,12 +151,12 @@ class Pipeline:
             async with self.room.reserved(run.workdir, size, 1 if _is_processed(job) else _copies(job.order)) as claim:
                 return await self._finished(run, job.files, claim, anew=anew)
         if document := await self.documents.all_sent(run):
-            return [media_entry(run.job, 0, document, run.job.files[0])]
+            return media_entries(run.job, 0, document, run.job.files[0])
         source, plan, document = await self._resolve(run)
         if plan.held:
             return _as_held(run, plan)
         if document is not None:
-            return [media_entry(run.job, 0, document, run.job.files[0])]
+            return media_entries(run.job, 0, document, run.job.files[0])
         copies = 1 if _goes_as_it_is(plan, job.order) else _copies(job.order)
         async with self.room.reserved(run.workdir, plan.size, copies) as claim:
             return await self._finished(run, await self._fetch(run, source, plan), claim, anew=anew)
@@ -164,7 +168,7 @@ class Pipeline:
         if len(files) > 1:
             return await self.documents.of_files(run, files, anew=anew)
         document = await self.documents.of_file(run, files[0])
-        return [media_entry(run.job, 0, document, run.job.files[0])]
+        return media_entries(run.job, 0, document, run.job.files[0])
 
     async def _resolve(self, run: Run) -> tuple[Source, Plan, Document | None]:
         """Find the source and its plan, and stream what can be streamed at once.
@@ -198,7 +202,11 @@ def _as_held(run: Run, plan: Plan) -> list[Entry]:
     files = tuple(held.file for held in plan.held)
     run.learn(files=files, title=display_name(plan.title), size=sum(file.size for file in files))
     documents = [as_document(held.document) for held in plan.held]
-    return [media_entry(run.job, seq, *both) for seq, both in enumerate(zip(documents, files, strict=True))]
+    return [
+        entry
+        for seq, both in enumerate(zip(documents, files, strict=True))
+        for entry in media_entries(run.job, seq, *both)
+    ]
 
 
 def _is_processed(job: Job) -> bool:

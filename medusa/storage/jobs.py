@@ -59,7 +59,7 @@ _PLAIN = Order("")
 _READY = "state = 'queued' AND stage IN ('process', 'upload', 'post')"
 _ELSEWHERE = "host NOT IN (SELECT value FROM json_each(?))"
 _OTHERWISE = "stage NOT IN (SELECT value FROM json_each(?))"
-_COLUMN_OF = {Scope.CHAT: "chat_id", Scope.HOST: "host"}
+_COLUMN_OF = {Scope.CHAT: "target", Scope.HOST: "host"}
 
 Beside = Callable[[Transaction], Awaitable[None]]
 """Writes what has to be committed together with a job's row, or not at all."""

@@ -114,6 +114,10 @@ class StaleReference(Transient):
     """The reference to a stored document has expired; its message or an upload gives a new one."""
 
 
+class NoPlace(UserError):
+    """The message cannot become one with media."""
+
+
 class NoPhoto(UserError):
     """Telegram does not take the file for an image."""
 
@@ -202,6 +206,7 @@ _OF_THEIR_OWN: dict[str, tuple[type[MedusaError], str]] = {
     "FILE_REFERENCE_EXPIRED": (StaleReference, "Telegram's reference to the file has expired."),
     "FILE_REFERENCE_EMPTY": (StaleReference, "Telegram's reference to the file has expired."),
     "FILE_REFERENCE_INVALID": (StaleReference, "Telegram's reference to the file has expired."),
+    "MEDIA_PREV_INVALID": (NoPlace, "Telegram does not let that message become a file."),
     "IMAGE_PROCESS_FAILED": (NoPhoto, "Telegram does not take this image."),
     "PHOTO_INVALID": (NoPhoto, "Telegram does not take this image."),
     "PHOTO_EXT_INVALID": (NoPhoto, "Telegram does not take this image."),
