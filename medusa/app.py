@@ -11,6 +11,9 @@ from typing import Any, TypeVar
 import structlog
 
 from medusa import __version__
+from medusa.batches.conductor import Conductor
+from medusa.batches.places import Keeper
+from medusa.batches.turns import Turns
 from medusa.cage import has_filter, lacking, landlock_abi
 from medusa.commands import Command, Desk
 from medusa.commands.router import Router
@@ -44,6 +47,7 @@ from medusa.sources.ytdlp_update import Updater
 from medusa.status import Status
 from medusa.storage import Store, open_store
 from medusa.storage.answers import Answers
+from medusa.storage.batches import Batches
 from medusa.storage.boards import Boards
 from medusa.storage.handled import Handled
 from medusa.storage.jobs import Jobs
@@ -73,6 +77,8 @@ log = structlog.get_logger()
 
 _LOOKS = "looks"
 """The folder beside those of the jobs in which commands look at links."""
+_PLACES = "places"
+"""The folder of the small file that keeps places where texts cannot."""
 
 T = TypeVar("T")
 
@@ -91,6 +97,7 @@ class App:
     room: Room
     pipeline: Pipeline
     scheduler: Scheduler
+    conductor: Conductor
     status: Status
     notices: Notices
     vault: Vault
@@ -98,6 +105,7 @@ class App:
 
     async def idle(self) -> None:
         """Wait until every job has ended and its outcome stands in the chat."""
+        await self.conductor.idle()
         await self.scheduler.idle()
         await self.status.idle()
         await self.notices.idle()
@@ -130,6 +138,7 @@ def _parts(app: App) -> list[Coroutine[Any, Any, None]]:
         app.status.run(),
         app.notices.run(),
         app.router.run(),
+        app.conductor.run(),
         app.room.run(),
         app.budget.run(app.scheduler.look_again),
         app.vault.run(app.notices.tell),
@@ -212,23 +221,28 @@ def _assemble(ground: _Ground) -> App:
     notices = Notices(messenger, settings, account.user_id)
     room = Room(config.work, notices.tell, config.keep_free)
     library = Library(Posts(store), messenger)
-    outbox, uploads = Outbox(store), Uploads(store)
+    outbox, uploads, uploader = Outbox(store), Uploads(store), Uploader(ground.lanes)
+    batches = Batches(store)
+    turns = Turns(batches)
     pipeline = Pipeline(
         tools=ground.tools,
         room=room,
-        documents=Documents(account, messenger, Uploader(ground.lanes), uploads, outbox, library),
+        documents=Documents(account, messenger, uploader, uploads, outbox, library),
         posting=Posting(account, messenger, outbox),
         uploads=uploads,
         outbox=outbox,
         library=library,
         vault=ground.vault,
+        turn=turns.mine,
     )
     quiet = QuietHours()
     line, gates = account.client.line, (quiet, ground.budget)
     scheduler = Scheduler(jobs, pipeline.run, config.slots, config.work, gates=gates, away=lambda: line.away)
     _obey(settings, scheduler, quiet, ground.budget)
     status = Status(scheduler, jobs, Boards(store), messenger, account.user_id, notices.unheard)
-    scheduler.listeners += [status.changed, notices.changed]
+    keeper = Keeper(batches, messenger, uploader, config.work / _PLACES)
+    conductor = Conductor(batches, jobs, scheduler, messenger, keeper, turns, config.slots, account.user_id)
+    scheduler.listeners += [status.changed, notices.changed, conductor.changed]
     ground.guard.listeners.append(_warning(scheduler, notices))
     desk = Desk(
         scheduler=scheduler,
@@ -241,6 +255,7 @@ def _assemble(ground: _Ground) -> App:
         announce=status.announce,
         show_live=status.adopt,
         commands=plugins("medusa.commands", "COMMAND", Command),
+        conductor=conductor,
         updater=ground.updater,
         versions=lambda: versions(ground.tools, ground.updater),
         look=Looks(pipeline.tools_for, config.work / _LOOKS).describe,
@@ -257,6 +272,7 @@ def _assemble(ground: _Ground) -> App:
         room=room,
         pipeline=pipeline,
         scheduler=scheduler,
+        conductor=conductor,
         status=status,
         notices=notices,
         vault=ground.vault,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from medusa.captions import Facts, filled
 from medusa.errors import Scope, Transient, UserError
 from medusa.model import Job, LocalFile, Order, Progress, Report
 from medusa.storage.library import Post, Posts
@@ -92,7 +93,8 @@ class Library:
         while (here := await self.posts.of_source(source, job.spots[0].chat_id)) is not None:
             all_here = await self.posts.together(here)
             if await self.document(here) is not None:
-                wanted = caption(job.order, here.title, shows_no_name(here))
+                facts = Facts(here.title, here.name, here.size, here.media, job.created)
+                wanted = caption(job.order, facts, media=shows_no_name(here))
                 alike = (wanted, job.order.spoiler) == (here.caption, here.spoiler)
                 return _whole(all_here, here=alike and len(job.spots) == 1)
             await self.posts.forget(*(post.id for post in all_here))
@@ -175,7 +177,7 @@ def make_post(job: Job, entry: Entry, message_id: int, at: float) -> Post:
         title=job.title,
         mime=file.mime,
         media=file.media,
-        caption=caption(job.order, job.title, shows_no_name(file)),
+        caption=caption_of(job) if entry.file == 0 else "",
         spoiler=job.order.spoiler,
         document_id=entry.document_id or 0,
         access_hash=entry.access_hash or 0,
@@ -219,11 +221,22 @@ async def sha256_of(path: Path) -> bytes:
     return digest.digest()
 
 
-def caption(order: Order, title: str, media: bool) -> str:
+def caption_of(job: Job) -> str:
+    """What stands under a job's first post."""
+    file = job.files[0] if job.files else None
+    facts = Facts(job.title, file.name if file else "", job.size, file.media if file else None, job.created)
+    return caption(job.order, facts, media=file is not None and shows_no_name(file))
+
+
+NUMBERED = "{index}. {title}"
+"""What stands under a post of a batch when nothing else was said."""
+
+
+def caption(order: Order, facts: Facts, *, media: bool) -> str:
     """What stands under a post: the owner's words, else a video's or song's title; a file shows its name itself."""
-    if order.caption is not None:
-        return order.caption
-    return title if media else ""
+    if order.caption is not None or order.index:
+        return filled(NUMBERED if order.caption is None else order.caption, order, facts)
+    return facts.title if media else ""
 
 
 def source_key(order: Order) -> bytes:

@@ -15,7 +15,7 @@ What becomes of it in the end, the scheduler decides by how ``run`` ends.
 """
 
 import functools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
@@ -54,6 +54,8 @@ class Pipeline:
     outbox: Outbox
     library: Library
     vault: Vault
+    turn: Callable[[Run], Awaitable[None]]
+    """Returns when a job may make its posts."""
 
     async def run(self, run: Run) -> None:
         """Do the job from wherever it stands; it returns once everything is posted. Raises MedusaError."""
@@ -87,6 +89,7 @@ class Pipeline:
             await self.library.point(post, f"{run.job.chat_id} {run.job.message_id} {run.job.id}")
 
     async def _deliver(self, run: Run, new: list[Entry]) -> None:
+        await self.turn(run)
         try:
             await self.posting.run(run, new)
         except StaleReference as stale:

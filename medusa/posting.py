@@ -4,16 +4,18 @@ import asyncio
 import functools
 import time
 from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from medusa.library import caption, make_post, shows_no_name
+from medusa.library import caption_of, make_post
 from medusa.model import Job, LocalFile, Stage
 from medusa.scheduler import Run
 from medusa.storage import outbox
 from medusa.storage.outbox import APART, Entry, Look, Outbox
 from medusa.telegram.client import Account
+from medusa.telegram.errors import MessageGone
 from medusa.telegram.messages import Document, Item, Manner, Messenger, cut, new_random_id, units
 
 POST_WITHIN = 5.0
@@ -65,7 +67,8 @@ class Posting:
         items = [self._item(job, entry) for entry in group]
         manner = Manner(self._answered(job, head, first), job.order.spoiler, job.order.silent, topic)
         if job.order.slot and head.seq == 0:
-            return [await self.messenger.fill(head.chat_id, job.order.slot, items[0], manner)]
+            with suppress(MessageGone):  # somebody has deleted it; better at the end than nowhere
+                return [await self.messenger.fill(head.chat_id, job.order.slot, items[0], manner)]
         if len(items) > 1:
             return await self.messenger.post_album(head.chat_id, items, manner)
         return [await self.messenger.post(head.chat_id, items[0], manner)]
@@ -133,11 +136,6 @@ def media_entries(job: Job, seq: int, document: Document, file: LocalFile) -> li
         Entry(job.id, at * APART + seq, spot.chat_id, new_random_id(), "media", *names, None, document.content, look)
         for at, spot in enumerate(job.spots)
     ]
-
-
-def caption_of(job: Job) -> str:
-    """What stands under the job's first post."""
-    return caption(job.order, job.title, bool(job.files and shows_no_name(job.files[0])))
 
 
 def _company(entry: Entry) -> tuple[int, str]:

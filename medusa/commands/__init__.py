@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from medusa.batches.conductor import Conductor
 from medusa.gates import Budget
 from medusa.library import Library
 from medusa.model import Order
@@ -54,6 +55,7 @@ class Desk:
     commands: "Mapping[str, Command]"
     updater: Updater
     versions: Callable[[], Mapping[str, str]]
+    conductor: Conductor
     look: Callable[[Order, str], Awaitable[Description]]
     """Finds out what an order's link is; of a playlist, the items of these numbers, which read ``1:20,25``."""
 
@@ -139,6 +141,8 @@ class Command:
     aliases: tuple[str, ...] = ()
     options: tuple[Option, ...] = ()
     examples: tuple[str, ...] = ()
+    lines: bool = False
+    """Whether only the first line behind its name holds words and options; the others are its own business."""
     secret: bool = False
     """Whether what stands behind its name is a secret: the message is deleted before it is obeyed, and the words, which
     are not taken apart, are in no log.

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 
+from medusa.captions import checked
 from medusa.commands import Call, Option
 from medusa.commands.parsing import moment, priority
 from medusa.errors import UserError
@@ -87,7 +88,7 @@ def order_of(link: str, call: Call) -> Order:
         link,
         quality=quality.removesuffix("p"),
         name=given.get("name"),
-        caption=given.get("caption"),
+        caption=checked(given["caption"]) if "caption" in given else None,
         as_document="doc" in given or ("media" not in given and settings[DOCUMENTS]),
         spoiler="spoiler" in given,
         silent="silent" in given or settings[SILENT],

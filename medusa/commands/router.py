@@ -36,7 +36,7 @@ MOST_SLOW = 20
 STILL_THERE = "Your message with the secret could not be deleted: delete it yourself."
 _LINKS_ALONE = re.compile(r"https?://\S+(?:\s+https?://\S+)*(?:\s+[-—–]{1,2}[^\W\d].*)?", re.IGNORECASE | re.DOTALL)
 """Nothing but links, with options at the end; a note that has a link in it is no command."""
-_NAME = re.compile(r"([^\W\d_][\w-]*)(?:@\w+)?(?:\s+|$)")
+_NAME = re.compile(r"([^\W\d_][\w-]*)(?:@\w+)?(?:[^\S\n]+|(?=\n)|$)")
 
 
 class Router:
@@ -217,7 +217,7 @@ class Router:
         if ("--help", False) in tokens(rest):
             return page(command, self._prefix)
         if not command.secret:
-            words, options = split_options(rest, command.options)
+            words, options = split_options(rest.partition("\n")[0] if command.lines else rest, command.options)
         call = Call(message, self._desk, command.name, words, options, rest)
         return await command.run(call)
 

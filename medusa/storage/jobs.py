@@ -337,6 +337,21 @@ class Jobs:
         return [_decode(row) for row in await self._store.read(f"{_SELECT} {condition}", params)]
 
 
+async def add_one(
+    db: Transaction, order: Order, chat_id: int, message_id: int, ordinal: int, now: float, priority: Priority
+) -> Job:
+    """Queue one order of a message within a transaction; the job that there is already for its place is returned."""
+    where = f"{_SELECT} WHERE chat_id = ? AND message_id = ? AND ordinal = ?"
+    rows = await db.run(where, (chat_id, message_id, ordinal))
+    if not rows:
+        arrival = await _arrival(db, now)
+        fresh = Job(0, JobState.QUEUED, order, chat_id, message_id, now, priority=priority)
+        key = (chat_id, message_id, ordinal, now, priority, arrival, arrival - _AHEAD[priority], order.host)
+        await db.run(_INSERT, key + _encode(fresh))
+        rows = await db.run(where, (chat_id, message_id, ordinal))
+    return _decode(rows[0])
+
+
 async def _save(db: Transaction, job: Job) -> None:
     values = dict(zip(_CHANGING, _encode(job), strict=True))
     free, indexed = [values[name] for name in _FREE], [values[name] for name in _INDEXED]
@@ -377,7 +392,7 @@ def _encode(job: Job) -> Row:
     return (
         job.state.value,
         job.stage.value,
-        json.dumps(_told(order)),
+        order_text(order),
         job.attempts,
         job.not_before,
         storable(job.reason),
@@ -390,10 +405,15 @@ def _encode(job: Job) -> Row:
     )
 
 
-def _told(order: Order) -> dict[str, Any]:
-    """What an order says; what is the rule is left out, since the row is written at each stage."""
+def order_text(order: Order) -> str:
+    """An order as JSON; what is the rule is left out, since the row is written at each stage."""
     told = {one.name: getattr(order, one.name) for one in fields(order)}
-    return {name: value for name, value in told.items() if value != getattr(_PLAIN, name)}
+    return json.dumps({name: value for name, value in told.items() if value != getattr(_PLAIN, name)})
+
+
+def order_from(text: str) -> Order:
+    """The order that `order_text` has written."""
+    return Order(**json.loads(text))
 
 
 def _decode(row: Row) -> Job:
@@ -402,7 +422,7 @@ def _decode(row: Row) -> Job:
     return Job(
         id=number,
         state=JobState(state),
-        order=Order(**json.loads(order)),
+        order=order_from(order),
         chat_id=chat_id,
         message_id=message_id,
         created=created,
