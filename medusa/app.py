@@ -13,6 +13,7 @@ import structlog
 from medusa import __version__
 from medusa.batches.conductor import Conductor
 from medusa.batches.places import Keeper
+from medusa.batches.planner import Planner
 from medusa.batches.turns import Turns
 from medusa.cage import has_filter, lacking, landlock_abi
 from medusa.commands import Command, Desk
@@ -256,6 +257,7 @@ def _assemble(ground: _Ground) -> App:
         show_live=status.adopt,
         commands=plugins("medusa.commands", "COMMAND", Command),
         conductor=conductor,
+        flight=Planner(library, jobs, account.limits.upload_bytes, config.slots).begin,
         updater=ground.updater,
         versions=lambda: versions(ground.tools, ground.updater),
         look=Looks(pipeline.tools_for, config.work / _LOOKS).describe,

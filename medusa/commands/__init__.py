@@ -1,9 +1,10 @@
 """Messages to intentions: every module of this folder with a constant COMMAND is one command."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from medusa.batches.conductor import Conductor
+from medusa.batches.flight import Flight
 from medusa.gates import Budget
 from medusa.library import Library
 from medusa.model import Order
@@ -56,6 +57,8 @@ class Desk:
     updater: Updater
     versions: Callable[[], Mapping[str, str]]
     conductor: Conductor
+    flight: Callable[[Sequence[Order]], Awaitable[Flight]]
+    """The plan of a batch with these orders, as far as it is known without looking at their links."""
     look: Callable[[Order, str], Awaitable[Description]]
     """Finds out what an order's link is; of a playlist, the items of these numbers, which read ``1:20,25``."""
 

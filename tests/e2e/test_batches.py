@@ -98,3 +98,45 @@ async def test_the_places_of_a_cancelled_batch_go(stage: Stage, tmp_path: Path) 
     said = [one.message for one in stage.telegram.messages(chat) if getattr(one, "message", "")]
     assert said[1:] == ["2. Notes"]
     assert said[0].startswith("– Batch 1 without a name: 1 posted · 1 cancelled")
+
+
+async def test_the_plan_tells_what_comes(stage: Stage) -> None:
+    """What was looked at is what is posted: kinds, the dead, bytes, and what stands there twice."""
+    text = lines(stage, "A=archive.bin", "B=notes.pdf", "Gone=dead", "Again=notes.pdf", "Song=song.mp3")
+    await play(stage, [Line(text=f"/batch -n Plan\n{text}\nno link here")])
+    plan = await shown(stage)
+    sizes = [one.media.document.size for one in posts(stage)]
+    assert not sizes
+    assert "Batch 1 “Plan”: 5 items" in plan
+    assert "line 6: has no link: no link here" in plan
+    assert "1 dead: 3" in plan
+    assert "1 of the links stand there more than once" in plan
+    await play(stage, [Line(text="2", reply_to=(await stage.app.conductor.batches.recent(1))[0].message_id)])
+    sizes = [one.media.document.size for one in posts(stage)]
+    assert len(sizes) == 4
+    assert f"{sum(sizes) / 1e6:.1f} MB in all" in plan
+    assert (await items(stage))[2] is ItemState.DROPPED
+
+
+async def test_a_plan_can_be_changed_before_it_begins(stage: Stage) -> None:
+    text = lines(stage, "A=notes.pdf", "B=song.mp3", "C=notes.pdf --silent")
+    await play(stage, [Line(text=f"/batch\n{text}"), Line(text='/batch 1 -c "{batch} {index}" --spoiler -n Named')])
+    await play(stage, [Line(text="/batch 1 only 2-3"), Line(text="/batch 1 go")])
+    assert [one.message for one in posts(stage)] == ["Named 2", "Named 3"]
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("/batch", "Which list?"),
+        ("/batch 7", "There is no batch 7"),
+        ("/batch\nno link", "There is no link in that list.\nline 1: has no link: no link"),
+        ("/batch\nA:https://a.b/c -q 9000000", "No line of that list can be used."),
+        ("/batch -c {nope}\nA:https://a.b/c", "knows no field"),
+        ("/batch 9-3", "runs backwards"),
+        ("/batches", "There is no batch yet"),
+    ],
+)
+async def test_what_cannot_be_done_is_said(stage: Stage, text: str, answer: str) -> None:
+    await play(stage, [Line(text=text)])
+    assert answer in (await stage.owner.history(stage.owner.user_id))[-1].text
