@@ -16,6 +16,8 @@ from medusa.batches.places import Keeper
 from medusa.batches.planner import Planner
 from medusa.batches.turns import Turns
 from medusa.cage import has_filter, lacking, landlock_abi
+from medusa.channels.destinations import Destinations
+from medusa.channels.registry import Registry
 from medusa.commands import Command, Desk
 from medusa.commands.router import Router
 from medusa.config import Config
@@ -50,6 +52,7 @@ from medusa.storage import Store, open_store
 from medusa.storage.answers import Answers
 from medusa.storage.batches import Batches
 from medusa.storage.boards import Boards
+from medusa.storage.channels import ChannelTable
 from medusa.storage.handled import Handled
 from medusa.storage.jobs import Jobs
 from medusa.storage.library import Posts
@@ -61,6 +64,7 @@ from medusa.storage.telegram import TelegramState
 from medusa.storage.traffic import TrafficTable
 from medusa.storage.uploads import Uploads
 from medusa.storage.vault import VaultTable
+from medusa.telegram.chats import Chats
 from medusa.telegram.client import Account, open_account
 from medusa.telegram.clock import Clock
 from medusa.telegram.download import Downloader
@@ -102,6 +106,7 @@ class App:
     status: Status
     notices: Notices
     vault: Vault
+    destinations: Destinations
     router: Router
 
     async def idle(self) -> None:
@@ -168,6 +173,7 @@ class _Ground:
     tools: Tools
     vault: Vault
     updater: Updater
+    destinations: Destinations
 
 
 async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
@@ -212,7 +218,10 @@ async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
     updater = Updater(shelf, tools, config.index)
     await updater.start()
     budget = Budget(TrafficTable(store), down, up)
-    return _Ground(config, store, settings, budget, guard, account, lanes, tools, vault, updater)
+    registry = Registry(ChannelTable(store), settings)
+    await registry.load()
+    destinations = Destinations(Chats(account, Messenger(account)), registry, settings, account.user_id)
+    return _Ground(config, store, settings, budget, guard, account, lanes, tools, vault, updater, destinations)
 
 
 def _assemble(ground: _Ground) -> App:
@@ -228,13 +237,14 @@ def _assemble(ground: _Ground) -> App:
     pipeline = Pipeline(
         tools=ground.tools,
         room=room,
-        documents=Documents(account, messenger, uploader, uploads, outbox, library),
+        documents=Documents(account, messenger, uploader, uploads, outbox, library, ground.destinations.decided),
         posting=Posting(account, messenger, outbox),
         uploads=uploads,
         outbox=outbox,
         library=library,
         vault=ground.vault,
         turn=turns.mine,
+        destinations=ground.destinations,
     )
     quiet = QuietHours()
     line, gates = account.client.line, (quiet, ground.budget)
@@ -250,6 +260,7 @@ def _assemble(ground: _Ground) -> App:
         jobs=jobs,
         library=library,
         vault=ground.vault,
+        destinations=ground.destinations,
         messenger=messenger,
         settings=settings,
         budget=ground.budget,
@@ -278,6 +289,7 @@ def _assemble(ground: _Ground) -> App:
         status=status,
         notices=notices,
         vault=ground.vault,
+        destinations=ground.destinations,
         router=router,
     )
 

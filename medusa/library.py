@@ -14,19 +14,16 @@ from medusa.errors import Scope, Transient, UserError
 from medusa.model import Job, LocalFile, Order, Progress, Report
 from medusa.storage.library import Post, Posts
 from medusa.storage.outbox import Entry
-from medusa.telegram.messages import Document, Messenger
-from medusa.words import moment
+from medusa.telegram.messages import Document, Messenger, random_id_for
+from medusa.words import message_link, moment
 
 _TRACKING = frozenset({"fbclid", "gclid", "igsh", "igshid", "mc_cid", "mc_eid", "msclkid", "ttclid", "twclid", "yclid"})
 _SHARING = frozenset({"youtube.com", "youtu.be", "open.spotify.com"})
 """Sites whose parameter ``si`` says who shared the link, and nothing else."""
 _PORTS = {"http": ":80", "https": ":443"}
-_CHANNELS = -(10**12)
-"""Marked ids below this one are channels and supergroups."""
 _BLOCK = 256 * 1024
 _STRETCH = 64 * _BLOCK
 """Bytes of a file that are hashed at a stretch, 16 MB: a tenth of a second on slow machines."""
-_RANDOM_IDS = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +143,7 @@ class Library:
     async def point(self, post: Post, key: str) -> None:
         """Reply to a post, so that a tap leads there; the same ``key`` makes one reply, however often it is used."""
         text = f"Here is {post.title or post.name}."
-        await self._messenger.say_once(post.chat_id, text, _random_id(key), post.message_id)
+        await self._messenger.say_once(post.chat_id, text, random_id_for(key), post.message_id)
 
 
 def _whole(posts: list[Post], *, here: bool) -> Known | None:
@@ -199,11 +196,8 @@ def file_of(post: Post, folder: Path) -> LocalFile:
 
 
 def link_of(post: Post) -> str | None:
-    """The link to a post, which works for whoever may read its channel; other chats have no such links.
-
-    See https://core.telegram.org/api/links#private-message-links.
-    """
-    return f"https://t.me/c/{_CHANNELS - post.chat_id}/{post.message_id}" if post.chat_id < _CHANNELS else None
+    """The link to a post, where its chat has such links; see `message_link`."""
+    return message_link(post.chat_id, post.message_id)
 
 
 def where_it_stands(post: Post) -> str:
@@ -274,8 +268,3 @@ def _digest_some(path: Path, start: int, digest: Any) -> int:
             digest.update(memoryview(room)[:count])
             taken += count
     return taken
-
-
-def _random_id(key: str) -> int:
-    """A random id that is always the same for a key (https://core.telegram.org/api/invoking)."""
-    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % _RANDOM_IDS + 1

@@ -126,6 +126,12 @@ class Order:
     """What is to be done to the media, by the names of the steps' wishes; see `medusa.steps.Wish`."""
     to: str = ""
     """Where it is posted, each as a `Spot` writes itself, with spaces between; empty for where the command stands."""
+    routed: bool = False
+    """Whether the rules are still to say where it is posted, once its files are known."""
+    protect: bool = False
+    """Whether what is posted can be neither forwarded nor saved."""
+    pin: bool = False
+    """Whether the first post in each spot is pinned."""
     slot: int = 0
     """The message in the first spot that is to become the post; 0 where a new one is made."""
     index: int = 0

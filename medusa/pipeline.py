@@ -15,13 +15,14 @@ What becomes of it in the end, the scheduler decides by how ``run`` ends.
 """
 
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 import structlog
 
 from medusa import sources, steps
+from medusa.channels.destinations import Destinations
 from medusa.documents import NO_FILE, Documents, title_of
 from medusa.errors import LoginNeeded, UserError
 from medusa.library import Known, Library, document_of, file_of, link_of, where_it_stands
@@ -56,6 +57,7 @@ class Pipeline:
     vault: Vault
     turn: Callable[[Run], Awaitable[None]]
     """Returns when a job may make its posts."""
+    destinations: Destinations
 
     async def run(self, run: Run) -> None:
         """Do the job from wherever it stands; it returns once everything is posted. Raises MedusaError."""
@@ -63,12 +65,25 @@ class Pipeline:
             entries = await self.outbox.entries(run.job.id)
             if complete(entries):
                 await self._deliver(run, [])
-            elif (known := await self.library.known(run.job)) is None:
+            elif (known := await self._known(run)) is None:
+                await self.destinations.ready(run.job)
                 await self._deliver(run, await self._prepare(run, entries))
             elif known.here and not run.job.order.slot:
                 await self._point(run, known.first)
             else:
                 await self._deliver(run, self._taken(run, known))
+
+    async def _known(self, run: Run) -> Known | None:
+        """The earlier posts of what the job is to post, which also tell what kind of files those are."""
+        known = await self.library.known(run.job)
+        if known is None or not run.job.order.routed:
+            return known
+        await self._decide(run, tuple(file_of(post, run.workdir) for post in known.posts))
+        return await self.library.known(run.job)
+
+    async def _decide(self, run: Run, files: Sequence[LocalFile]) -> None:
+        """Have the rules say where it is posted; that is committed with the next stage, before anything is posted."""
+        run.learn(order=await self.destinations.decided(run.job.order, files))
 
     @asynccontextmanager
     async def _advised(self, order: Order) -> AsyncIterator[None]:
@@ -84,6 +99,7 @@ class Pipeline:
 
     async def _point(self, run: Run, post: Post) -> None:
         """Make no second post where one stands, but say where."""
+        await self.posting.pin(run, {0: post.message_id})
         run.learn(title=post.title, size=post.size, post_id=post.message_id, reason=where_it_stands(post))
         if link_of(post) is None:
             await self.library.point(post, f"{run.job.chat_id} {run.job.message_id} {run.job.id}")
@@ -157,6 +173,7 @@ class Pipeline:
             return media_entries(run.job, 0, document, run.job.files[0])
         source, plan, document = await self._resolve(run)
         if plan.held:
+            await self._decide(run, tuple(held.file for held in plan.held))
             return _as_held(run, plan)
         if document is not None:
             return media_entries(run.job, 0, document, run.job.files[0])

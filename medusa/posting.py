@@ -3,12 +3,13 @@
 import asyncio
 import functools
 import time
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from medusa.errors import MedusaError, Scope, Transient, Wait
 from medusa.library import caption_of, make_post
 from medusa.model import Job, LocalFile, Stage
 from medusa.scheduler import Run
@@ -18,6 +19,7 @@ from medusa.telegram.client import Account
 from medusa.telegram.errors import MessageGone
 from medusa.telegram.messages import Document, Item, Manner, Messenger, cut, new_random_id, units
 
+NOT_PINNED = "It is posted, but this account may not pin it."
 POST_WITHIN = 5.0
 """Seconds that a post under way gets to end when its job is cancelled."""
 MOST_IN_ALBUM = 10
@@ -38,11 +40,32 @@ class Posting:
         """Post what the outbox holds of the job, ``new`` entries among it. Raises StaleReference and others."""
         async with run.stage(Stage.POST, beside=functools.partial(outbox.put, entries=new) if new else None):
             heads: dict[int, int] = {}
+            held: dict[int, Transient] = {}
             for group in groups(await self.outbox.entries(run.job.id), alone=bool(run.job.order.slot)):
                 spot = group[0].spot
-                made = await self._made(run.job, group, heads.get(spot))
+                if spot in held:
+                    continue
+                try:
+                    made = await self._made(run.job, group, heads.get(spot))
+                except Transient as error:
+                    if error.scope is not Scope.CHAT:
+                        raise
+                    held[spot] = error  # the other chats have nothing to do with it
+                    continue
                 if heads.setdefault(spot, made[0]) == made[0] and spot == 0:
                     run.learn(post_id=heads[0])
+            await self.pin(run, heads)
+            _raise_first(held)
+
+    async def pin(self, run: Run, heads: Mapping[int, int]) -> None:
+        """Pin the first post in each spot, by its message id, if that is wanted; what can't be pinned stands anyway."""
+        for spot, message_id in heads.items() if run.job.order.pin else ():
+            try:
+                await self.messenger.pin(run.job.spots[spot].chat_id, message_id)
+            except MedusaError as error:
+                if error.fatal or (isinstance(error, Transient) and error.scope is not Scope.CHAT):
+                    raise
+                run.learn(reason=NOT_PINNED)
 
     def overflow(self, job: Job) -> list[Entry]:
         """The entries of a caption that is too long to stand under the post."""
@@ -63,9 +86,12 @@ class Posting:
         head = group[0]
         topic = job.spots[head.spot].topic
         if head.kind == "text":
-            return [await self.messenger.say_once(head.chat_id, caption_of(job), head.random_id, first, topic)]
+            manner = Manner(silent=job.order.silent, protected=job.order.protect)
+            names = (head.chat_id, caption_of(job), head.random_id, first, topic)
+            return [await self.messenger.say_once(*names, manner=manner)]
         items = [self._item(job, entry) for entry in group]
-        manner = Manner(self._answered(job, head, first), job.order.spoiler, job.order.silent, topic)
+        order = job.order
+        manner = Manner(self._answered(job, head, first), order.spoiler, order.silent, topic, order.protect)
         if job.order.slot and head.seq == 0:
             with suppress(MessageGone):  # somebody has deleted it; better at the end than nowhere
                 return [await self.messenger.fill(head.chat_id, job.order.slot, items[0], manner)]
@@ -110,6 +136,12 @@ class Posting:
         names = (entry.document_id or 0, entry.access_hash or 0, entry.file_reference or b"")
         text = "" if entry.file else cut(caption_of(job), self.account.limits.caption - 1)
         return Item(Document(*names, photo=entry.look == "photo"), text, entry.random_id)
+
+
+def _raise_first(held: Mapping[int, Transient]) -> None:
+    """Raise what keeps a spot from its posts; only that of the first spot meets the other jobs of its chat."""
+    for spot, error in sorted(held.items()):
+        raise error if spot == 0 else Wait(error.user_text, after=error.retry_after) from error
 
 
 def groups(entries: Sequence[Entry], *, alone: bool = False) -> Iterator[list[Entry]]:

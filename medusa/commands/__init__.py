@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from medusa.batches.conductor import Conductor
 from medusa.batches.flight import Flight
+from medusa.channels.destinations import Destinations
 from medusa.gates import Budget
 from medusa.library import Library
 from medusa.model import Order
@@ -46,6 +47,7 @@ class Desk:
     jobs: Jobs
     library: Library
     vault: Vault
+    destinations: Destinations
     messenger: Messenger
     settings: Settings
     budget: Budget

@@ -83,4 +83,4 @@ async def _posted_by(call: Call, number: int) -> str:
         raise UserError(f"There is no job #{number}.")
     if job.post_id is None:
         raise UserError(f"Job #{number} has posted nothing: it is {job.state}.")
-    return link_to(job.chat_id, job.post_id)
+    return link_to(job.spots[0].chat_id, job.post_id)

@@ -42,6 +42,11 @@ _IN_WORDS = {
     "PEER_ID_INVALID": "That chat is unknown to this account.",
     "MEDIA_CAPTION_TOO_LONG": "The caption is too long for Telegram.",
     "SLOWMODE_MULTI_MSGS_DISABLED": "That chat is in slow mode and takes no albums.",
+    "TOPIC_DELETED": "That topic is gone.",
+    "PIN_RESTRICTED": "Nothing can be pinned there.",
+    "CHANNELS_TOO_MUCH": "This account is in too many channels.",
+    "CHANNELS_ADMIN_PUBLIC_TOO_MUCH": "This account has too many channels.",
+    "CHANNEL_FORUM_MISSING": "That chat is no forum.",
     "FILE_PARTS_INVALID": "The file is over Telegram's size limit.",
 }
 
@@ -200,6 +205,7 @@ _OF_THEIR_OWN: dict[str, tuple[type[MedusaError], str]] = {
     "MSG_ID_INVALID": (MessageGone, "That message is gone."),
     "MESSAGE_AUTHOR_REQUIRED": (MessageGone, "That message is not this account's."),
     "MESSAGE_NOT_MODIFIED": (Unchanged, "The message already reads like that."),
+    "CHAT_NOT_MODIFIED": (Unchanged, "It is so already."),
     "FILE_ID_INVALID": (StaleReference, "Telegram does not know the file any more."),
     "DOCUMENT_INVALID": (StaleReference, "Telegram does not know the file any more."),
     "MEDIA_EMPTY": (EmptyMedia, "Telegram found nothing in the file."),

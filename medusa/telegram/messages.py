@@ -1,5 +1,6 @@
 """Texts and files on their way into chats; the only place that makes raw message requests."""
 
+import hashlib
 import random
 import re
 from collections.abc import Sequence
@@ -60,6 +61,9 @@ class Manner:
     def reply(self) -> Any:
         """The ``inputReplyTo`` (https://core.telegram.org/api/threads)."""
         return reply(self.reply_to, self.topic)
+
+
+_PLAINLY = Manner()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,11 @@ def new_random_id() -> int:
     return random.SystemRandom().randrange(1, 2**63)
 
 
+def random_id_for(key: str) -> int:
+    """A random id that is always the same for a key: what is repeated with it is done once."""
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % (2**63 - 1) + 1
+
+
 class _DeleteInChannel(functions.channels.DeleteMessagesRequest):  # type: ignore[misc]  # Telethon has no types
     """Deletes messages of a channel, and says that the answer tells of that channel's updates.
 
@@ -152,14 +161,24 @@ class Messenger:
         self._account = account
         self._client = account.client
 
-    async def say(self, chat_id: int, text: str, reply_to: int | None = None) -> int:
+    async def say(self, chat_id: int, text: str, reply_to: int | None = None, topic: int | None = None) -> int:
         """Send a text and return its message id; too long a text is cut."""
-        return await self.say_once(chat_id, text, new_random_id(), reply_to)
+        return await self.say_once(chat_id, text, new_random_id(), reply_to, topic)
 
     async def say_once(
-        self, chat_id: int, text: str, random_id: int, reply_to: int | None = None, topic: int | None = None
+        self,
+        chat_id: int,
+        text: str,
+        random_id: int,
+        reply_to: int | None = None,
+        topic: int | None = None,
+        *,
+        manner: Manner = _PLAINLY,
     ) -> int:
-        """Send a text under ``random_id``: sent again with the same id, Telegram answers with the first message."""
+        """Send a text under ``random_id``: sent again with the same id, Telegram answers with the first message.
+
+        Of the ``manner``, it counts whether it is silent and protected.
+        """
         plain, entities = self._parsed(text)
         with translated():
             answer = await self._client(
@@ -169,6 +188,8 @@ class Messenger:
                     random_id=random_id,
                     entities=entities,
                     no_webpage=True,
+                    silent=manner.silent,
+                    noforwards=manner.protected,
                     reply_to=reply(reply_to, topic),
                 )
             )
@@ -189,6 +210,18 @@ class Messenger:
         except MessageGone:
             return False
         return True
+
+    async def pin(self, chat_id: int, message_id: int) -> None:
+        """Pin a message, without a notification; pinning it again changes nothing.
+
+        https://core.telegram.org/method/messages.updatePinnedMessage
+        """
+        try:
+            with translated():
+                peer = await self.peer(chat_id)
+                await self._client(functions.messages.UpdatePinnedMessageRequest(peer, message_id, silent=True))
+        except Unchanged:
+            pass  # by an earlier call
 
     async def delete(self, chat_id: int, message_ids: Sequence[int]) -> None:
         """Delete messages for everybody, at most 100; those already gone are passed over."""
