@@ -224,20 +224,14 @@ async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
     return _Ground(config, store, settings, budget, guard, account, lanes, tools, vault, updater, destinations)
 
 
-def _assemble(ground: _Ground) -> App:
-    config, store, settings, account = ground.config, ground.store, ground.settings, ground.account
-    jobs = Jobs(store)
-    messenger = Messenger(account)
-    notices = Notices(messenger, settings, account.user_id)
-    room = Room(config.work, notices.tell, config.keep_free)
-    library = Library(Posts(store), messenger)
-    outbox, uploads, uploader = Outbox(store), Uploads(store), Uploader(ground.lanes)
-    batches = Batches(store)
-    turns = Turns(batches)
-    pipeline = Pipeline(
+def _pipeline(ground: _Ground, messenger: Messenger, notices: Notices, turns: Turns) -> Pipeline:
+    config, store, account = ground.config, ground.store, ground.account
+    library, outbox, uploads = Library(Posts(store), messenger), Outbox(store), Uploads(store)
+    decide = ground.destinations.decided
+    return Pipeline(
         tools=ground.tools,
-        room=room,
-        documents=Documents(account, messenger, uploader, uploads, outbox, library, ground.destinations.decided),
+        room=Room(config.work, notices.tell, config.keep_free),
+        documents=Documents(account, messenger, Uploader(ground.lanes), uploads, outbox, library, decide),
         posting=Posting(account, messenger, outbox),
         uploads=uploads,
         outbox=outbox,
@@ -246,6 +240,17 @@ def _assemble(ground: _Ground) -> App:
         turn=turns.mine,
         destinations=ground.destinations,
     )
+
+
+def _assemble(ground: _Ground) -> App:
+    config, store, settings, account = ground.config, ground.store, ground.settings, ground.account
+    jobs = Jobs(store)
+    messenger = Messenger(account)
+    notices = Notices(messenger, settings, account.user_id)
+    batches = Batches(store)
+    turns = Turns(batches)
+    pipeline = _pipeline(ground, messenger, notices, turns)
+    room, library, uploader = pipeline.room, pipeline.library, pipeline.documents.uploader
     quiet = QuietHours()
     line, gates = account.client.line, (quiet, ground.budget)
     scheduler = Scheduler(jobs, pipeline.run, config.slots, config.work, gates=gates, away=lambda: line.away)

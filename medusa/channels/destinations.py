@@ -53,9 +53,9 @@ class Destinations:
         """
         if "to" in given:
             spots = await self.spots(given["to"], here, key)
-            return [self._going(order, spots, here, given) for order in orders]
+            return [self.going(order, spots, here, given) for order in orders]
         if here.chat_id != self._home:
-            return [self._going(order, (here,), here, given) for order in orders]
+            return [self.going(order, (here,), here, given) for order in orders]
         placed = []
         for order in orders:
             rules = possible(self.registry.rules, order.host)
@@ -64,8 +64,21 @@ class Destinations:
                 continue
             spot = self._chosen(rules[0] if rules else None)
             await self._require(spot)
-            placed.append(self._going(order, (spot,), here, given))
+            placed.append(self.going(order, (spot,), here, given))
         return placed
+
+    async def together(self, given: Mapping[str, str], here: Spot, key: str) -> tuple[Spot, ...]:
+        """Where orders go that belong together, so that no rule parts them; see ``place``. Raises UserError."""
+        if "to" in given:
+            return await self.spots(given["to"], here, key)
+        spot = self.default if here.chat_id == self._home else here
+        await self._require(spot)
+        return (spot,)
+
+    def going(self, order: Order, spots: Sequence[Spot], here: Spot, given: Collection[str]) -> Order:
+        """The order with these places to go to, and what holds there; ``given`` names the options of its command."""
+        placed = self.registry.with_defaults(replace(order, to=" ".join(map(str, spots))), given)
+        return replace(placed, to="") if tuple(spots) == (Spot(here.chat_id),) else placed
 
     async def decided(self, order: Order, files: Sequence[LocalFile]) -> Order:
         """The order with where it goes, now that its files are known. Raises Wait when it may not be posted there.
@@ -76,7 +89,7 @@ class Destinations:
             return order
         kind, count = kind_of(files[0]), sum(file.size for file in files)
         spot = self._chosen(deciding(self.registry.rules, order.host, kind, count))
-        order = self._going(replace(order, routed=False), (spot,), Spot(self._home), ("quality",))
+        order = self.going(replace(order, routed=False), (spot,), Spot(self._home), ("quality",))
         await self._ready((spot,))
         return order
 
@@ -131,10 +144,6 @@ class Destinations:
         """Where a rule sends, or the default."""
         text = rule.spot if rule else self._settings[DESTINATION]
         return Order("", to=text).spots[0] if text else Spot(self._home)
-
-    def _going(self, order: Order, spots: Sequence[Spot], here: Spot, given: Collection[str]) -> Order:
-        placed = self.registry.with_defaults(replace(order, to=" ".join(map(str, spots))), given)
-        return replace(placed, to="") if tuple(spots) == (Spot(here.chat_id),) else placed
 
     async def _spot(self, one: Named, here: Spot) -> Spot | None:
         """The place that is named; None where something is to be made first."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
+from medusa.captions import checked
 from medusa.errors import UserError
 from medusa.model import Order
 from medusa.names import display_name, quoted
@@ -157,4 +158,4 @@ def _default(name: str, value: str) -> str:
         return all_wishes()["thumb"].read(value)
     if len(value) > _LONGEST_CAPTION:
         raise UserError(f"A caption has at most {_LONGEST_CAPTION} characters, not {len(value)}.")
-    return value
+    return checked(value)

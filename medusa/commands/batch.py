@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
@@ -23,8 +23,9 @@ from medusa.storage.batches import Batch, Places
 
 _MOST_REJECTED = 5
 """Rejected lines that are shown; more are counted."""
-_OF_A_LINE = (QUALITY_OPTION, *POSTING, *map(option_of, all_wishes().values()))
-"""What may stand behind a link of a list."""
+_OPTIONS = (QUALITY_OPTION, *POSTING, *map(option_of, all_wishes().values()))
+_OF_A_LINE = tuple(one for one in _OPTIONS if one.name != "to")
+"""What may stand behind a link of a list; all of them go to the same chat."""
 
 
 async def _run(call: Call) -> Answer:
@@ -59,10 +60,10 @@ async def _planned(call: Call, listing: Listing, name: str) -> Answer:
             "\n".join(["There is no link in that list.", *map(_rejection, listing.rejected[:_MOST_REJECTED])])
         )
     name = display_name(name or next((item.section for item in listing.items if item.section), "")) or "without a name"
-    orders, refused = _orders(call, listing.items, name)
-    spot = orders[0][2].spots[0] if orders else None
-    if spot is None:
+    asked, refused = _orders(call, listing.items, name)
+    if not asked:
         raise UserError(_without_any("No line of that list can be used.", refused))
+    spot, orders = await _placed(call, asked)
     places = Places.NONE if "fast" in call.options else Places.UNTRIED
     message = call.message
     batch = await call.desk.conductor.batches.add(
@@ -90,24 +91,42 @@ async def _surveyed(call: Call, batch: Batch, orders: Sequence[Order], rejected:
     return offered(call, batch, [*head, *flight.lines()], flight.dead)
 
 
-def _orders(call: Call, items: Sequence[Item], name: str) -> tuple[list[tuple[int, str, Order]], list[Rejected]]:
-    """The orders of the items, and those that have options which mean nothing."""
-    found: list[tuple[int, str, Order]] = []
+async def _placed(
+    call: Call, orders: Sequence[tuple[int, str, Order, Collection[str]]]
+) -> tuple[Spot, list[tuple[int, str, Order]]]:
+    """Where the batch goes, and its orders with what holds there."""
+    message = call.message
+    here, key = Spot(message.chat_id, message.topic), f"{message.chat_id} {message.message_id}"
+    first, *others = await call.desk.destinations.together(call.options, here, key)
+    if others:
+        raise UserError("A batch goes to one chat: its items keep their order in that one.")
+    going = call.desk.destinations.going
+    placed = [
+        (line, name, replace(going(order, (first,), here, given), to=str(first))) for line, name, order, given in orders
+    ]
+    return first, placed
+
+
+def _orders(
+    call: Call, items: Sequence[Item], name: str
+) -> tuple[list[tuple[int, str, Order, Collection[str]]], list[Rejected]]:
+    """The orders of the items with the names of their options, and the items whose options mean nothing."""
+    found: list[tuple[int, str, Order, Collection[str]]] = []
     refused: list[Rejected] = []
     for item in items:
         try:
-            found.append((item.line, item.name, _order(call, item)))
+            found.append((item.line, item.name, *_order(call, item)))
         except UserError as error:
             refused.append(Rejected(item.line, item.name or item.link, error.user_text))
     total = len(found)
     numbered = [
-        (line, called, replace(order, index=index, total=total, batch=name))
-        for index, (line, called, order) in enumerate(found, start=1)
+        (line, called, replace(order, index=index, total=total, batch=name), given)
+        for index, (line, called, order, given) in enumerate(found, start=1)
     ]
     return numbered, refused
 
 
-def _order(call: Call, item: Item) -> Order:
+def _order(call: Call, item: Item) -> tuple[Order, Collection[str]]:
     rest, options = split_options(item.options, _OF_A_LINE)
     if rest:
         raise UserError("something stands behind its link that is no option")
@@ -115,7 +134,7 @@ def _order(call: Call, item: Item) -> Order:
     if given.get("quality") == ASK:
         raise UserError("-q ask is for one link; name the quality here")
     order = order_of(item.link, replace(call, options={**given, "name": options.get("name", item.name)}))
-    return replace(order, name=order.name or None, to=order.to or str(Spot(call.message.chat_id)), section=item.section)
+    return replace(order, name=order.name or None, section=item.section), given
 
 
 def _head(batch: Batch, count: int, rejected: Sequence[Rejected]) -> list[str]:
@@ -145,7 +164,7 @@ COMMAND = Command(
     options=(
         Option(("--fast",), "post as they come, without keeping the order"),
         Option(("--living",), "leave out what is dead"),
-        *_OF_A_LINE,
+        *_OPTIONS,
     ),
     examples=("batch", "batch 3", "batch 3 go", "batch 3 only 12-80", "batch retry 3", "batch -q 720 --silent"),
 )

@@ -304,3 +304,18 @@ async def test_registering_a_channel_has_commands_obeyed_in_it(stage: Stage) -> 
     await send(stage, "/version")
     message = await stage.owner.message(chat, third)
     assert message is not None and message.text == "/version"
+
+
+async def test_a_batch_goes_to_one_chat_and_takes_what_holds_there(stage: Stage) -> None:
+    films = await stage.channel("Films")
+    await answer(stage, "/channel set Films caption=Mine protect=on")
+    lines = f"\nOne: {link(stage, 'notes.pdf')}\nTwo: {link(stage, 'song.mp3')} -c other"
+    assert "A batch goes to one chat" in await answer(stage, f"/batch --to Films,me{lines}")
+    assert "no registered channel called “Fims”" in await answer(stage, f"/batch --to Fims{lines}")
+    assert "2 items" in await answer(stage, f"/batch --to Films{lines}")
+    await answer(stage, "/batch 1 go")
+    async with asyncio.timeout(60):
+        while len(files_in(stage, films)) < 2:
+            await asyncio.sleep(0.1)
+    assert [post.message for post in files_in(stage, films)] == ["Mine", "other"]
+    assert [job.order.protect for job in await stage.app.jobs.recent(2)] == [True, True]
