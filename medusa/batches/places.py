@@ -59,13 +59,14 @@ class Keeper:
             await self._messenger.delete(spot_of(batch).chat_id, [slot])
 
     async def _send(self, batch: Batch, item: BatchItem, number: int) -> int:
-        spot = spot_of(batch)
+        """Send the message that keeps a place; it is protected if the post is to be, which an edit can't change."""
+        spot, order = spot_of(batch), item.order
         if batch.places is Places.FILE:
             small = await self._file(spot.chat_id)
-            return await self._messenger.post(
-                spot.chat_id, Item(small, place_text(item), number), Manner(silent=True, topic=spot.topic)
-            )
-        return await self._messenger.say_once(spot.chat_id, place_text(item), number, topic=spot.topic)
+            manner = Manner(silent=True, topic=spot.topic, protected=order.protect)
+            return await self._messenger.post(spot.chat_id, Item(small, place_text(item), number), manner)
+        manner = Manner(silent=order.silent, protected=order.protect)
+        return await self._messenger.say_once(spot.chat_id, place_text(item), number, topic=spot.topic, manner=manner)
 
     async def _tried(self, batch: Batch, item: BatchItem) -> Batch:
         """Find out with the first place how the chat lets the order be kept."""

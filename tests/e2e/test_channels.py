@@ -318,4 +318,4 @@ async def test_a_batch_goes_to_one_chat_and_takes_what_holds_there(stage: Stage)
         while len(files_in(stage, films)) < 2:
             await asyncio.sleep(0.1)
     assert [post.message for post in files_in(stage, films)] == ["Mine", "other"]
-    assert [job.order.protect for job in await stage.app.jobs.recent(2)] == [True, True]
+    assert all(post.noforwards for post in files_in(stage, films))
