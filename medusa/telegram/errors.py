@@ -39,6 +39,7 @@ _DEAD_KEYS = ("AUTH_KEY_DUPLICATED", "SESSION_REVOKED", "SESSION_EXPIRED")
 
 _IN_WORDS = {
     "CHANNEL_INVALID": "That channel is unknown to this account.",
+    "CHAT_ID_INVALID": "That chat is unknown to this account.",
     "PEER_ID_INVALID": "That chat is unknown to this account.",
     "MEDIA_CAPTION_TOO_LONG": "The caption is too long for Telegram.",
     "SLOWMODE_MULTI_MSGS_DISABLED": "That chat is in slow mode and takes no albums.",

@@ -362,13 +362,17 @@ class Messenger:
         if chat_id == self._account.user_id:
             return types.InputPeerSelf()
         try:
-            return await self._client.get_input_entity(chat_id)
+            with translated():
+                return await self._client.get_input_entity(chat_id)
         except ValueError:
             pass  # after a new login, nothing is known yet
+        except UserError as error:
+            if error.fatal:
+                raise
         try:
             with translated():
                 await self._client.get_dialogs(limit=MOST_CHATS)
-            return await self._client.get_input_entity(chat_id)
+                return await self._client.get_input_entity(chat_id)
         except ValueError:
             raise UserError("This account does not know that chat.") from None
 

@@ -84,6 +84,8 @@ REFUSED = {
     "/dl sample:notes.pdf --to Fims": "no registered channel called “Fims”. Did you mean “Films”?",
     "/dl sample:notes.pdf --to @nobodyhere": "There is no chat called “@nobodyhere”.",
     "/dl sample:notes.pdf --to -1001999999999": "does not know that chat",
+    "/dl sample:notes.pdf --to 5": "chat is unknown to this account",
+    "/dl sample:notes.pdf --to -5": "chat is unknown to this account",
     "/dl sample:notes.pdf --to Films/Talk": "“Films” has no topics",
     "/dl sample:notes.pdf --to new:Good,Nowhere": "no registered channel called “Nowhere”",
     "/dl sample:notes.pdf --to new:Good --at yesterday": "is no time",
@@ -166,7 +168,9 @@ async def test_one_chat_in_trouble_keeps_the_posts_of_no_other(stage: Stage) -> 
             await asyncio.sleep(0.05)
     assert "no right to post" in found.reason
     assert [len(files_in(stage, chat)) for chat in (films, gone, other)] == [1, 0, 1]
-    [next_one] = await stage.app.scheduler.submit([Order(link(stage, "song.mp3"), to=str(films))], 1, 901)
+    [next_one] = await stage.app.scheduler.submit(
+        [Order(link(stage, "song.mp3"), to=str(films))], stage.owner.user_id, 901
+    )
     async with asyncio.timeout(30):
         while not (await stage.app.jobs.get(next_one.id) or job).state.ended:
             await asyncio.sleep(0.05)
