@@ -11,7 +11,13 @@ from typing import Any, TypeVar
 import structlog
 
 from medusa import __version__
+from medusa.batches.conductor import Conductor
+from medusa.batches.places import Keeper
+from medusa.batches.planner import Planner
+from medusa.batches.turns import Turns
 from medusa.cage import has_filter, lacking, landlock_abi
+from medusa.channels.destinations import Destinations
+from medusa.channels.registry import Registry
 from medusa.commands import Command, Desk
 from medusa.commands.router import Router
 from medusa.config import Config
@@ -45,7 +51,9 @@ from medusa.sources.ytdlp_update import Updater
 from medusa.status import Status
 from medusa.storage import Store, open_store
 from medusa.storage.answers import Answers
+from medusa.storage.batches import Batches
 from medusa.storage.boards import Boards
+from medusa.storage.channels import ChannelTable
 from medusa.storage.handled import Handled
 from medusa.storage.jobs import Jobs
 from medusa.storage.library import Posts
@@ -58,6 +66,7 @@ from medusa.storage.thumb import ThumbTable
 from medusa.storage.traffic import TrafficTable
 from medusa.storage.uploads import Uploads
 from medusa.storage.vault import VaultTable
+from medusa.telegram.chats import Chats
 from medusa.telegram.client import Account, open_account
 from medusa.telegram.clock import Clock
 from medusa.telegram.download import Downloader
@@ -75,6 +84,8 @@ log = structlog.get_logger()
 
 _LOOKS = "looks"
 """The folder beside those of the jobs in which commands look at links."""
+_PLACES = "places"
+"""The folder of the small file that keeps places where texts cannot."""
 
 T = TypeVar("T")
 
@@ -93,13 +104,16 @@ class App:
     room: Room
     pipeline: Pipeline
     scheduler: Scheduler
+    conductor: Conductor
     status: Status
     notices: Notices
     vault: Vault
+    destinations: Destinations
     router: Router
 
     async def idle(self) -> None:
         """Wait until every job has ended and its outcome stands in the chat."""
+        await self.conductor.idle()
         await self.scheduler.idle()
         await self.status.idle()
         await self.notices.idle()
@@ -132,6 +146,7 @@ def _parts(app: App) -> list[Coroutine[Any, Any, None]]:
         app.status.run(),
         app.notices.run(),
         app.router.run(),
+        app.conductor.run(),
         app.room.run(),
         app.budget.run(app.scheduler.look_again),
         app.vault.run(app.notices.tell),
@@ -161,6 +176,7 @@ class _Ground:
     vault: Vault
     updater: Updater
     held: HeldFiles
+    destinations: Destinations
 
 
 async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
@@ -207,22 +223,28 @@ async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
     updater = Updater(shelf, tools, config.index)
     await updater.start()
     budget = Budget(TrafficTable(store), down, up)
-    return _Ground(config, store, settings, budget, guard, account, lanes, tools, vault, updater, held)
+    registry = Registry(ChannelTable(store), settings)
+    await registry.load()
+    destinations = Destinations(Chats(account, Messenger(account)), registry, settings, account.user_id)
+    return _Ground(config, store, settings, budget, guard, account, lanes, tools, vault, updater, held, destinations)
 
 
-def _pipeline(ground: _Ground, messenger: Messenger, notices: Notices) -> Pipeline:
+def _pipeline(ground: _Ground, messenger: Messenger, notices: Notices, turns: Turns) -> Pipeline:
     config, store, account, settings = ground.config, ground.store, ground.account, ground.settings
     library, outbox, uploads = Library(Posts(store), messenger), Outbox(store), Uploads(store)
+    decide = ground.destinations.decided
     return Pipeline(
         tools=ground.tools,
         room=Room(config.work, notices.tell, config.keep_free),
-        documents=Documents(account, messenger, Uploader(ground.lanes), uploads, outbox, library),
+        documents=Documents(account, messenger, Uploader(ground.lanes), uploads, outbox, library, decide),
         posting=Posting(account, messenger, outbox),
         uploads=uploads,
         outbox=outbox,
         library=library,
         vault=ground.vault,
         warns=lambda: settings[WARN_PLAYING],
+        turn=turns.mine,
+        destinations=ground.destinations,
     )
 
 
@@ -231,26 +253,34 @@ def _assemble(ground: _Ground) -> App:
     jobs = Jobs(store)
     messenger = Messenger(account)
     notices = Notices(messenger, settings, account.user_id)
-    pipeline = _pipeline(ground, messenger, notices)
+    batches = Batches(store)
+    turns = Turns(batches)
+    pipeline = _pipeline(ground, messenger, notices, turns)
+    room, library, uploader = pipeline.room, pipeline.library, pipeline.documents.uploader
     quiet = QuietHours()
     line, gates = account.client.line, (quiet, ground.budget)
     scheduler = Scheduler(jobs, pipeline.run, config.slots, config.work, gates=gates, away=lambda: line.away)
     _obey(settings, scheduler, quiet, ground.budget)
     status = Status(scheduler, jobs, Boards(store), messenger, account.user_id, notices.unheard)
-    scheduler.listeners += [status.changed, notices.changed]
+    keeper = Keeper(batches, messenger, uploader, config.work / _PLACES)
+    conductor = Conductor(batches, jobs, scheduler, messenger, keeper, turns, config.slots, account.user_id)
+    scheduler.listeners += [status.changed, notices.changed, conductor.changed]
     ground.guard.listeners.append(_warning(scheduler, notices))
     looks = Looks(pipeline.tools_for, config.work / _LOOKS)
     desk = Desk(
         scheduler=scheduler,
         jobs=jobs,
-        library=pipeline.library,
+        library=library,
         vault=ground.vault,
+        destinations=ground.destinations,
         messenger=messenger,
         settings=settings,
         budget=ground.budget,
         announce=status.announce,
         show_live=status.adopt,
         commands=plugins("medusa.commands", "COMMAND", Command),
+        conductor=conductor,
+        flight=Planner(library, jobs, account.limits.upload_bytes, config.slots).begin,
         updater=ground.updater,
         versions=lambda: versions(ground.tools, ground.updater),
         look=looks.describe,
@@ -268,12 +298,14 @@ def _assemble(ground: _Ground) -> App:
         settings=settings,
         budget=ground.budget,
         guard=ground.guard,
-        room=pipeline.room,
+        room=room,
         pipeline=pipeline,
         scheduler=scheduler,
+        conductor=conductor,
         status=status,
         notices=notices,
         vault=ground.vault,
+        destinations=ground.destinations,
         router=router,
     )
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,9 +12,9 @@ import structlog
 
 from medusa.errors import StreamBroken, Transient, UserError
 from medusa.library import Library, document_of, sha256_of, shows_no_name
-from medusa.model import LocalFile, Progress, Stage
+from medusa.model import LocalFile, Order, Progress, Stage
 from medusa.names import display_name
-from medusa.posting import media_entry
+from medusa.posting import media_entries
 from medusa.scheduler import Run
 from medusa.sources import ByteStream, Source
 from medusa.steps.ahead import Ahead, foresee
@@ -35,6 +35,8 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
+Decide = Callable[[Order, Sequence[LocalFile]], Awaitable[Order]]
+"""Says where an order is posted, now that its files are known."""
 LOST_PARTS = 50
 """How many lost parts one upload sends again; when its first part is lost, all of it is."""
 LOST_UPLOADS = 5
@@ -59,11 +61,13 @@ class Documents:
     uploads: Uploads
     outbox: Outbox
     library: Library
+    decide: Decide
 
     async def of_file(self, run: Run, file: LocalFile) -> Document:
         """Upload a job's only file and make a document of it, unless a post shows the very same."""
         size = file.path.stat().st_size
         self._check_size(size)
+        run.learn(order=await self.decide(run.job.order, (replace(file, size=size),)))
         async with _beside(sha256_of(file.path)) as content:
             if (same := await self.library.same(size, content, file, run.job.order)) is not None:
                 log.info("job.same_content", post=same.id)
@@ -84,14 +88,16 @@ class Documents:
         last, so that where it stands in the outbox, all do.
         """
         files = tuple(replace(file, size=file.path.stat().st_size) for file in files)
-        kept = {entry.seq for entry in await self.outbox.entries(run.job.id) if entry.done or not anew}
+        run.learn(order=await self.decide(run.job.order, files))
+        noted = await self.outbox.entries(run.job.id)
+        kept = {entry.seq for entry in noted} - {entry.file for entry in noted if anew and not entry.done}
         new: list[Entry] = []
         async with run.stage(Stage.UPLOAD, files=files, size=sum(file.size for file in files)):
             await self._tidy(run, files)
             for seq in reversed(range(len(files))):
                 if seq not in kept:
                     document = await self._one_of(run, seq, files[seq], f"{len(files) - seq} of {len(files)}")
-                    new.append(media_entry(run.job, seq, document, files[seq]))
+                    new += media_entries(run.job, seq, document, files[seq])
                 if seq and len(new) >= (_TOGETHER if files[seq].size <= BIG_FILE else 1):
                     await self.outbox.keep(new)
                     new.clear()
@@ -157,6 +163,7 @@ class Documents:
             file = await self._under_way(run, stream) or await _foreseen(run, ahead, stream, tools)
             if file is None:
                 return None
+            run.learn(order=await self.decide(run.job.order, (replace(file, size=stream.size or 0),)))
             upload = await self._noted(run, 0, stream.size, stream.version)
             facts = {"files": (file,), "title": title_of(file), "size": stream.size or 0}
             await run.enter(Stage.STREAM, beside=_noting(upload), **facts)
@@ -189,7 +196,7 @@ class Documents:
             thumb = await self._thumb(file)
             try:
                 return await self.messenger.store(
-                    job.chat_id, uploaded, file, thumb=thumb, as_document=job.order.as_document
+                    job.spots[0].chat_id, uploaded, file, thumb=thumb, as_document=job.order.as_document
                 )
             except MissingPart as missing:
                 log.info("upload.part_lost", part=missing.part)

@@ -9,23 +9,21 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from medusa.captions import Facts, filled
 from medusa.errors import Scope, Transient, UserError
 from medusa.model import Job, LocalFile, Order, Progress, Report
 from medusa.storage.library import Post, Posts
 from medusa.storage.outbox import Entry
-from medusa.telegram.messages import Document, Messenger
-from medusa.words import moment
+from medusa.telegram.messages import Document, Messenger, random_id_for
+from medusa.words import message_link, moment
 
 _TRACKING = frozenset({"fbclid", "gclid", "igsh", "igshid", "mc_cid", "mc_eid", "msclkid", "ttclid", "twclid", "yclid"})
 _SHARING = frozenset({"youtube.com", "youtu.be", "open.spotify.com"})
 """Sites whose parameter ``si`` says who shared the link, and nothing else."""
 _PORTS = {"http": ":80", "https": ":443"}
-_CHANNELS = -(10**12)
-"""Marked ids below this one are channels and supergroups."""
 _BLOCK = 256 * 1024
 _STRETCH = 64 * _BLOCK
 """Bytes of a file that are hashed at a stretch, 16 MB: a tenth of a second on slow machines."""
-_RANDOM_IDS = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +87,13 @@ class Library:
         if job.order.force:
             return None
         source, gone = source_key(job.order), list[Post]()
-        while (here := await self.posts.of_source(source, job.chat_id)) is not None:
+        while (here := await self.posts.of_source(source, job.spots[0].chat_id)) is not None:
             all_here = await self.posts.together(here)
             if await self.document(here) is not None:
-                wanted = caption(job.order, here.title, shows_no_name(here))
-                return _whole(all_here, here=(wanted, job.order.spoiler) == (here.caption, here.spoiler))
+                facts = Facts(here.title, here.name, here.size, here.media, job.created)
+                wanted = caption(job.order, facts, media=shows_no_name(here))
+                alike = (wanted, job.order.spoiler) == (here.caption, here.spoiler)
+                return _whole(all_here, here=alike and len(job.spots) == 1)
             await self.posts.forget(*(post.id for post in all_here))
             gone = gone or all_here
         elsewhere = await self.posts.of_source(source)
@@ -143,7 +143,7 @@ class Library:
     async def point(self, post: Post, key: str) -> None:
         """Reply to a post, so that a tap leads there; the same ``key`` makes one reply, however often it is used."""
         text = f"Here is {post.title or post.name}."
-        await self._messenger.say_once(post.chat_id, text, _random_id(key), post.message_id)
+        await self._messenger.say_once(post.chat_id, text, random_id_for(key), post.message_id)
 
 
 def _whole(posts: list[Post], *, here: bool) -> Known | None:
@@ -163,7 +163,7 @@ def shows_no_name(file: LocalFile | Post) -> bool:
 
 def make_post(job: Job, entry: Entry, message_id: int, at: float) -> Post:
     """What is to be remembered of a post that was made for a job whose files are known."""
-    file = job.files[entry.seq]
+    file = job.files[entry.file]
     return Post(
         source=source_key(job.order),
         link=job.order.link,
@@ -174,7 +174,7 @@ def make_post(job: Job, entry: Entry, message_id: int, at: float) -> Post:
         title=job.title,
         mime=file.mime,
         media=file.media,
-        caption=caption(job.order, job.title, shows_no_name(file)),
+        caption=caption_of(job) if entry.file == 0 else "",
         spoiler=job.order.spoiler,
         document_id=entry.document_id or 0,
         access_hash=entry.access_hash or 0,
@@ -184,7 +184,7 @@ def make_post(job: Job, entry: Entry, message_id: int, at: float) -> Post:
         at=at,
         job_id=job.id,
         photo=entry.look == "photo",
-        part=entry.seq,
+        part=entry.file,
         parts=len(job.files),
     )
 
@@ -196,11 +196,8 @@ def file_of(post: Post, folder: Path) -> LocalFile:
 
 
 def link_of(post: Post) -> str | None:
-    """The link to a post, which works for whoever may read its channel; other chats have no such links.
-
-    See https://core.telegram.org/api/links#private-message-links.
-    """
-    return f"https://t.me/c/{_CHANNELS - post.chat_id}/{post.message_id}" if post.chat_id < _CHANNELS else None
+    """The link to a post, where its chat has such links; see `message_link`."""
+    return message_link(post.chat_id, post.message_id)
 
 
 def where_it_stands(post: Post) -> str:
@@ -218,11 +215,22 @@ async def sha256_of(path: Path) -> bytes:
     return digest.digest()
 
 
-def caption(order: Order, title: str, media: bool) -> str:
+def caption_of(job: Job) -> str:
+    """What stands under a job's first post."""
+    file = job.files[0] if job.files else None
+    facts = Facts(job.title, file.name if file else "", job.size, file.media if file else None, job.created)
+    return caption(job.order, facts, media=file is not None and shows_no_name(file))
+
+
+NUMBERED = "{index}. {title}"
+"""What stands under a post of a batch when nothing else was said."""
+
+
+def caption(order: Order, facts: Facts, *, media: bool) -> str:
     """What stands under a post: the owner's words, else a video's or song's title; a file shows its name itself."""
-    if order.caption is not None:
-        return order.caption
-    return title if media else ""
+    if order.caption is not None or order.index:
+        return filled(NUMBERED if order.caption is None else order.caption, order, facts)
+    return facts.title if media else ""
 
 
 def source_key(order: Order) -> bytes:
@@ -260,8 +268,3 @@ def _digest_some(path: Path, start: int, digest: Any) -> int:
             digest.update(memoryview(room)[:count])
             taken += count
     return taken
-
-
-def _random_id(key: str) -> int:
-    """A random id that is always the same for a key (https://core.telegram.org/api/invoking)."""
-    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % _RANDOM_IDS + 1

@@ -82,6 +82,17 @@ Report = Callable[[Progress], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Spot:
+    """Where posts go: a chat by its marked id, and in a forum the topic, by the number of its opening message."""
+
+    chat_id: int
+    topic: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.chat_id}/{self.topic}" if self.topic else str(self.chat_id)
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """What the owner asked for: one link and how to treat it."""
 
@@ -113,6 +124,24 @@ class Order:
     """Lines such as ``Name: value``, sent to the link's host alone: secrets that are forgotten when the job ends."""
     edits: Mapping[str, str] = field(default_factory=dict)
     """What is to be done to the media, by the names of the steps' wishes; see `medusa.steps.Wish`."""
+    to: str = ""
+    """Where it is posted, each as a `Spot` writes itself, with spaces between; empty for where the command stands."""
+    routed: bool = False
+    """Whether the rules are still to say where it is posted, once its files are known."""
+    protect: bool = False
+    """Whether what is posted can be neither forwarded nor saved."""
+    pin: bool = False
+    """Whether the first post in each spot is pinned."""
+    slot: int = 0
+    """The message in the first spot that is to become the post; 0 where a new one is made."""
+    index: int = 0
+    """The place in its batch, from 1 on; 0 for what belongs to none."""
+    total: int = 0
+    """How many items its batch has."""
+    batch: str = ""
+    """The name of its batch."""
+    section: str = ""
+    """The heading under which it stands in its batch."""
 
     @property
     def url(self) -> str:
@@ -127,6 +156,12 @@ class Order:
         except ValueError:
             return ""
         return name.removeprefix("www.").removeprefix("m.")
+
+    @property
+    def spots(self) -> tuple[Spot, ...]:
+        """Where ``to`` leads."""
+        found = (one.partition("/") for one in self.to.split())
+        return tuple(Spot(int(chat), int(topic) if topic else None) for chat, _, topic in found)
 
     @property
     def secret(self) -> bool:
@@ -286,6 +321,11 @@ class Job:
     """The place in the queue: of two jobs, the one with the lower turn goes first."""
     files: tuple[LocalFile, ...] = field(default=())
     """What fetching (or processing) left in the work folder, so that a restart goes on from there."""
+
+    @property
+    def spots(self) -> tuple[Spot, ...]:
+        """Where it is posted: at least one."""
+        return self.order.spots or (Spot(self.chat_id),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,9 @@ class Notices:
             self._due.set()
 
     def changed(self, job: Job) -> None:
-        """Hear of a committed change of a job."""
+        """Hear of a committed change of a job. What belongs to a batch is told in the batch's own message."""
+        if job.order.index:
+            return
         self._news.drop(job.id)
         if job.state.ended:
             self._waits.pop(job.id, None)

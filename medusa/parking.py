@@ -41,5 +41,5 @@ class Parking:
 
 
 def _keys(job: Job) -> list[Key]:
-    keys: list[Key] = [(Scope.CHAT, job.chat_id)]
+    keys: list[Key] = [(Scope.CHAT, job.spots[0].chat_id)]
     return [*keys, (Scope.HOST, job.order.host)] if job.order.host else keys

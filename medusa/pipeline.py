@@ -15,19 +15,20 @@ What becomes of it in the end, the scheduler decides by how ``run`` ends.
 """
 
 import functools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 import structlog
 
 from medusa import sources, steps
+from medusa.channels.destinations import Destinations
 from medusa.documents import NO_FILE, Documents, title_of
 from medusa.errors import LoginNeeded, UserError
 from medusa.library import Known, Library, document_of, file_of, link_of, where_it_stands
 from medusa.model import Job, LocalFile, Order, Stage
 from medusa.names import display_name
-from medusa.posting import Posting, complete, media_entry
+from medusa.posting import Posting, complete, media_entries
 from medusa.room import Claim, Room
 from medusa.scheduler import Run
 from medusa.sources import Plan, Source
@@ -55,6 +56,9 @@ class Pipeline:
     outbox: Outbox
     library: Library
     vault: Vault
+    turn: Callable[[Run], Awaitable[None]]
+    """Returns when a job may make its posts."""
+    destinations: Destinations
     warns: Callable[[], bool] = lambda: True
     """Whether the owner wants to hear of what some phones will not play."""
 
@@ -64,12 +68,25 @@ class Pipeline:
             entries = await self.outbox.entries(run.job.id)
             if complete(entries):
                 await self._deliver(run, [])
-            elif (known := await self.library.known(run.job)) is None:
+            elif (known := await self._known(run)) is None:
+                await self.destinations.ready(run.job)
                 await self._deliver(run, await self._prepare(run, entries))
-            elif known.here:
+            elif known.here and not run.job.order.slot:
                 await self._point(run, known.first)
             else:
                 await self._deliver(run, self._taken(run, known))
+
+    async def _known(self, run: Run) -> Known | None:
+        """The earlier posts of what the job is to post, which also tell what kind of files those are."""
+        known = await self.library.known(run.job)
+        if known is None or not run.job.order.routed:
+            return known
+        await self._decide(run, tuple(file_of(post, run.workdir) for post in known.posts))
+        return await self.library.known(run.job)
+
+    async def _decide(self, run: Run, files: Sequence[LocalFile]) -> None:
+        """Have the rules say where it is posted; that is committed with the next stage, before anything is posted."""
+        run.learn(order=await self.destinations.decided(run.job.order, files))
 
     @asynccontextmanager
     async def _advised(self, order: Order) -> AsyncIterator[None]:
@@ -85,6 +102,7 @@ class Pipeline:
 
     async def _point(self, run: Run, post: Post) -> None:
         """Make no second post where one stands, but say where."""
+        await self.posting.pin(run, {0: post.message_id})
         run.learn(title=post.title, size=post.size, post_id=post.message_id, reason=where_it_stands(post))
         if link_of(post) is None:
             await self.library.point(post, f"{run.job.chat_id} {run.job.message_id} {run.job.id}")
@@ -95,6 +113,7 @@ class Pipeline:
             run.learn(reason=warning(run.job.files))
 
     async def _post(self, run: Run, new: list[Entry]) -> None:
+        await self.turn(run)
         try:
             await self.posting.run(run, new)
         except StaleReference as stale:
@@ -123,7 +142,11 @@ class Pipeline:
         size = sum(post.size for post in known.posts)
         run.learn(files=files, title=known.first.title, size=size)
         taken = zip(known.posts, files, strict=True)
-        new = [media_entry(run.job, seq, document_of(post), file) for seq, (post, file) in enumerate(taken)]
+        new = [
+            entry
+            for seq, (post, file) in enumerate(taken)
+            for entry in media_entries(run.job, seq, document_of(post), file)
+        ]
         return new + self.posting.overflow(run.job)
 
     async def _renewed(self, run: Run) -> list[Entry]:
@@ -160,12 +183,13 @@ class Pipeline:
             async with self.room.reserved(run.workdir, size, copies) as claim:
                 return await self._finished(run, job.files, claim, anew=anew)
         if document := await self.documents.all_sent(run):
-            return [media_entry(run.job, 0, document, run.job.files[0])]
+            return media_entries(run.job, 0, document, run.job.files[0])
         source, plan, document = await self._resolve(run)
         if plan.held:
+            await self._decide(run, tuple(held.file for held in plan.held))
             return _as_held(run, plan)
         if document is not None:
-            return [media_entry(run.job, 0, document, run.job.files[0])]
+            return media_entries(run.job, 0, document, run.job.files[0])
         copies = self._copies(job.order, plan.size, as_it_is=_goes_as_it_is(plan, job.order))
         async with self.room.reserved(run.workdir, plan.size, copies) as claim:
             return await self._finished(run, await self._fetch(run, source, plan), claim, anew=anew)
@@ -187,7 +211,7 @@ class Pipeline:
         if len(files) > 1:
             return await self.documents.of_files(run, files, anew=anew)
         document = await self.documents.of_file(run, files[0])
-        return [media_entry(run.job, 0, document, run.job.files[0])]
+        return media_entries(run.job, 0, document, run.job.files[0])
 
     async def _resolve(self, run: Run) -> tuple[Source, Plan, Document | None]:
         """Find the source and its plan, and stream what can be streamed at once.
@@ -221,7 +245,11 @@ def _as_held(run: Run, plan: Plan) -> list[Entry]:
     files = tuple(held.file for held in plan.held)
     run.learn(files=files, title=display_name(plan.title), size=sum(file.size for file in files))
     documents = [as_document(held.document) for held in plan.held]
-    return [media_entry(run.job, seq, *both) for seq, both in enumerate(zip(documents, files, strict=True))]
+    return [
+        entry
+        for seq, both in enumerate(zip(documents, files, strict=True))
+        for entry in media_entries(run.job, seq, *both)
+    ]
 
 
 def _is_processed(job: Job) -> bool:

@@ -70,6 +70,18 @@ def _show_chats(chats: tuple[int, ...]) -> str:
     return ", ".join(str(chat) for chat in chats) or "none"
 
 
+def _spot(text: str) -> str:
+    if text.lower() in ("here", "off"):
+        return ""
+    if not re.fullmatch(r"-?[0-9]{1,16}(/[0-9]{1,10})?", text):
+        raise ValueError
+    return text
+
+
+def _show_spot(spot: str) -> str:
+    return spot or "here"
+
+
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
 _RATES = range(10_000, 10_000_000_001)
 """Bytes a second; were they fewer, servers would take us for gone."""
@@ -226,8 +238,16 @@ CHATS: Setting[tuple[int, ...]] = Setting(
     (),
     _chats,
     "chat ids such as -1001234567890, separated by commas, or none",
-    "your channels and groups in which commands are obeyed too",
+    "further chats in which commands are obeyed, beside the registered ones (/channels)",
     _show_chats,
+)
+DESTINATION = Setting(
+    "destination",
+    "",
+    _spot,
+    "here, or a chat id such as -1001234567890, of a forum with /TOPIC behind it; /channel default takes names, too",
+    "where posts go whose command stands in Saved Messages, says no --to and is decided by no rule",
+    _show_spot,
 )
 LIMIT_DOWN = limit("limit-down", "how fast all jobs together may fetch")
 LIMIT_UP = limit("limit-up", "how fast all jobs together may upload")
@@ -286,6 +306,7 @@ _ALL: tuple[Setting[Any], ...] = (
     SILENT,
     WARN_PLAYING,
     CHATS,
+    DESTINATION,
     LIMIT_DOWN,
     LIMIT_UP,
     BUDGET_DOWN,
@@ -358,6 +379,11 @@ class Settings:
     def _tell(self, setting: Setting[Any]) -> None:
         for told in self._followers.get(setting.key, ()):
             told(self[setting])
+
+
+def read(setting: Setting[T], text: str) -> T:
+    """The value that a text stands for. Raises UserError."""
+    return _parse(setting, text)
 
 
 _REQUIRED = object()

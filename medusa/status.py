@@ -105,7 +105,9 @@ class Status:
         self._due = asyncio.Event()
 
     def changed(self, job: Job) -> None:
-        """Hear of a committed change; returns at once."""
+        """Hear of a committed change; returns at once. What belongs to a batch is told in the batch's own message."""
+        if job.order.index:
+            return
         if job.state.ended:
             self._long_waiting.discard(job.id)
             self._outcomes[job.chat_id, job.message_id] = None
@@ -141,7 +143,7 @@ class Status:
         """Tell outcomes as they come and refresh the live messages, until cancelled."""
         for chat_id, random_id in await until_it_works(self._stored.all):
             self._boards[chat_id] = _Board(random_id=random_id)
-        for job in await until_it_works(self._jobs.untold):
+        for job in [job for job in await until_it_works(self._jobs.untold) if not job.order.index]:
             self.announce(job.chat_id, job.message_id)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._tell_outcomes())

@@ -17,6 +17,8 @@ VERBS = {
 SCHEDULED, QUIET = "Scheduled for", "Quiet hours"
 """How the reasons begin for which jobs wait that are to start at a time of the owner's choice."""
 _BAR = 12
+_CHANNELS = -(10**12)
+"""Marked ids below this one are channels and supergroups."""
 _LONGEST_LINK = 80
 _LONGEST_TEXT = 3000
 """Characters, tags included, that leave room within Telegram's 4096 UTF-16 units."""
@@ -107,7 +109,8 @@ def job_line(job: Job, now: float) -> Markup:
             if job.reason:
                 return Markup("✓ {} {} · {}\n{}").format(number, job_name(job), size(job.size), job.reason)
             took = span((job.ended or now) - job.created)
-            return Markup("✓ {} {} · {} · {}").format(number, job_name(job), size(job.size), took)
+            parts = [job_name(job), size(job.size), took, *_elsewhere(job)]
+            return Markup("✓ {} {}").format(number, " · ".join(parts))
         case JobState.FAILED:
             return Markup("✗ {} {}\n{}").format(number, short(job.order.link), job.reason)
         case JobState.CANCELLED:
@@ -120,6 +123,21 @@ def job_line(job: Job, now: float) -> Markup:
             return Markup("› {} {} · {}").format(number, VERBS[job.stage], job_name(job))
         case _:
             return Markup("… {} {} · {}").format(number, job.state, job_name(job))
+
+
+def message_link(chat_id: int, message_id: int) -> str | None:
+    """The link to a message, which works for whoever may read its channel; other chats have no such links.
+
+    See https://core.telegram.org/api/links#private-message-links.
+    """
+    return f"https://t.me/c/{_CHANNELS - chat_id}/{message_id}" if chat_id < _CHANNELS else None
+
+
+def _elsewhere(job: Job) -> list[str]:
+    """Where the post stands, when that is another chat than the command's."""
+    first, *others = job.spots
+    link = message_link(first.chat_id, job.post_id or 0) if first.chat_id != job.chat_id else None
+    return [f"{link} and {len(others)} more" if others else link] if link else []
 
 
 def queue_line(job: Job, progress: Progress, now: float) -> Markup:

@@ -1,8 +1,11 @@
 """Messages to intentions: every module of this folder with a constant COMMAND is one command."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from medusa.batches.conductor import Conductor
+from medusa.batches.flight import Flight
+from medusa.channels.destinations import Destinations
 from medusa.gates import Budget
 from medusa.library import Library
 from medusa.model import Order
@@ -46,6 +49,7 @@ class Desk:
     jobs: Jobs
     library: Library
     vault: Vault
+    destinations: Destinations
     messenger: Messenger
     settings: Settings
     budget: Budget
@@ -56,6 +60,9 @@ class Desk:
     commands: "Mapping[str, Command]"
     updater: Updater
     versions: Callable[[], Mapping[str, str]]
+    conductor: Conductor
+    flight: Callable[[Sequence[Order]], Awaitable[Flight]]
+    """The plan of a batch with these orders, as far as it is known without looking at their links."""
     look: Callable[[Order, str], Awaitable[Description]]
     """Finds out what an order's link is; of a playlist, the items of these numbers, which read ``1:20,25``."""
     inspect: Callable[[Order], Awaitable[tuple[Inspected, ...]]]
@@ -150,6 +157,8 @@ class Command:
     examples: tuple[str, ...] = ()
     verbatim: bool = False
     """Whether its words are not taken apart into options, since dashes mean something else in them."""
+    lines: bool = False
+    """Whether only the first line behind its name holds words and options; the others are its own business."""
     secret: bool = False
     """Whether what stands behind its name is a secret: the message is deleted before it is obeyed, and the words, which
     are not taken apart, are in no log.

@@ -128,7 +128,8 @@ async def _posted_by(call: Call, number: int) -> str:
         raise UserError(f"There is no job #{number}.")
     if job.post_id is None:
         raise UserError(f"Job #{number} has posted nothing: it is {job.state}.")
-    posts = await call.desk.library.posts.of_job(number)
+    chat_id = job.spots[0].chat_id
+    posts = [post for post in await call.desk.library.posts.of_job(number) if post.chat_id == chat_id]
     if len(posts) > 1:
-        return link_to(job.chat_id, *(post.message_id for post in posts), alone=True)
-    return link_to(job.chat_id, job.post_id)
+        return link_to(chat_id, *(post.message_id for post in posts), alone=True)
+    return link_to(chat_id, job.post_id)

@@ -5,12 +5,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+from medusa.captions import checked
 from medusa.commands import Answer, Call, Option
 from medusa.commands.foretold import DRY_RUN, foretold
 from medusa.commands.parsing import moment, priority
 from medusa.commands.recipes import resolved
 from medusa.errors import UserError
-from medusa.model import KIND, Order
+from medusa.model import KIND, Order, Spot
 from medusa.names import quoted
 from medusa.settings import DOCUMENTS, LIVE_CAP, QUALITY, SILENT
 from medusa.sources.ytdlp_command import expression, language, languages, sorting
@@ -23,6 +24,7 @@ ASK = "ask"
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 _QUALITIES = re.compile(r"best|audio|ask|[1-9][0-9]{1,3}p?")
 
+_CHATS = "me, @name, an id, a t.me link, the title of a channel of yours, or new:NAME"
 QUALITY_OPTION = Option(
     ("-q", "--quality"), "quality; the setting “quality” when not given", "best, audio, a height such as 720, or ask"
 )
@@ -33,6 +35,9 @@ POSTING = (
     Option(("--media",), "post as video or audio, even when the setting “documents” is on"),
     Option(("--spoiler",), "hide behind a spoiler"),
     Option(("--silent",), "post without a notification"),
+    Option(("--to",), "where to post; several may be named, a forum's topic with /TOPIC behind it", _CHATS, many=True),
+    Option(("--protect",), "let nobody forward or save the post"),
+    Option(("--pin",), "pin the post, without a notification"),
 )
 """How what comes of an order is posted."""
 SCHEDULING = (
@@ -58,17 +63,20 @@ async def submit(call: Call, orders: Sequence[Order], at: str) -> Answer:
         return foretold(call, orders)
     now = time.time()
     not_before = moment(at, now) if at else 0.0
+    turn = priority(call.options.get("prio", "normal"))
+    place = call.message.chat_id, call.message.message_id
+    here = Spot(call.message.chat_id, call.message.topic)
+    orders = await call.desk.destinations.place(orders, call.options, here, f"{place[0]} {place[1]}")
     jobs = await call.desk.scheduler.submit(
         orders,
-        call.message.chat_id,
-        call.message.message_id,
-        priority=priority(call.options.get("prio", "normal")),
+        *place,
+        priority=turn,
         not_before=not_before,
         reason=f"{SCHEDULED} {clock(not_before, now)}." if at else "",
     )
     if orders[0].secret:
         return f"Queued: {', '.join(f'#{job.id}' for job in jobs)}. What is secret is forgotten when that has ended."
-    call.desk.announce(call.message.chat_id, call.message.message_id)
+    call.desk.announce(*place)
     return None
 
 
@@ -96,10 +104,12 @@ def order_of(link: str, call: Call) -> Order:
         link,
         quality=quality.removesuffix("p"),
         name=given.get("name"),
-        caption=given.get("caption"),
+        caption=checked(given["caption"]) if "caption" in given else None,
         as_document="doc" in given or ("media" not in given and settings[DOCUMENTS]),
         spoiler="spoiler" in given,
         silent="silent" in given or settings[SILENT],
+        protect="protect" in given,
+        pin="pin" in given,
         force="force" in given,
         formats=expression(given["format"]) if "format" in given else "",
         sort=sorting(given["format-sort"]) if "format-sort" in given else "",

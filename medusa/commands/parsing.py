@@ -13,7 +13,7 @@ from medusa.names import brief, quoted
 
 _TOKEN = re.compile(
     r"""
-    (?P<flag> --?[\w-]+= )?
+    (?P<flag> (?:--?)?[\w-]+= )?
     (?: "(?P<double> [^"]* )(?:"|\Z)          # a quote that is never closed runs to the end
       | '(?P<single> [^']* )'(?=\s|$)
       | (?P<bare> \S+ ) )

@@ -19,7 +19,7 @@ from medusa.errors import DiskFull, MedusaError, UserError
 from medusa.names import brief
 from medusa.observe import Redactor
 from medusa.patience import until_it_works
-from medusa.settings import BARE_LINKS, CHATS, PREFIX
+from medusa.settings import BARE_LINKS, PREFIX
 from medusa.storage.handled import Handled
 from medusa.storage.menus import Menus, Offer
 from medusa.storage.slow import SlowCommands
@@ -36,7 +36,7 @@ MOST_SLOW = 20
 STILL_THERE = "Your message with the secret could not be deleted: delete it yourself."
 _LINKS_ALONE = re.compile(r"https?://\S+(?:\s+https?://\S+)*(?:\s+[-—–]{1,2}[^\W\d].*)?", re.IGNORECASE | re.DOTALL)
 """Nothing but links, with options at the end; a note that has a link in it is no command."""
-_NAME = re.compile(r"([^\W\d_][\w-]*)(?:@\w+)?(?:\s+|$)")
+_NAME = re.compile(r"([^\W\d_][\w-]*)(?:@\w+)?(?:[^\S\n]+|(?=\n)|$)")
 
 
 class Router:
@@ -66,9 +66,9 @@ class Router:
         await until_it_works(self._follow)
         async with asyncio.TaskGroup() as answers:
             for row in await until_it_works(self._slow.all):
-                chat_id, message_id, text, reply_to, private = row
+                chat_id, message_id, text, reply_to, private, topic = row
                 self._noted.add((chat_id, message_id))
-                await self._hear(Incoming(chat_id, message_id, text, reply_to, bool(private)), answers)
+                await self._hear(Incoming(chat_id, message_id, text, reply_to, bool(private), topic), answers)
             async for message in incoming(self._account, self._listens_to):
                 if await self.concerned(message):
                     await self._hear(message, answers)
@@ -96,7 +96,7 @@ class Router:
     async def _note(self, message: Incoming) -> None:
         """Note a command that Telegram may not hand out again, until it is concluded."""
         place = (message.chat_id, message.message_id)
-        row = (*place, message.text, message.reply_to, message.private)
+        row = (*place, message.text, message.reply_to, message.private, message.topic)
         await until_it_works(partial(self._slow.put, row, time.time()))
         self._noted.add(place)
 
@@ -155,7 +155,7 @@ class Router:
 
     async def _follow(self) -> None:
         """Miss nothing in the chats that are listened to, once they are others than before."""
-        chats = self._desk.settings[CHATS]
+        chats = self._desk.destinations.registry.obeyed
         if chats != self._followed:
             await follow(self._account, chats)
             self._followed = chats
@@ -217,7 +217,7 @@ class Router:
         if ("--help", False) in tokens(rest):
             return page(command, self._prefix)
         if not (command.secret or command.verbatim):
-            words, options = split_options(rest, command.options)
+            words, options = split_options(rest.partition("\n")[0] if command.lines else rest, command.options)
         call = Call(message, self._desk, command.name, words, options, rest)
         return await command.run(call)
 
@@ -238,7 +238,7 @@ class Router:
         return f"There is no command {brief(prefix + name)}. {hint}"
 
     def _listens_to(self, chat_id: int) -> bool:
-        return chat_id in self._desk.settings[CHATS]
+        return chat_id in self._desk.destinations.registry.obeyed
 
     async def _answer(self, message: Incoming, answer: str | Menu | Aside, *, in_place: bool) -> None:
         """Put the answer in the command's place; what is too long for one message goes on in further ones.
@@ -248,13 +248,13 @@ class Router:
         first, *others = pages(_worded(answer), self._account.limits.text - 1)
         try:
             if not in_place:
-                await self._messenger.say(message.chat_id, first, message.message_id)
+                await self._messenger.say(message.chat_id, first, message.message_id, message.topic)
             elif not await self._messenger.edit(message.chat_id, message.message_id, first):
-                place = await self._messenger.say(message.chat_id, first)
+                place = await self._messenger.say(message.chat_id, first, topic=message.topic)
                 if isinstance(answer, Menu):
                     await self._menus.put(message.chat_id, place, offer(answer, time.time()))
             for text in others:
-                await self._messenger.say(message.chat_id, text)
+                await self._messenger.say(message.chat_id, text, topic=message.topic)
         except MedusaError as error:
             if error.fatal:
                 raise

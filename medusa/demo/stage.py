@@ -11,7 +11,6 @@ from medusa.config import Config, DataCentre
 from medusa.demo.mediaserver import MediaServer, serve_media
 from medusa.demo.samples import make_samples
 from medusa.errors import UserError
-from medusa.settings import CHATS
 from medusa.telegram.phone import Phone, Server, open_phone, session_string
 from medusa.tools import find_ffmpeg
 
@@ -43,8 +42,7 @@ class Stage:
         if title not in self._channels:
             known = {chat.title: chat.id for chat in await self.owner.chats() if chat.kind == "channel"}
             self._channels[title] = known.get(title) or await self.owner.create_channel(title)
-            chats = {*self.app.settings[CHATS], self._channels[title]}
-            await self.app.settings.set(CHATS.key, ",".join(map(str, sorted(chats))))
+            await self.app.destinations.registry.add(self._channels[title], title, "channel")
         return self._channels[title]
 
 

@@ -81,12 +81,23 @@ class Call:
         if error:
             raise RpcFailure(error)
 
-    def require_rights(self, chat: Chat) -> None:
-        """Raise CHAT_WRITE_FORBIDDEN unless the account may write in the chat."""
-        if chat.is_channel:
-            record = self.world.channels.get(unmarked(chat.peer))
-            if not record.megagroup and record.creator != self.me.user_id:
-                raise RpcFailure("CHAT_WRITE_FORBIDDEN")
+    def rights(self, chat: Chat) -> Any:
+        """The ``chatAdminRights`` that the account has in a channel; None where it has none."""
+        return self.world.channels.rights(self.world.channels.get(unmarked(chat.peer)), self.me.user_id)
+
+    def require_rights(self, chat: Chat, topic: int | None = None) -> None:
+        """Raise CHAT_WRITE_FORBIDDEN unless the account may write in the chat, and TOPIC_CLOSED for a closed topic."""
+        if not chat.is_channel:
+            return
+        rights = self.rights(chat)
+        if not self.world.channels.get(unmarked(chat.peer)).megagroup and not (rights and rights.post_messages):
+            raise RpcFailure("CHAT_WRITE_FORBIDDEN")
+        if (
+            topic is not None
+            and self.world.topics.is_closed(chat.peer, topic)
+            and not (rights and rights.manage_topics)
+        ):
+            raise RpcFailure("TOPIC_CLOSED")
 
 
 Handler = Callable[[Call, Any], Any]

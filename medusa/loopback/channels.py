@@ -7,6 +7,7 @@ from typing import Any
 
 from telethon.tl import types
 
+from medusa.loopback import tl
 from medusa.loopback.accounts import random_long
 from medusa.loopback.boxes import marked
 from medusa.loopback.database import Database
@@ -93,8 +94,23 @@ class Channels:
         self._database.run("INSERT OR IGNORE INTO members VALUES(?, ?)", identity, account)
 
     def leave(self, identity: int, account: int) -> None:
-        """Take an account out."""
+        """Take an account out, and its rights with it."""
         self._database.run("DELETE FROM members WHERE channel = ? AND account = ?", identity, account)
+        self.appoint(identity, account, None)
+
+    def appoint(self, identity: int, account: int, rights: Any) -> None:
+        """Make an account an admin with these TL ``chatAdminRights``, or a plain member again with None."""
+        self._database.run("DELETE FROM admins WHERE channel = ? AND account = ?", identity, account)
+        if rights is not None:
+            self._database.run("INSERT INTO admins VALUES(?, ?, ?)", identity, account, tl.pack(rights))
+
+    def rights(self, record: ChannelRecord, account: int) -> Any:
+        """What an account may do as an admin; None when it is none."""
+        if account == record.creator:
+            return all_rights()
+        sql = "SELECT rights FROM admins WHERE channel = ? AND account = ?"
+        packed = self._database.value(sql, record.id, account)
+        return None if packed is None else tl.parse(packed)
 
     def delete(self, identity: int) -> None:
         """Close a channel for everybody."""
@@ -136,8 +152,8 @@ def all_rights() -> Any:
     )
 
 
-def as_chat(record: ChannelRecord, viewer: int, *, member: bool) -> Any:
-    """The TL ``channel`` as the account ``viewer`` sees it."""
+def as_chat(record: ChannelRecord, viewer: int, rights: Any, *, member: bool) -> Any:
+    """The TL ``channel`` as the account ``viewer`` sees it, which has these rights as an admin, if it is one."""
     own = record.creator == viewer
     return types.Channel(
         id=record.id,
@@ -152,7 +168,7 @@ def as_chat(record: ChannelRecord, viewer: int, *, member: bool) -> Any:
         access_hash=record.access_hash,
         username=record.username,
         noforwards=record.protected,
-        admin_rights=all_rights() if own else None,
+        admin_rights=rights,
     )
 
 

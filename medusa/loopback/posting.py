@@ -16,6 +16,8 @@ from medusa.loopback.world import peer_of
 MAX_TEXT = 4096
 MAX_CAPTION = 1024
 
+_GENERAL = 1
+"""The number of the topic that each forum has from the beginning."""
 _LINK = re.compile(r"https?://[^\s<>\"]*[^\s<>\".,;:!?)\]}']", re.IGNORECASE)
 
 
@@ -90,7 +92,7 @@ def post(call: Call, chat: Chat, draft: Draft) -> list[Any]:
     if before is not None:
         return before
     call.require_free(chat, "write")
-    call.require_rights(chat)
+    call.require_rights(chat, _topic(call, chat, draft.reply))
     own = _store(call, chat, draft)
     if not chat.is_channel and chat.peer != chat.box:
         _store_twin(call, own, draft)
@@ -147,17 +149,33 @@ def _message(call: Call, chat: Chat, draft: Draft) -> Any:
 def _reply_header(call: Call, chat: Chat, reply: Any) -> Any:
     if not isinstance(reply, types.InputReplyToMessage):
         return None
-    topic = reply.top_msg_id
-    forum = chat.is_channel and call.world.channels.get(unmarked(chat.peer)).forum
+    topic = _topic(call, chat, reply)
     return types.MessageReplyHeader(
         reply_to_msg_id=reply.reply_to_msg_id,
         reply_to_top_id=topic,
-        forum_topic=forum,
+        forum_topic=topic is not None,
         quote=bool(reply.quote_text),
         quote_text=reply.quote_text,
         quote_entities=reply.quote_entities,
         quote_offset=reply.quote_offset,
     )
+
+
+def _topic(call: Call, chat: Chat, reply: Any) -> int | None:
+    """The topic in which a reply stands; None elsewhere than in forums and in their general topic.
+
+    Raises RpcFailure TOPIC_DELETED for one that there is not. https://core.telegram.org/api/forum
+    """
+    forum = chat.is_channel and call.world.channels.get(unmarked(chat.peer)).forum
+    if not forum or not isinstance(reply, types.InputReplyToMessage):
+        return None
+    named = call.world.boxes.get(chat.box, reply.top_msg_id or reply.reply_to_msg_id)
+    if named is not None and isinstance(getattr(named.message, "action", None), types.MessageActionTopicCreate):
+        return named.id
+    if reply.top_msg_id and reply.top_msg_id != _GENERAL:
+        raise RpcFailure("TOPIC_DELETED")
+    header = named and named.message.reply_to
+    return header.reply_to_top_id if header else None
 
 
 def find(call: Call, chat: Chat, number: int) -> Stored:

@@ -15,6 +15,7 @@ from medusa.loopback.channels import Channels, as_chat
 from medusa.loopback.clock import Clock
 from medusa.loopback.database import Database
 from medusa.loopback.files import Files
+from medusa.loopback.forums import Topics
 from medusa.loopback.keys import Keys
 from medusa.loopback.session import Session, Sessions
 
@@ -33,6 +34,7 @@ class World:
         self.centres: dict[int, World] = {HOME_DC: self}
         self.boxes = Boxes(database)
         self.channels = Channels(database)
+        self.topics = Topics(database)
         self.files = Files(database, folder)
         self.clock = Clock()
         self.sessions = Sessions(self.clock)
@@ -88,7 +90,8 @@ class World:
     def chat(self, channel_id: int, viewer: int) -> Any:
         """The TL ``channel`` as an account sees it."""
         record = self.channels.get(channel_id)
-        return as_chat(record, viewer, member=self.channels.is_member(channel_id, viewer))
+        rights = self.channels.rights(record, viewer)
+        return as_chat(record, viewer, rights, member=self.channels.is_member(channel_id, viewer))
 
     def bundle(self, viewer: int, updates: Sequence[Any], peers: Iterable[int] = ()) -> Any:
         """``updates`` with the users and chats they speak of; seq is 0, so that only pts matters."""

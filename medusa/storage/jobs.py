@@ -57,7 +57,7 @@ _AHEAD = {Priority.HIGH: _DAY, Priority.NORMAL: 0, Priority.LOW: -_DAY}
 _READY = "state = 'queued' AND stage IN ('process', 'upload', 'post')"
 _ELSEWHERE = "host NOT IN (SELECT value FROM json_each(?))"
 _OTHERWISE = "stage NOT IN (SELECT value FROM json_each(?))"
-_COLUMN_OF = {Scope.CHAT: "chat_id", Scope.HOST: "host"}
+_COLUMN_OF = {Scope.CHAT: "target", Scope.HOST: "host"}
 
 Beside = Callable[[Transaction], Awaitable[None]]
 """Writes what has to be committed together with a job's row, or not at all."""
@@ -335,6 +335,21 @@ class Jobs:
         return [_decode(row) for row in await self._store.read(f"{_SELECT} {condition}", params)]
 
 
+async def add_one(
+    db: Transaction, order: Order, chat_id: int, message_id: int, ordinal: int, now: float, priority: Priority
+) -> Job:
+    """Queue one order of a message within a transaction; the job that there is already for its place is returned."""
+    where = f"{_SELECT} WHERE chat_id = ? AND message_id = ? AND ordinal = ?"
+    rows = await db.run(where, (chat_id, message_id, ordinal))
+    if not rows:
+        arrival = await _arrival(db, now)
+        fresh = Job(0, JobState.QUEUED, order, chat_id, message_id, now, priority=priority)
+        key = (chat_id, message_id, ordinal, now, priority, arrival, arrival - _AHEAD[priority], order.host)
+        await db.run(_INSERT, key + _encode(fresh))
+        rows = await db.run(where, (chat_id, message_id, ordinal))
+    return _decode(rows[0])
+
+
 async def _save(db: Transaction, job: Job) -> None:
     values = dict(zip(_CHANGING, _encode(job), strict=True))
     free, indexed = [values[name] for name in _FREE], [values[name] for name in _INDEXED]
@@ -375,7 +390,7 @@ def _encode(job: Job) -> Row:
     return (
         job.state.value,
         job.stage.value,
-        json.dumps(differing(order)),
+        order_text(order),
         job.attempts,
         job.not_before,
         storable(job.reason),
@@ -388,13 +403,23 @@ def _encode(job: Job) -> Row:
     )
 
 
+def order_text(order: Order) -> str:
+    """An order as JSON; what is the rule is left out, since the row is written at each stage."""
+    return json.dumps(differing(order))
+
+
+def order_from(text: str) -> Order:
+    """The order that `order_text` has written."""
+    return Order(**json.loads(text))
+
+
 def _decode(row: Row) -> Job:
     (number, chat_id, message_id, created, priority, turn, state, stage, order, attempts, not_before, reason, title,
      size, post_id, ended, told, files) = row  # fmt: skip
     return Job(
         id=number,
         state=JobState(state),
-        order=Order(**json.loads(order)),
+        order=order_from(order),
         chat_id=chat_id,
         message_id=message_id,
         created=created,

@@ -7,17 +7,21 @@ from typing import Literal
 from medusa.storage.library import Post, keep
 from medusa.storage.store import Store, Transaction
 
+APART = 10_000
+"""By how much the numbers of entries in two spots of a job differ."""
 Look = Literal["", "photo", "video", "audio", "file"]
 """How a chat shows a document; what is neither of these never stands in an album."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One message of a job. Telegram answers a repeated ``random_id`` (signed 64 bits) with the message made first.
+    """One message of a job in one of its spots.
+
+    Telegram answers a repeated ``random_id`` (signed 64 bits) with the message made first.
 
     Media entries carry the reference of the uploaded document, and the SHA-256 of its file in ``content`` where it is
-    known; ``message_id`` is None until the post is made. Their ``seq`` counts the job's files from 0. The entry of the
-    first file is written last: where it stands, all of the job's entries do.
+    known; ``message_id`` is None until the post is made. Their ``seq`` counts the job's files from 0, and from the next
+    `APART` on in each further spot. The entry of the first file is written last: where it stands, all of the job's do.
     See https://core.telegram.org/method/messages.sendMedia.
     """
 
@@ -32,6 +36,16 @@ class Entry:
     message_id: int | None = None
     content: bytes | None = None
     look: Look = ""
+
+    @property
+    def file(self) -> int:
+        """Which of the job's files it posts, from 0 on."""
+        return self.seq % APART
+
+    @property
+    def spot(self) -> int:
+        """Which of the job's spots it belongs to, from 0 on."""
+        return self.seq // APART
 
     @property
     def done(self) -> bool:

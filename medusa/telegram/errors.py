@@ -39,9 +39,15 @@ _DEAD_KEYS = ("AUTH_KEY_DUPLICATED", "SESSION_REVOKED", "SESSION_EXPIRED")
 
 _IN_WORDS = {
     "CHANNEL_INVALID": "That channel is unknown to this account.",
+    "CHAT_ID_INVALID": "That chat is unknown to this account.",
     "PEER_ID_INVALID": "That chat is unknown to this account.",
     "MEDIA_CAPTION_TOO_LONG": "The caption is too long for Telegram.",
     "SLOWMODE_MULTI_MSGS_DISABLED": "That chat is in slow mode and takes no albums.",
+    "TOPIC_DELETED": "That topic is gone.",
+    "PIN_RESTRICTED": "Nothing can be pinned there.",
+    "CHANNELS_TOO_MUCH": "This account is in too many channels.",
+    "CHANNELS_ADMIN_PUBLIC_TOO_MUCH": "This account has too many channels.",
+    "CHANNEL_FORUM_MISSING": "That chat is no forum.",
     "FILE_PARTS_INVALID": "The file is over Telegram's size limit.",
 }
 
@@ -112,6 +118,10 @@ class MissingPart(Transient):
 
 class StaleReference(Transient):
     """The reference to a stored document has expired; its message or an upload gives a new one."""
+
+
+class NoPlace(UserError):
+    """The message cannot become one with media."""
 
 
 class NoPhoto(UserError):
@@ -196,12 +206,14 @@ _OF_THEIR_OWN: dict[str, tuple[type[MedusaError], str]] = {
     "MSG_ID_INVALID": (MessageGone, "That message is gone."),
     "MESSAGE_AUTHOR_REQUIRED": (MessageGone, "That message is not this account's."),
     "MESSAGE_NOT_MODIFIED": (Unchanged, "The message already reads like that."),
+    "CHAT_NOT_MODIFIED": (Unchanged, "It is so already."),
     "FILE_ID_INVALID": (StaleReference, "Telegram does not know the file any more."),
     "DOCUMENT_INVALID": (StaleReference, "Telegram does not know the file any more."),
     "MEDIA_EMPTY": (EmptyMedia, "Telegram found nothing in the file."),
     "FILE_REFERENCE_EXPIRED": (StaleReference, "Telegram's reference to the file has expired."),
     "FILE_REFERENCE_EMPTY": (StaleReference, "Telegram's reference to the file has expired."),
     "FILE_REFERENCE_INVALID": (StaleReference, "Telegram's reference to the file has expired."),
+    "MEDIA_PREV_INVALID": (NoPlace, "Telegram does not let that message become a file."),
     "IMAGE_PROCESS_FAILED": (NoPhoto, "Telegram does not take this image."),
     "PHOTO_INVALID": (NoPhoto, "Telegram does not take this image."),
     "PHOTO_EXT_INVALID": (NoPhoto, "Telegram does not take this image."),

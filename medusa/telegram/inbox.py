@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from telethon import utils
 from telethon.tl import types
@@ -20,6 +21,8 @@ class Incoming:
     reply_to: int | None = None
     private: bool = True
     """True in Saved Messages, False in channels and groups."""
+    topic: int | None = None
+    """The topic of a forum in which it stands, by the number of its opening message; None in the general one."""
 
 
 async def incoming(account: Account, listens_to: Callable[[int], bool]) -> AsyncIterator[Incoming]:
@@ -34,8 +37,22 @@ async def incoming(account: Account, listens_to: Callable[[int], bool]) -> Async
         message = event.message
         private = event.chat_id == account.user_id
         if message.out and not message.fwd_from and (private or listens_to(event.chat_id)):
-            yield Incoming(event.chat_id, message.id, message.message or "", message.reply_to_msg_id, private=private)
+            topic, reply_to = _answered(message.reply_to)
+            yield Incoming(event.chat_id, message.id, message.message or "", reply_to, private=private, topic=topic)
         account.received.done()
+
+
+def _answered(header: Any) -> tuple[int | None, int | None]:
+    """The topic in which a message stands, and the message that it replies to.
+
+    Whatever stands in a topic replies to its opening message, unless it replies to another one there
+    (https://core.telegram.org/api/forum#forum-topics).
+    """
+    reply_to = getattr(header, "reply_to_msg_id", None)
+    if not getattr(header, "forum_topic", False):
+        return None, reply_to
+    topic = header.reply_to_top_id or reply_to
+    return topic, reply_to if reply_to != topic else None
 
 
 async def follow(account: Account, chats: Iterable[int]) -> None:

@@ -3,9 +3,9 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from telethon.network import ConnectionTcpFull
@@ -14,6 +14,8 @@ from medusa.model import Notice, Tell
 from medusa.words import span
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 ANSWER_WITHIN = 60.0
 """Seconds that Telegram gets to answer a simple question."""
@@ -35,6 +37,8 @@ class Line:
         self._stands_at = float("inf")
         self._lost_at: float | None = None
         self._deadline: asyncio.Timeout | None = None
+        self._once: set[asyncio.Future[Any]] = set()
+        """Calls that are not to be made again when the connection breaks."""
 
     def pause(self) -> float:
         """Seconds to wait before the next try, none after the first break; uneven, for many break at once."""
@@ -72,6 +76,8 @@ class Line:
 
     def broke(self, error: Exception) -> None:
         """Note a failure; only the first in a row is worth a line."""
+        for call in self._once:
+            call.cancel()
         steady = time.monotonic() - self._stands_at >= _STEADY
         self._failures, self._stands_at = 1 if steady else self._failures + 1, float("inf")
         if self._deadline is not None and not self._deadline.expired():
@@ -79,6 +85,24 @@ class Line:
         if self._lost_at is None:
             self._lost_at = time.monotonic()
             log.warning("telegram.lost", error=str(error) or type(error).__name__)
+
+    async def once(self, call: Coroutine[Any, Any, T]) -> T:
+        """Await a call that Telethon must not make again when the connection breaks. Raises ConnectionError then.
+
+        It may have been heard all the same.
+        """
+        task = asyncio.ensure_future(call)
+        self._once.add(task)
+        try:
+            await asyncio.wait({task})
+        finally:
+            self._once.discard(task)
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
+        if task.cancelled():
+            raise ConnectionError("the connection broke before the answer came")
+        return task.result()
 
     @asynccontextmanager
     async def answering(self) -> AsyncIterator[None]:

@@ -1,5 +1,6 @@
 """Texts and files on their way into chats; the only place that makes raw message requests."""
 
+import hashlib
 import random
 import re
 from collections.abc import Sequence
@@ -45,16 +46,24 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How posts are made: what they reply to, hidden behind a spoiler or not, without a notification or with one."""
+    """How posts are made: what they reply to, hidden behind a spoiler or not, without a notification or with one.
+
+    ``topic`` is a forum's topic; what is ``protected`` can be neither forwarded nor saved.
+    """
 
     reply_to: int | None = None
     spoiler: bool = False
     silent: bool = False
+    topic: int | None = None
+    protected: bool = False
 
     @property
     def reply(self) -> Any:
-        """The ``inputReplyTo``."""
-        return types.InputReplyToMessage(self.reply_to) if self.reply_to else None
+        """The ``inputReplyTo`` (https://core.telegram.org/api/threads)."""
+        return reply(self.reply_to, self.topic)
+
+
+_PLAINLY = Manner()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +119,21 @@ def inert(text: str) -> str:
     return _WORD_JOINER + text if _LIKE_A_COMMAND.match(text) else text
 
 
+def reply(message_id: int | None, topic: int | None = None) -> Any:
+    """The ``inputReplyTo`` of a message that replies to another one, or stands in a forum's topic, or both."""
+    if message_id or topic:
+        return types.InputReplyToMessage(message_id or topic, top_msg_id=topic)
+    return None
+
+
 def new_random_id() -> int:
     """A random id for one message (https://core.telegram.org/api/invoking): 63 bits and never 0."""
     return random.SystemRandom().randrange(1, 2**63)
+
+
+def random_id_for(key: str) -> int:
+    """A random id that is always the same for a key: what is repeated with it is done once."""
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % (2**63 - 1) + 1
 
 
 class _DeleteInChannel(functions.channels.DeleteMessagesRequest):  # type: ignore[misc]  # Telethon has no types
@@ -140,12 +161,24 @@ class Messenger:
         self._account = account
         self._client = account.client
 
-    async def say(self, chat_id: int, text: str, reply_to: int | None = None) -> int:
+    async def say(self, chat_id: int, text: str, reply_to: int | None = None, topic: int | None = None) -> int:
         """Send a text and return its message id; too long a text is cut."""
-        return await self.say_once(chat_id, text, new_random_id(), reply_to)
+        return await self.say_once(chat_id, text, new_random_id(), reply_to, topic)
 
-    async def say_once(self, chat_id: int, text: str, random_id: int, reply_to: int | None = None) -> int:
-        """Send a text under ``random_id``: sent again with the same id, Telegram answers with the first message."""
+    async def say_once(
+        self,
+        chat_id: int,
+        text: str,
+        random_id: int,
+        reply_to: int | None = None,
+        topic: int | None = None,
+        *,
+        manner: Manner = _PLAINLY,
+    ) -> int:
+        """Send a text under ``random_id``: sent again with the same id, Telegram answers with the first message.
+
+        Of the ``manner``, it counts whether it is silent and protected.
+        """
         plain, entities = self._parsed(text)
         with translated():
             answer = await self._client(
@@ -155,7 +188,9 @@ class Messenger:
                     random_id=random_id,
                     entities=entities,
                     no_webpage=True,
-                    reply_to=types.InputReplyToMessage(reply_to) if reply_to else None,
+                    silent=manner.silent,
+                    noforwards=manner.protected,
+                    reply_to=reply(reply_to, topic),
                 )
             )
         return _message_id(answer, random_id)
@@ -175,6 +210,18 @@ class Messenger:
         except MessageGone:
             return False
         return True
+
+    async def pin(self, chat_id: int, message_id: int) -> None:
+        """Pin a message, without a notification; pinning it again changes nothing.
+
+        https://core.telegram.org/method/messages.updatePinnedMessage
+        """
+        try:
+            with translated():
+                peer = await self.peer(chat_id)
+                await self._client(functions.messages.UpdatePinnedMessageRequest(peer, message_id, silent=True))
+        except Unchanged:
+            pass  # by an earlier call
 
     async def delete(self, chat_id: int, message_ids: Sequence[int]) -> None:
         """Delete messages for everybody, at most 100; those already gone are passed over."""
@@ -239,10 +286,28 @@ class Messenger:
             random_id=item.random_id,
             entities=entities,
             silent=manner.silent,
+            noforwards=manner.protected,
             reply_to=manner.reply,
         )
         [found] = await self._posted(peer, request, [item])
         return found
+
+    async def fill(self, chat_id: int, message_id: int, item: Item, manner: Manner) -> int:
+        """Turn a message that keeps a place into the post of a stored document, and return its message id.
+
+        Repeating the call changes nothing (https://core.telegram.org/method/messages.editMessage). Raises MessageGone
+        when there is no such message any more, NoPlace when Telegram takes no media there, and StaleReference.
+        """
+        plain, entities = self._parsed(item.caption, self._account.limits.caption)
+        request = functions.messages.EditMessageRequest(
+            await self.peer(chat_id), message_id, message=plain, media=_media(item.document, manner), entities=entities
+        )
+        try:
+            with translated():
+                await self._client(request)
+        except Unchanged:
+            pass  # by an earlier call
+        return message_id
 
     async def post_album(self, chat_id: int, items: Sequence[Item], manner: Manner) -> list[int]:
         """Post two to ten stored documents as one album, each under its random id, and return their message ids.
@@ -256,7 +321,9 @@ class Messenger:
             shown = _media(item.document, manner)
             media.append(types.InputSingleMedia(shown, plain, random_id=item.random_id, entities=entities))
         peer = await self.peer(chat_id)
-        request = functions.messages.SendMultiMediaRequest(peer, media, silent=manner.silent, reply_to=manner.reply)
+        request = functions.messages.SendMultiMediaRequest(
+            peer, media, silent=manner.silent, noforwards=manner.protected, reply_to=manner.reply
+        )
         return await self._posted(peer, request, items)
 
     async def _posted(self, peer: Any, request: Any, items: Sequence[Item]) -> list[int]:
@@ -295,13 +362,17 @@ class Messenger:
         if chat_id == self._account.user_id:
             return types.InputPeerSelf()
         try:
-            return await self._client.get_input_entity(chat_id)
+            with translated():
+                return await self._client.get_input_entity(chat_id)
         except ValueError:
             pass  # after a new login, nothing is known yet
+        except UserError as error:
+            if error.fatal:
+                raise
         try:
             with translated():
                 await self._client.get_dialogs(limit=MOST_CHATS)
-            return await self._client.get_input_entity(chat_id)
+                return await self._client.get_input_entity(chat_id)
         except ValueError:
             raise UserError("This account does not know that chat.") from None
 

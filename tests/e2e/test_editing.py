@@ -103,4 +103,4 @@ async def test_a_reply_trims_what_was_posted(stage: Stage, tmp_path: Path) -> No
     assert seen.media
     assert seen.media.streamable
     assert seen.media.duration is not None
-    assert abs(seen.media.duration - 2) < 1.1
+    assert abs(seen.media.duration - 2) < 1.2  # a copy begins at the key frame before

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from medusa.commands import Command
 from medusa.demo.script import all_done, settled
 from medusa.demo.stage import Stage
@@ -14,6 +16,7 @@ POSTED = ("clip.mp4", "sequel.mp4")
 """What stands there as job #1, which is replied to, and as job #2 behind it."""
 
 
+@pytest.mark.timeout(300)
 async def test_every_example_is_done(stage: Stage) -> None:
     """All on one stage and at once, since most of the time goes into waiting for silence."""
     for name in POSTED:
@@ -23,7 +26,7 @@ async def test_every_example_is_done(stage: Stage) -> None:
     sent: dict[int, str] = {}
     for example in (example for command in MEDIA for example in command.examples):
         sent[await stage.owner.send(0, f"/{example}", None, first)] = f"/{example}"
-    async with asyncio.timeout(110):
+    async with asyncio.timeout(280):
         await settled(stage, [Incoming(home, number, text, first, private=True) for number, text in sent.items()])
     texts = {message.id: message.text for message in await stage.owner.history(home)}
     outcome = {text: texts.get(number, "") for number, text in sent.items()}

@@ -174,7 +174,7 @@ async def test_exact_ranges_hold_the_very_frames(
 ) -> None:
     [done], notes = await process(shelf / "film.mp4", tmp_path, trim=ranges, exact="")
     assert len(frames(done.path)) == sum(end - start for start, end in kept)
-    assert "encoding anew" in notes
+    assert "encoding to H.264" in notes
     assert _differences(done.path, shelf / "film.mp4", kept) < 12
     assert done.media
     assert done.media.duration == pytest.approx(sum(end - start for start, end in kept) * FRAME, abs=FRAME + 0.025)

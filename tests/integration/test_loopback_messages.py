@@ -206,6 +206,51 @@ async def test_topics_of_a_forum(client: Any) -> None:
     assert [(item.id, item.title) for item in topics.topics] == [(number, "Films")]
 
 
+async def test_a_closed_topic_is_for_admins_alone(client: Any, loopback: Loopback, friend: Account) -> None:
+    made = await client(functions.channels.CreateChannelRequest("Forum", "", megagroup=True, forum=True))
+    forum = made.chats[0]
+    number = (await client(functions.messages.CreateForumTopicRequest(forum, "Films", random_id=5))).updates[0].id
+    await client(functions.channels.InviteToChannelRequest(forum, ["friend"]))
+    async with logged_in(loopback, friend) as theirs:
+        here = types.InputReplyToMessage(number, top_msg_id=number)
+        await client(functions.messages.EditForumTopicRequest(forum, number, title="Old films", closed=True))
+        forum_of_theirs = (await theirs.get_dialogs())[0].input_entity
+        send = functions.messages.SendMessageRequest(forum_of_theirs, "in the topic", random_id=6, reply_to=here)
+        with pytest.raises(errors.RPCError, match="TOPIC_CLOSED"):
+            await theirs(send)
+        rights = types.ChatAdminRights(manage_topics=True)
+        await client(functions.channels.EditAdminRequest(forum, "friend", rights, rank=""))
+        await theirs(send)
+    [topic] = (await client(functions.messages.GetForumTopicsByIDRequest(forum, [number]))).topics
+    assert (topic.title, topic.closed) == ("Old films", True)
+    with pytest.raises(errors.RPCError, match="topic was deleted"):
+        await client(
+            functions.messages.SendMessageRequest(
+                forum, "nowhere", random_id=7, reply_to=types.InputReplyToMessage(999, top_msg_id=999)
+            )
+        )
+
+
+async def test_an_admin_of_a_channel_may_do_what_it_was_given(client: Any, loopback: Loopback, friend: Account) -> None:
+    channel = (await client(functions.channels.CreateChannelRequest("Channel", "", broadcast=True))).chats[0]
+    await client(functions.channels.InviteToChannelRequest(channel, ["friend"]))
+    async with logged_in(loopback, friend) as theirs:
+        there = (await theirs.get_dialogs())[0].input_entity
+        with pytest.raises(errors.ChatWriteForbiddenError):
+            await theirs.send_message(there, "mine")
+        with pytest.raises(errors.ChatAdminRequiredError):
+            await theirs(functions.channels.EditAdminRequest(there, "me", types.ChatAdminRights(), rank=""))
+        rights = types.ChatAdminRights(post_messages=True)
+        await client(functions.channels.EditAdminRequest(channel, "friend", rights, rank=""))
+        await theirs.send_message(there, "mine")
+        assert (await theirs.get_entity(there)).admin_rights.post_messages
+        found = await theirs(functions.channels.GetParticipantRequest(there, "me"))
+        assert isinstance(found.participant, types.ChannelParticipantAdmin)
+        await client(functions.channels.EditAdminRequest(channel, "friend", types.ChatAdminRights(), rank=""))
+        with pytest.raises(errors.ChatWriteForbiddenError):
+            await theirs.send_message(there, "more")
+
+
 async def test_people_are_found_by_name_and_number(client: Any, friend: Account) -> None:
     assert (await client.get_entity("friend")).id == friend.user_id
     with pytest.raises(ValueError, match="nobody"):

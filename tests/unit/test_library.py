@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from medusa import library
+from medusa.captions import Facts
 from medusa.library import caption, link_of, normalised, sha256_of, source_key
 from medusa.model import Order
 from medusa.storage.library import Post
@@ -67,9 +68,9 @@ def test_posts_in_channels_have_links() -> None:
 
 
 def test_media_bear_their_title_where_the_owner_has_no_words() -> None:
-    assert caption(Order(LINK), "Film", media=True) == "Film"
-    assert caption(Order(LINK), "notes.pdf", media=False) == ""
-    assert caption(Order(LINK, caption=""), "Film", media=True) == ""
+    assert caption(Order(LINK), Facts("Film"), media=True) == "Film"
+    assert caption(Order(LINK), Facts("notes.pdf"), media=False) == ""
+    assert caption(Order(LINK, caption=""), Facts("Film"), media=True) == ""
 
 
 @pytest.mark.parametrize("size", [0, 1, 999, 1000, 1001, 3000])

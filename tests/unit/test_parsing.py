@@ -40,6 +40,7 @@ OPTIONS = (
         ("a\n\tb", ["a", "b"], {}),
         ("-q 720 -q 480", [], {"quality": "480"}),
         ("--header 'a: b' x --header=c", ["x"], {"header": "a: b\nc"}),
+        ('caption="a -b" x', ["caption=a -b", "x"], {}),
         ("https://a.b/?x=1&y='2'", ["https://a.b/?x=1&y='2'"], {}),
     ],
 )

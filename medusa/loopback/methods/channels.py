@@ -8,7 +8,7 @@ from medusa.loopback import posting
 from medusa.loopback.accounts import Account, as_user, random_long
 from medusa.loopback.boxes import Chat, unmarked
 from medusa.loopback.call import Call, Methods
-from medusa.loopback.channels import ChannelRecord, all_rights
+from medusa.loopback.channels import ChannelRecord
 from medusa.loopback.rpc import RpcFailure
 
 
@@ -60,9 +60,12 @@ def _get_full(call: Call, request: Any) -> Any:
     return types.messages.ChatFull(full, chats, users)
 
 
-def _participant(record: ChannelRecord, account: Account, viewer: int) -> Any:
+def _participant(call: Call, record: ChannelRecord, account: Account) -> Any:
+    viewer, rights = call.me.user_id, call.world.channels.rights(record, account.user_id)
     if account.user_id == record.creator:
-        return types.ChannelParticipantCreator(account.user_id, all_rights())
+        return types.ChannelParticipantCreator(account.user_id, rights)
+    if rights is not None:
+        return types.ChannelParticipantAdmin(account.user_id, record.creator, record.date, rights)
     if account.user_id == viewer:
         return types.ChannelParticipantSelf(account.user_id, record.creator, record.date)
     return types.ChannelParticipant(account.user_id, record.date)
@@ -72,16 +75,16 @@ def _get_participant(call: Call, request: Any) -> Any:
     record, account, me = _record(call, request.channel), call.user(request.participant), call.me.user_id
     if not call.world.channels.is_member(record.id, account.user_id):
         raise RpcFailure("USER_NOT_PARTICIPANT")
-    return types.channels.ChannelParticipant(_participant(record, account, me), [], [as_user(account, me)])
+    return types.channels.ChannelParticipant(_participant(call, record, account), [], [as_user(account, me)])
 
 
 def _get_participants(call: Call, request: Any) -> Any:
     record, me = _record(call, request.channel), call.me.user_id
     accounts = [call.world.accounts.get(number) for number in call.world.channels.members(record.id)]
     if isinstance(request.filter, types.ChannelParticipantsAdmins):
-        accounts = [account for account in accounts if account.user_id == record.creator]
+        accounts = [account for account in accounts if call.world.channels.rights(record, account.user_id)]
     page = accounts[request.offset : request.offset + request.limit]
-    participants = [_participant(record, account, me) for account in page]
+    participants = [_participant(call, record, account) for account in page]
     return types.channels.ChannelParticipants(
         len(accounts), participants, [], [as_user(account, me) for account in page]
     )

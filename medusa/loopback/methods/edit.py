@@ -5,7 +5,7 @@ from typing import Any
 from telethon.tl import functions, types
 
 from medusa.loopback import media, posting
-from medusa.loopback.boxes import Chat, Stored
+from medusa.loopback.boxes import Chat, Stored, unmarked
 from medusa.loopback.call import Call, Methods
 from medusa.loopback.rpc import RpcFailure
 from medusa.loopback.world import peer_of
@@ -77,7 +77,16 @@ def _header(stored: Stored) -> Any:
 def _pin(call: Call, request: Any) -> Any:
     chat = call.chat(request.peer)
     stored = posting.find(call, chat, request.id)
+    _require_pinning(call, chat)
     return call.world.bundle(call.me.user_id, _set_pinned(call, chat, [stored], not request.unpin), [chat.peer])
+
+
+def _require_pinning(call: Call, chat: Chat) -> None:
+    """Raise CHAT_ADMIN_REQUIRED unless the account may pin: in channels, whoever may edit the posts of others."""
+    if chat.is_channel:
+        rights, group = call.rights(chat), call.world.channels.get(unmarked(chat.peer)).megagroup
+        if not (rights and (rights.pin_messages if group else rights.edit_messages)):
+            raise RpcFailure("CHAT_ADMIN_REQUIRED")
 
 
 def _unpin_all(call: Call, request: Any) -> Any:

@@ -1,0 +1,1 @@
+"""Where posts go: chats as the owner names them, what holds there, and the rules that choose one."""

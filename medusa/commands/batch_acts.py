@@ -1,0 +1,142 @@
+"""What /batch does to a batch that is there already."""
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import fields, replace
+
+from markupsafe import Markup
+
+from medusa.batches import words
+from medusa.batches.flight import survey
+from medusa.commands import Answer, Call, Choice, Menu
+from medusa.commands.ordering import order_of
+from medusa.commands.parsing import numbers
+from medusa.errors import UserError
+from medusa.model import Order
+from medusa.storage.batches import Batch, BatchState, ItemState, Places
+from medusa.words import moment
+
+
+async def act(call: Call, name: str, others: Sequence[str]) -> Answer:
+    """Do something to a batch that is named by its number; the numbers behind it are places in it."""
+    batch = await _named(call, others[:1])
+    if name:
+        return await _ACTS[name](call, batch, numbers(others[1:]))
+    if call.options and batch.state is BatchState.PLANNED:
+        return await _changed(call, batch)
+    counts = await call.desk.conductor.batches.counts(batch.id)
+    if batch.state in (BatchState.DONE, BatchState.CANCELLED):
+        return words.summary(batch, counts)
+    return words.progress(batch, counts, time.time())
+
+
+def offered(call: Call, batch: Batch, lines: Sequence[str], dead: Sequence[int]) -> Menu:
+    """What may be done with a batch that has not begun."""
+    choices = [Choice("go, in this order", f"{batch.id} go")]
+    choices += [Choice("go without the dead ones", f"{batch.id} go --living")] if dead else []
+    choices += [Choice("go, as fast as they come", f"{batch.id} go --fast"), Choice("drop it", f"{batch.id} cancel")]
+    name = f"{call.prefix}batch {batch.id}"
+    note = f"{name} only 12-80 takes a part of it; {name} -q 720, -c TEMPLATE and the like change all of it."
+    return Menu("\n".join(lines), tuple(choices), "batch {}", many=False, note=note)
+
+
+async def _go(call: Call, batch: Batch, _: Sequence[int]) -> Answer:
+    if batch.state is BatchState.PLANNED and "fast" in call.options:
+        batch = replace(batch, places=Places.NONE)
+    if "living" in call.options:
+        await _drop_dead(call, batch)
+    return words.head(await call.desk.conductor.start(batch)) + " is under way; its message says how far it is."
+
+
+async def _pause(call: Call, batch: Batch, _: Sequence[int]) -> Answer:
+    return words.head(await call.desk.conductor.pause(batch)) + " is paused."
+
+
+async def _cancel(call: Call, batch: Batch, _: Sequence[int]) -> Answer:
+    conductor = call.desk.conductor
+    return words.summary(await conductor.cancel(batch), await conductor.batches.counts(batch.id))
+
+
+async def _retry(call: Call, batch: Batch, places: Sequence[int]) -> Answer:
+    count = await call.desk.conductor.retry(batch, places)
+    return words.head(batch) + (f": {count} tried again." if count else ": none of them has failed.")
+
+
+async def _named(call: Call, named: Sequence[str]) -> Batch:
+    batches = call.desk.conductor.batches
+    if not named:
+        recent = await batches.recent(1)
+        if not recent:
+            raise UserError(f"There is no batch yet. Reply to a list with {call.prefix}batch.")
+        return recent[0]
+    [number] = numbers(named)[:1]
+    batch = await batches.get(number)
+    if batch is None:
+        raise UserError(f"There is no batch {number}. {call.prefix}batches lists them.")
+    return batch
+
+
+async def _drop_dead(call: Call, batch: Batch) -> None:
+    """Leave out the items whose links lead nowhere, as a new look says."""
+    items = await call.desk.conductor.batches.items(batch.id, ItemState.WAITING)
+    orders = [item.order for item in items]
+    flight = await call.desk.flight(orders)
+    await survey(flight, orders, lambda order: call.desk.look(order, ""), _unheard)
+    await call.desk.conductor.batches.drop(batch.id, [items[place - 1].seq for place in flight.dead])
+
+
+async def _unheard() -> None:
+    """Nobody is told how far a second look is."""
+
+
+async def _failed(call: Call, batch: Batch, _: Sequence[int]) -> Answer:
+    failed = await call.desk.conductor.batches.items(batch.id, ItemState.FAILED)
+    if not failed:
+        return words.head(batch) + ": nothing of it has failed."
+    lines = [Markup("{}:{}  {}").format(item.name or item.seq, item.order.link, item.reason) for item in failed]
+    return Markup("\n").join([words.head(batch), *lines])
+
+
+async def _changed(call: Call, batch: Batch) -> Answer:
+    """Give the items of a batch that has not begun what the options say, and ask again."""
+    batches = call.desk.conductor.batches
+    items = await batches.items(batch.id, ItemState.WAITING)
+    asked, usual = order_of("https://a.b", call), order_of("https://a.b", replace(call, options={}))
+    names = {one.name for one in fields(Order) if getattr(asked, one.name) != getattr(usual, one.name)} - {"name"}
+    called = call.options.get("name", batch.name)
+    new = {**{name: getattr(asked, name) for name in names}, "batch": called}
+    await batches.reorder(batch.id, [(item.seq, replace(item.order, **new)) for item in items])
+    spot = str(asked.spots[0]) if asked.spots else batch.spot
+    batch = replace(batch, spot=spot, name=called)
+    await batches.put(batch)
+    return offered(call, batch, [f"Batch {batch.id} “{batch.name}” is changed: {len(items)} items."], [])
+
+
+async def _only(call: Call, batch: Batch, kept: Sequence[int]) -> Answer:
+    """Leave out all places but some of a batch that has not begun."""
+    if batch.state is not BatchState.PLANNED:
+        raise UserError(f"Batch {batch.id} has begun already: it is {batch.state}.")
+    if not kept or max(kept) > batch.items:
+        raise UserError(f"Which of its {batch.items} items? For instance: {call.prefix}batch {batch.id} only 12-80")
+    batches = call.desk.conductor.batches
+    left_out = sorted(set(range(1, batch.items + 1)) - set(kept))
+    await batches.drop(batch.id, left_out)
+    return Menu(
+        f"Batch {batch.id} “{batch.name}”: {len(kept)} of {batch.items} items, made {moment(batch.created)}",
+        (Choice("go, in this order", f"{batch.id} go"), Choice("drop it", f"{batch.id} cancel")),
+        "batch {}",
+        many=False,
+    )
+
+
+_ACTS: dict[str, Callable[[Call, Batch, Sequence[int]], Awaitable[Answer]]] = {
+    "go": _go,
+    "resume": _go,
+    "pause": _pause,
+    "cancel": _cancel,
+    "retry": _retry,
+    "failed": _failed,
+    "only": _only,
+}
+ACTS = tuple(_ACTS)
+"""The words for what can be done to a batch."""
