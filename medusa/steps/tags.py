@@ -69,7 +69,7 @@ STEP = Step(
             '"title=Blue", or artist, album, date …',
             many=True,
             read=read_tags,
-            example='"title=Blue"',
+            example="title=Blue",
         ),
     ),
 )
