@@ -12,7 +12,7 @@ from medusa.names import quoted
 from medusa.words import size as size_of
 from medusa.words import span
 
-_FIELD = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
+_FIELD = re.compile(r"\{\{|\}\}|\{([^{}]+)\}")
 
 
 @dataclass(frozen=True, slots=True)

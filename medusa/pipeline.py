@@ -109,7 +109,7 @@ class Pipeline:
 
     async def _deliver(self, run: Run, new: list[Entry]) -> None:
         await self._post(run, new)
-        if not run.job.order.as_document and self.warns():
+        if not run.job.order.as_document and not run.job.reason and self.warns():
             run.learn(reason=warning(run.job.files))
 
     async def _post(self, run: Run, new: list[Entry]) -> None:

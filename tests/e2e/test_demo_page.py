@@ -91,7 +91,8 @@ async def test_a_menu_is_answered_by_a_reply(stage: Stage) -> None:
 
 
 async def test_every_suggestion_names_a_command_that_medusa_knows(stage: Stage) -> None:
-    known = {command.name for command in plugins("medusa.commands", "COMMAND", Command).values()}
+    commands = plugins("medusa.commands", "COMMAND", Command).values()
+    known = {name for command in commands for name in (command.name, *command.aliases)}
     for suggestion in suggestions(stage.media):
         first = suggestion.command.split()[0]
         assert first.startswith("http://") or first.removeprefix("/") in known, suggestion

@@ -30,6 +30,7 @@ FACTS = Facts("Title <b>", "lesson.mp4", 12_300_000, Media("mov", 200.0, 1920, 1
         ("{{title}} { Title }", "{title} Lesson"),
         ("plain", "plain"),
         ("{", "{"),
+        ("{}", "{}"),
     ],
 )
 def test_a_template_is_filled(template: str, text: str) -> None:
