@@ -24,7 +24,7 @@ _TYPES = {
     ".mp4": "video/mp4",
     ".mp3": "audio/mpeg",
 }
-_HUGE = 5_000_000_000
+_HUGE = 50_000_000_000
 _SLOW_RATE = 200_000
 
 HOSTILE_NAMES = {
@@ -45,7 +45,7 @@ BAD_LINKS = {
     "/page": "a page without anything to fetch",
     "/truncated.mp4": "a video that was cut in the middle",
     "/cut/clip.mp4": "a server that hangs up half-way",
-    "/huge": "5 GB, so they say",
+    "/huge": "50 GB, so they say",
     "/redirect?to=/clip.mp4": "a detour",
 }
 
@@ -157,7 +157,7 @@ async def _hostile_name(request: web.Request) -> web.StreamResponse:
 
 
 async def _huge(request: web.Request) -> web.StreamResponse:
-    """Announces 5 GB and trickles zeros for as long as somebody listens."""
+    """Announces 50 GB and trickles zeros for as long as somebody listens."""
     response = web.StreamResponse(headers={"Content-Type": "application/octet-stream"})
     response.content_length = _HUGE
     await response.prepare(request)
