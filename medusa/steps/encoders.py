@@ -66,7 +66,7 @@ _CHOICES = {
             *("libx264", ("-preset", "veryfast", *_PLAIN), (), ("-crf", "23")),
             held=72,
             thrift=("-threads", "1", "-x264-params", "rc-lookahead=0:sync-lookahead=0:bframes=0"),
-            held_then=18,
+            held_then=24,
         ),
     ),
     "hevc": (
@@ -75,7 +75,7 @@ _CHOICES = {
             *("libx265", ("-preset", "fast", *_PLAIN), (), ("-crf", "26")),
             held=110,
             thrift=("-x265-params", "rc-lookahead=5:lookahead-slices=0:pools=2:frame-threads=1:bframes=2"),
-            held_then=72,
+            held_then=76,
         ),
     ),
     "av1": (Encoder("libsvtav1", _PLAIN),),
