@@ -164,11 +164,29 @@ def piece_of(draft: Draft, number: int) -> Path:
     return draft.source.path.with_name(f"{draft.source.path.name}.range{number}.{ending}")
 
 
-def joined(draft: Draft, pieces: Sequence[Path], note: str) -> Reading:
-    """Pieces one after the other, by ffmpeg's concat script; nothing in it comes from strangers."""
+async def length_of(draft: Draft, piece: Path, ffmpeg: Path, workdir: Path) -> float:
+    """Seconds from the first picture (of sound alone, the first packet) of a piece to the end of its last one.
+
+    What the container says is shorter where the last pictures are shown later than they are stored, and longer where
+    it counts from before the first one; by the former, they would be shown in the midst of the next piece.
+    """
+    first, last = float("inf"), 0.0
+    async with aclosing(packets(piece, ffmpeg, workdir, ("-map", "0:V:0" if draft.has_video else "0:a:0"))) as found:
+        async for packet in found:
+            if packet.begin is not None:
+                first, last = min(first, packet.begin), max(last, packet.begin + packet.duration)
+    return max(0.0, last - first)
+
+
+def joined(draft: Draft, pieces: Sequence[Path], lengths: Sequence[float], note: str) -> Reading:
+    """Pieces of these lengths in seconds, one after the other, by ffmpeg's concat script.
+
+    Nothing in it comes from strangers.
+    """
     script = draft.source.path.with_name(f"{draft.source.path.name}.ranges")
     quoted = (str(path.absolute()).replace("'", r"'\''") for path in pieces)
-    script.write_text("ffconcat version 1.0\n" + "".join(f"file '{path}'\n" for path in quoted), encoding="utf-8")
+    lines = (f"file '{path}'\nduration {seconds:.6f}\n" for path, seconds in zip(quoted, lengths, strict=True))
+    script.write_text("ffconcat version 1.0\n" + "".join(lines), encoding="utf-8")
     options = ("-format_whitelist", f"concat,{CONTAINERS}", "-f", "concat", "-safe", "0")
     described = (Input(draft.source.path),)
     output = ("-map_chapters", "-1")

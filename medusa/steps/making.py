@@ -143,7 +143,8 @@ async def _reading(draft: Draft, ffmpeg: Path, workdir: Path, report: Report) ->
     pieces = [cutting.piece_of(draft, number) for number in range(len(found))]
     for reading, piece in zip(found, pieces, strict=True):
         await _run(cutting.piece_arguments(draft, reading, ffmpeg, piece), draft, workdir, report, reading.note)
-    return cutting.joined(draft, pieces, "joining the ranges")
+    lengths = [await cutting.length_of(draft, piece, ffmpeg, workdir) for piece in pieces]
+    return cutting.joined(draft, pieces, lengths, "joining the ranges")
 
 
 def _done(draft: Draft) -> str:

@@ -163,6 +163,9 @@ async def test_several_ranges_are_joined_in_their_order(shelf: Path, tmp_path: P
     assert [kept[0], *(kept[place] for place in breaks)] == [100, 0, 50]
     shown = sorted(packet.begin for packet in packets(done.path, "V:0", "-c", "copy"))
     assert max(later - earlier for earlier, later in pairwise(shown)) < 4 * FRAME
+    # Packets stand in the order of decoding: no picture of a range is shown after the first one of the next.
+    begins = [packet.begin for packet in packets(done.path, "V:0", "-c", "copy")]
+    assert all(max(begins[:place], default=-1.0) < begins[place] for place in (0, *breaks))
     assert done.media
     assert done.media.duration == pytest.approx(1 + 1.5 + 1, abs=0.5)
     assert sorted(path.name for path in tmp_path.iterdir() if "range" in path.name) == []
