@@ -4,7 +4,7 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from playwright.async_api import ConsoleMessage, Page, Request, async_playwright
+from playwright.async_api import ConsoleMessage, Page, Request, async_playwright, expect
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 PHONE = (360, 740)
@@ -39,6 +39,7 @@ async def open_page(url: str, size: tuple[int, int], *, scheme: str = "light") -
         )
         page = await context.new_page()
         page.set_default_timeout(30_000)
+        expect.set_options(timeout=30_000)
         page.on("console", console)
         page.on("pageerror", lambda error: complaints.append(f"script error: {error}"))
         page.on("request", request)
