@@ -12,6 +12,7 @@ import structlog
 
 from medusa import __version__
 from medusa.batches.conductor import Conductor
+from medusa.batches.index import Index
 from medusa.batches.places import Keeper
 from medusa.batches.planner import Planner
 from medusa.batches.turns import Turns
@@ -48,6 +49,7 @@ from medusa.sources.ytdlp_update import Updater
 from medusa.status import Status
 from medusa.storage import Store, open_store
 from medusa.storage.answers import Answers
+from medusa.storage.batch_pages import BatchPages
 from medusa.storage.batches import Batches
 from medusa.storage.boards import Boards
 from medusa.storage.handled import Handled
@@ -68,6 +70,7 @@ from medusa.telegram.held import HeldFiles
 from medusa.telegram.lanes import Lanes
 from medusa.telegram.messages import Messenger
 from medusa.telegram.session import StoreSession
+from medusa.telegram.small import SmallFiles
 from medusa.telegram.transfer import Uploader
 from medusa.telegram.watch import stay_connected
 from medusa.throttle import Throttle
@@ -78,8 +81,6 @@ log = structlog.get_logger()
 
 _LOOKS = "looks"
 """The folder beside those of the jobs in which commands look at links."""
-_PLACES = "places"
-"""The folder of the small file that keeps places where texts cannot."""
 
 T = TypeVar("T")
 
@@ -241,8 +242,10 @@ def _assemble(ground: _Ground) -> App:
     scheduler = Scheduler(jobs, pipeline.run, config.slots, config.work, gates=gates, away=lambda: line.away)
     _obey(settings, scheduler, quiet, ground.budget)
     status = Status(scheduler, jobs, Boards(store), messenger, account.user_id, notices.unheard)
-    keeper = Keeper(batches, messenger, uploader, config.work / _PLACES)
-    conductor = Conductor(batches, jobs, scheduler, messenger, keeper, turns, config.slots, account.user_id)
+    files = SmallFiles(messenger, uploader)
+    keeper = Keeper(batches, messenger, files)
+    index = Index(batches, BatchPages(store), messenger, account.user_id)
+    conductor = Conductor(batches, jobs, scheduler, messenger, keeper, turns, index, config.slots)
     scheduler.listeners += [status.changed, notices.changed, conductor.changed]
     ground.guard.listeners.append(_warning(scheduler, notices))
     desk = Desk(
@@ -257,6 +260,7 @@ def _assemble(ground: _Ground) -> App:
         show_live=status.adopt,
         commands=plugins("medusa.commands", "COMMAND", Command),
         conductor=conductor,
+        files=files,
         flight=Planner(library, jobs, account.limits.upload_bytes, config.slots).begin,
         updater=ground.updater,
         versions=lambda: versions(ground.tools, ground.updater),

@@ -146,7 +146,7 @@ class Library:
     async def point(self, post: Post, key: str) -> None:
         """Reply to a post, so that a tap leads there; the same ``key`` makes one reply, however often it is used."""
         text = f"Here is {post.title or post.name}."
-        await self._messenger.say_once(post.chat_id, text, _random_id(key), post.message_id)
+        await self._messenger.say_once(post.chat_id, text, random_id_of(key), post.message_id)
 
 
 def _whole(posts: list[Post], *, here: bool) -> Known | None:
@@ -199,11 +199,16 @@ def file_of(post: Post, folder: Path) -> LocalFile:
 
 
 def link_of(post: Post) -> str | None:
-    """The link to a post, which works for whoever may read its channel; other chats have no such links.
+    """The link to a post; see ``place_link``."""
+    return place_link(post.chat_id, post.message_id)
+
+
+def place_link(chat_id: int, message_id: int) -> str | None:
+    """The link to a message, which works for whoever may read its channel; other chats have no such links.
 
     See https://core.telegram.org/api/links#private-message-links.
     """
-    return f"https://t.me/c/{_CHANNELS - post.chat_id}/{post.message_id}" if post.chat_id < _CHANNELS else None
+    return f"https://t.me/c/{_CHANNELS - chat_id}/{message_id}" if chat_id < _CHANNELS else None
 
 
 def where_it_stands(post: Post) -> str:
@@ -276,6 +281,6 @@ def _digest_some(path: Path, start: int, digest: Any) -> int:
     return taken
 
 
-def _random_id(key: str) -> int:
+def random_id_of(key: str) -> int:
     """A random id that is always the same for a key (https://core.telegram.org/api/invoking)."""
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % _RANDOM_IDS + 1

@@ -15,6 +15,7 @@ from medusa.sources.ytdlp_update import Updater
 from medusa.storage.jobs import Jobs
 from medusa.telegram.inbox import Incoming
 from medusa.telegram.messages import Messenger
+from medusa.telegram.small import SmallFiles
 from medusa.vault import Vault
 
 
@@ -57,6 +58,7 @@ class Desk:
     updater: Updater
     versions: Callable[[], Mapping[str, str]]
     conductor: Conductor
+    files: SmallFiles
     flight: Callable[[Sequence[Order]], Awaitable[Flight]]
     """The plan of a batch with these orders, as far as it is known without looking at their links."""
     look: Callable[[Order, str], Awaitable[Description]]

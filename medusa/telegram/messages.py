@@ -201,6 +201,16 @@ class Messenger:
                 else functions.messages.DeleteMessagesRequest(numbers, revoke=True)
             )
 
+    async def pin(self, chat_id: int, message_id: int) -> None:
+        """Pin a message without a notification; what the chat says about that goes."""
+        request = functions.messages.UpdatePinnedMessageRequest(await self.peer(chat_id), message_id, silent=True)
+        with translated():
+            answer = await self._client(request)
+        news = [getattr(update, "message", None) for update in getattr(answer, "updates", [])]
+        said = [message.id for message in news if isinstance(message, types.MessageService)]
+        if said:
+            await self.delete(chat_id, said)
+
     async def enclosed(self, chat_id: int, message_id: int, most: int) -> Enclosed | None:
         """The file or picture of a message; its bytes only when they are at most ``most``. Raises MedusaError."""
         peer = await self.peer(chat_id)
