@@ -41,6 +41,7 @@ from medusa.settings import (
     LIMIT_UP,
     PER_HOST,
     QUIET_HOURS,
+    TAGS,
     Settings,
 )
 from medusa.shelf import Shelf
@@ -57,12 +58,16 @@ from medusa.storage.jobs import Jobs
 from medusa.storage.library import Posts
 from medusa.storage.menus import Menus
 from medusa.storage.outbox import Outbox
+from medusa.storage.rebuilds import Rebuilds
 from medusa.storage.settings import StoredSettings
 from medusa.storage.slow import SlowCommands
+from medusa.storage.tag_key import TagKey
 from medusa.storage.telegram import TelegramState
 from medusa.storage.traffic import TrafficTable
 from medusa.storage.uploads import Uploads
 from medusa.storage.vault import VaultTable
+from medusa.tags import Tags
+from medusa.telegram.archive import Archive
 from medusa.telegram.client import Account, open_account
 from medusa.telegram.clock import Clock
 from medusa.telegram.download import Downloader
@@ -169,6 +174,7 @@ class _Ground:
     tools: Tools
     vault: Vault
     updater: Updater
+    tags: Tags
 
 
 async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
@@ -180,6 +186,9 @@ async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
     await settings.load()
     vault = Vault(VaultTable(store))
     await vault.load()
+    tags = Tags(TagKey(store))
+    await tags.load()
+    settings.follow(TAGS, tags.turn)
     down, up = Throttle(), Throttle()
     settings.follow(LIMIT_DOWN, down.limit)
     settings.follow(LIMIT_UP, up.limit)
@@ -213,7 +222,7 @@ async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
     updater = Updater(shelf, tools, config.index)
     await updater.start()
     budget = Budget(TrafficTable(store), down, up)
-    return _Ground(config, store, settings, budget, guard, account, lanes, tools, vault, updater)
+    return _Ground(config, store, settings, budget, guard, account, lanes, tools, vault, updater, tags)
 
 
 def _assemble(ground: _Ground) -> App:
@@ -222,30 +231,17 @@ def _assemble(ground: _Ground) -> App:
     messenger = Messenger(account)
     notices = Notices(messenger, settings, account.user_id)
     room = Room(config.work, notices.tell, config.keep_free)
-    library = Library(Posts(store), messenger)
-    outbox, uploads, uploader = Outbox(store), Uploads(store), Uploader(ground.lanes)
-    batches = Batches(store)
-    turns = Turns(batches)
-    pipeline = Pipeline(
-        tools=ground.tools,
-        room=room,
-        documents=Documents(account, messenger, uploader, uploads, outbox, library),
-        posting=Posting(account, messenger, outbox),
-        uploads=uploads,
-        outbox=outbox,
-        library=library,
-        vault=ground.vault,
-        turn=turns.mine,
-    )
+    library = Library(Posts(store), messenger, ground.tags)
+    uploader = Uploader(ground.lanes)
+    files = SmallFiles(messenger, uploader)
+    turns = Turns(Batches(store))
+    pipeline = _pipeline(ground, messenger, room, library, uploader, turns)
     quiet = QuietHours()
     line, gates = account.client.line, (quiet, ground.budget)
     scheduler = Scheduler(jobs, pipeline.run, config.slots, config.work, gates=gates, away=lambda: line.away)
     _obey(settings, scheduler, quiet, ground.budget)
     status = Status(scheduler, jobs, Boards(store), messenger, account.user_id, notices.unheard)
-    files = SmallFiles(messenger, uploader)
-    keeper = Keeper(batches, messenger, files)
-    index = Index(batches, BatchPages(store), messenger, account.user_id)
-    conductor = Conductor(batches, jobs, scheduler, messenger, keeper, turns, index, config.slots)
+    conductor = _conductor(ground, jobs, scheduler, messenger, files, turns)
     scheduler.listeners += [status.changed, notices.changed, conductor.changed]
     ground.guard.listeners.append(_warning(scheduler, notices))
     desk = Desk(
@@ -261,6 +257,9 @@ def _assemble(ground: _Ground) -> App:
         commands=plugins("medusa.commands", "COMMAND", Command),
         conductor=conductor,
         files=files,
+        archive=Archive(account, messenger),
+        rebuilds=Rebuilds(store),
+        tags=ground.tags,
         flight=Planner(library, jobs, account.limits.upload_bytes, config.slots).begin,
         updater=ground.updater,
         versions=lambda: versions(ground.tools, ground.updater),
@@ -284,6 +283,32 @@ def _assemble(ground: _Ground) -> App:
         vault=ground.vault,
         router=router,
     )
+
+
+def _pipeline(
+    ground: _Ground, messenger: Messenger, room: Room, library: Library, uploader: Uploader, turns: Turns
+) -> Pipeline:
+    outbox, uploads = Outbox(ground.store), Uploads(ground.store)
+    return Pipeline(
+        tools=ground.tools,
+        room=room,
+        documents=Documents(ground.account, messenger, uploader, uploads, outbox, library),
+        posting=Posting(ground.account, messenger, outbox, ground.tags),
+        uploads=uploads,
+        outbox=outbox,
+        library=library,
+        vault=ground.vault,
+        turn=turns.mine,
+    )
+
+
+def _conductor(
+    ground: _Ground, jobs: Jobs, scheduler: Scheduler, messenger: Messenger, files: SmallFiles, turns: Turns
+) -> Conductor:
+    batches = Batches(ground.store)
+    keeper = Keeper(batches, messenger, files)
+    index = Index(batches, BatchPages(ground.store), messenger, ground.account.user_id)
+    return Conductor(batches, jobs, scheduler, messenger, keeper, turns, index, ground.config.slots)
 
 
 def _obey(settings: Settings, scheduler: Scheduler, quiet: QuietHours, budget: Budget) -> None:

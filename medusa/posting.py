@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from medusa.library import caption_of, make_post
+from medusa.library import caption_of, make_post, source_key
 from medusa.model import Job, LocalFile, Stage
 from medusa.scheduler import Run
 from medusa.storage import outbox
 from medusa.storage.outbox import APART, Entry, Look, Outbox
+from medusa.tags import Tags
 from medusa.telegram.client import Account
 from medusa.telegram.errors import MessageGone
 from medusa.telegram.messages import Document, Item, Manner, Messenger, cut, new_random_id, units
@@ -33,6 +34,7 @@ class Posting:
     account: Account
     messenger: Messenger
     outbox: Outbox
+    tags: Tags
 
     async def run(self, run: Run, new: Sequence[Entry]) -> None:
         """Post what the outbox holds of the job, ``new`` entries among it. Raises StaleReference and others."""
@@ -108,8 +110,16 @@ class Posting:
     def _item(self, job: Job, entry: Entry) -> Item:
         """What is to be posted; the job's caption stands under its first post."""
         names = (entry.document_id or 0, entry.access_hash or 0, entry.file_reference or b"")
-        text = "" if entry.file else cut(caption_of(job), self.account.limits.caption - 1)
+        text = "" if entry.file else self._caption(job, entry)
         return Item(Document(*names, photo=entry.look == "photo"), text, entry.random_id)
+
+    def _caption(self, job: Job, entry: Entry) -> str:
+        """What stands under a job's first post; a mark, where the owner wants one, of a post that stands alone."""
+        room = self.account.limits.caption - 1
+        if not self.tags.on or len(job.files) != 1 or entry.look == "photo":
+            return cut(caption_of(job), room)
+        mark = self.tags.mark(source_key(job.order), job.size, entry.chat_id)
+        return f"{cut(caption_of(job), room - len(mark) - 1)}\n{mark}".strip()
 
 
 def groups(entries: Sequence[Entry], *, alone: bool = False) -> Iterator[list[Entry]]:

@@ -199,6 +199,7 @@ PREFIX = Setting(
 BARE_LINKS = switch("bare-links", True, "take a lone link in Saved Messages as /dl")
 QUALITY = Setting("quality", "best", _quality, "best, audio, or a height such as 720", "quality when -q is not given")
 DOCUMENTS = switch("documents", False, "post videos and audio as plain files")
+TAGS = switch("tags", False, "mark captions so that /rebuild knows after a loss which link a post came from")
 SILENT = switch("silent", False, "post without a notification")
 CHATS: Setting[tuple[int, ...]] = Setting(
     "chats",
@@ -255,6 +256,7 @@ _ALL: tuple[Setting[Any], ...] = (
     QUALITY,
     DOCUMENTS,
     SILENT,
+    TAGS,
     CHATS,
     LIMIT_DOWN,
     LIMIT_UP,

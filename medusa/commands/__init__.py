@@ -13,6 +13,9 @@ from medusa.settings import PREFIX, Settings
 from medusa.sources.described import Description
 from medusa.sources.ytdlp_update import Updater
 from medusa.storage.jobs import Jobs
+from medusa.storage.rebuilds import Rebuilds
+from medusa.tags import Tags
+from medusa.telegram.archive import Archive
 from medusa.telegram.inbox import Incoming
 from medusa.telegram.messages import Messenger
 from medusa.telegram.small import SmallFiles
@@ -59,6 +62,9 @@ class Desk:
     versions: Callable[[], Mapping[str, str]]
     conductor: Conductor
     files: SmallFiles
+    archive: Archive
+    rebuilds: Rebuilds
+    tags: Tags
     flight: Callable[[Sequence[Order]], Awaitable[Flight]]
     """The plan of a batch with these orders, as far as it is known without looking at their links."""
     look: Callable[[Order, str], Awaitable[Description]]
