@@ -12,6 +12,7 @@ import structlog
 
 from medusa import __version__
 from medusa.batches.conductor import Conductor
+from medusa.batches.index import Index
 from medusa.batches.places import Keeper
 from medusa.batches.planner import Planner
 from medusa.batches.turns import Turns
@@ -42,6 +43,7 @@ from medusa.settings import (
     LIMIT_UP,
     PER_HOST,
     QUIET_HOURS,
+    TAGS,
     WARN_PLAYING,
     Settings,
 )
@@ -51,6 +53,7 @@ from medusa.sources.ytdlp_update import Updater
 from medusa.status import Status
 from medusa.storage import Store, open_store
 from medusa.storage.answers import Answers
+from medusa.storage.batch_pages import BatchPages
 from medusa.storage.batches import Batches
 from medusa.storage.boards import Boards
 from medusa.storage.channels import ChannelTable
@@ -59,13 +62,17 @@ from medusa.storage.jobs import Jobs
 from medusa.storage.library import Posts
 from medusa.storage.menus import Menus
 from medusa.storage.outbox import Outbox
+from medusa.storage.rebuilds import Rebuilds
 from medusa.storage.settings import StoredSettings
 from medusa.storage.slow import SlowCommands
+from medusa.storage.tag_key import TagKey
 from medusa.storage.telegram import TelegramState
 from medusa.storage.thumb import ThumbTable
 from medusa.storage.traffic import TrafficTable
 from medusa.storage.uploads import Uploads
 from medusa.storage.vault import VaultTable
+from medusa.tags import Tags
+from medusa.telegram.archive import Archive
 from medusa.telegram.chats import Chats
 from medusa.telegram.client import Account, open_account
 from medusa.telegram.clock import Clock
@@ -74,6 +81,7 @@ from medusa.telegram.held import HeldFiles
 from medusa.telegram.lanes import Lanes
 from medusa.telegram.messages import Messenger
 from medusa.telegram.session import StoreSession
+from medusa.telegram.small import SmallFiles
 from medusa.telegram.transfer import Uploader
 from medusa.telegram.watch import stay_connected
 from medusa.throttle import Throttle
@@ -84,8 +92,6 @@ log = structlog.get_logger()
 
 _LOOKS = "looks"
 """The folder beside those of the jobs in which commands look at links."""
-_PLACES = "places"
-"""The folder of the small file that keeps places where texts cannot."""
 
 T = TypeVar("T")
 
@@ -177,6 +183,7 @@ class _Ground:
     updater: Updater
     held: HeldFiles
     destinations: Destinations
+    tags: Tags
 
 
 async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
@@ -188,6 +195,9 @@ async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
     await settings.load()
     vault = Vault(VaultTable(store))
     await vault.load()
+    tags = Tags(TagKey(store))
+    await tags.load()
+    settings.follow(TAGS, tags.turn)
     down, up = Throttle(), Throttle()
     settings.follow(LIMIT_DOWN, down.limit)
     settings.follow(LIMIT_UP, up.limit)
@@ -226,25 +236,8 @@ async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
     registry = Registry(ChannelTable(store), settings)
     await registry.load()
     destinations = Destinations(Chats(account, Messenger(account)), registry, settings, account.user_id)
-    return _Ground(config, store, settings, budget, guard, account, lanes, tools, vault, updater, held, destinations)
-
-
-def _pipeline(ground: _Ground, messenger: Messenger, notices: Notices, turns: Turns) -> Pipeline:
-    config, store, account, settings = ground.config, ground.store, ground.account, ground.settings
-    library, outbox, uploads = Library(Posts(store), messenger), Outbox(store), Uploads(store)
-    decide = ground.destinations.decided
-    return Pipeline(
-        tools=ground.tools,
-        room=Room(config.work, notices.tell, config.keep_free),
-        documents=Documents(account, messenger, Uploader(ground.lanes), uploads, outbox, library, decide),
-        posting=Posting(account, messenger, outbox),
-        uploads=uploads,
-        outbox=outbox,
-        library=library,
-        vault=ground.vault,
-        warns=lambda: settings[WARN_PLAYING],
-        turn=turns.mine,
-        destinations=ground.destinations,
+    return _Ground(
+        config, store, settings, budget, guard, account, lanes, tools, vault, updater, held, destinations, tags
     )
 
 
@@ -253,17 +246,16 @@ def _assemble(ground: _Ground) -> App:
     jobs = Jobs(store)
     messenger = Messenger(account)
     notices = Notices(messenger, settings, account.user_id)
-    batches = Batches(store)
-    turns = Turns(batches)
+    turns = Turns(Batches(store))
     pipeline = _pipeline(ground, messenger, notices, turns)
-    room, library, uploader = pipeline.room, pipeline.library, pipeline.documents.uploader
+    room, library = pipeline.room, pipeline.library
+    files = SmallFiles(messenger, pipeline.documents.uploader)
     quiet = QuietHours()
     line, gates = account.client.line, (quiet, ground.budget)
     scheduler = Scheduler(jobs, pipeline.run, config.slots, config.work, gates=gates, away=lambda: line.away)
     _obey(settings, scheduler, quiet, ground.budget)
     status = Status(scheduler, jobs, Boards(store), messenger, account.user_id, notices.unheard)
-    keeper = Keeper(batches, messenger, uploader, config.work / _PLACES)
-    conductor = Conductor(batches, jobs, scheduler, messenger, keeper, turns, config.slots, account.user_id)
+    conductor = _conductor(ground, jobs, scheduler, messenger, files, turns)
     scheduler.listeners += [status.changed, notices.changed, conductor.changed]
     ground.guard.listeners.append(_warning(scheduler, notices))
     looks = Looks(pipeline.tools_for, config.work / _LOOKS)
@@ -280,6 +272,10 @@ def _assemble(ground: _Ground) -> App:
         show_live=status.adopt,
         commands=plugins("medusa.commands", "COMMAND", Command),
         conductor=conductor,
+        files=files,
+        archive=Archive(account, messenger),
+        rebuilds=Rebuilds(store),
+        tags=ground.tags,
         flight=Planner(library, jobs, account.limits.upload_bytes, config.slots).begin,
         updater=ground.updater,
         versions=lambda: versions(ground.tools, ground.updater),
@@ -308,6 +304,34 @@ def _assemble(ground: _Ground) -> App:
         destinations=ground.destinations,
         router=router,
     )
+
+
+def _pipeline(ground: _Ground, messenger: Messenger, notices: Notices, turns: Turns) -> Pipeline:
+    config, store, account, settings = ground.config, ground.store, ground.account, ground.settings
+    library, outbox, uploads = Library(Posts(store), messenger, ground.tags), Outbox(store), Uploads(store)
+    decide = ground.destinations.decided
+    return Pipeline(
+        tools=ground.tools,
+        room=Room(config.work, notices.tell, config.keep_free),
+        documents=Documents(account, messenger, Uploader(ground.lanes), uploads, outbox, library, decide),
+        posting=Posting(account, messenger, outbox, ground.tags),
+        uploads=uploads,
+        outbox=outbox,
+        library=library,
+        vault=ground.vault,
+        warns=lambda: settings[WARN_PLAYING],
+        turn=turns.mine,
+        destinations=ground.destinations,
+    )
+
+
+def _conductor(
+    ground: _Ground, jobs: Jobs, scheduler: Scheduler, messenger: Messenger, files: SmallFiles, turns: Turns
+) -> Conductor:
+    batches = Batches(ground.store)
+    keeper = Keeper(batches, messenger, files)
+    index = Index(batches, BatchPages(ground.store), messenger, ground.account.user_id)
+    return Conductor(batches, jobs, scheduler, messenger, keeper, turns, index, ground.config.slots)
 
 
 def _obey(settings: Settings, scheduler: Scheduler, quiet: QuietHours, budget: Budget) -> None:

@@ -47,6 +47,24 @@ def filled(template: str, order: Order, facts: Facts) -> str:
     return _FIELD.sub(value, template).strip()
 
 
+def settled(template: str, order: Order) -> str:
+    """The template with all filled in that the order of a batch's item knows itself, whatever comes to stand there."""
+
+    def value(found: re.Match[str]) -> str:
+        name, width = _split(found[1] or "")
+        if name not in _OF_BATCH and not (name == "title" and order.name):
+            return found[0]
+        text = _value(name, order, Facts(""))
+        return literal(text.zfill(width) if text.isdigit() else text)
+
+    return _FIELD.sub(value, template)
+
+
+def literal(text: str) -> str:
+    """A template that makes just this text."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
 def _split(field: str) -> tuple[str, int]:
     name, _, width = field.strip().lower().partition(":")
     return name, int(width) if width.isdigit() and int(width) < 10 else 0
@@ -85,5 +103,6 @@ _VALUES: dict[str, Callable[[Order, Facts], str]] = {
     "date": lambda _, facts: time.strftime("%Y-%m-%d", time.localtime(facts.at)),
     "name": lambda _, facts: facts.name,
 }
+_OF_BATCH = ("index", "total", "batch", "section")
 FIELDS = tuple(_VALUES)
 """What a caption may name in braces."""

@@ -14,6 +14,7 @@ from medusa.errors import Scope, Transient, UserError
 from medusa.model import Job, LocalFile, Order, Progress, Report
 from medusa.storage.library import Post, Posts
 from medusa.storage.outbox import Entry
+from medusa.tags import Tags
 from medusa.telegram.messages import Document, Messenger, random_id_for
 from medusa.words import message_link, moment
 
@@ -53,10 +54,17 @@ class _First:
 class Library:
     """All posts, and which of several equal orders is under way. Whether a post still stands, Telegram is asked."""
 
-    def __init__(self, posts: Posts, messenger: Messenger) -> None:
+    def __init__(self, posts: Posts, messenger: Messenger, tags: Tags) -> None:
         self.posts = posts
+        self._tags = tags
         self._messenger = messenger
         self._under_way: dict[bytes, _First] = {}
+
+    async def newest(self, order: Order, chat_id: int | None = None) -> Post | None:
+        """The newest post of an order in a chat, or anywhere; one that only its mark gives away will do, too."""
+        source = source_key(order)
+        found = await self.posts.of_source(source, chat_id)
+        return found or await self.posts.of_source(self._tags.alias(source), chat_id)
 
     @asynccontextmanager
     async def alone(self, job: Job, waits: Report) -> AsyncIterator[None]:
@@ -86,8 +94,8 @@ class Library:
         """
         if job.order.force:
             return None
-        source, gone = source_key(job.order), list[Post]()
-        while (here := await self.posts.of_source(source, job.spots[0].chat_id)) is not None:
+        gone = list[Post]()
+        while (here := await self.newest(job.order, job.spots[0].chat_id)) is not None:
             all_here = await self.posts.together(here)
             if await self.document(here) is not None:
                 facts = Facts(here.title, here.name, here.size, here.media, job.created)
@@ -96,7 +104,7 @@ class Library:
                 return _whole(all_here, here=alike and len(job.spots) == 1)
             await self.posts.forget(*(post.id for post in all_here))
             gone = gone or all_here
-        elsewhere = await self.posts.of_source(source)
+        elsewhere = await self.newest(job.order)
         found = await self.posts.together(elsewhere) if elsewhere else gone
         return _whole(found, here=False)
 

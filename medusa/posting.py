@@ -10,11 +10,12 @@ from itertools import groupby
 from typing import Any
 
 from medusa.errors import MedusaError, Scope, Transient, Wait
-from medusa.library import caption_of, make_post
+from medusa.library import caption_of, make_post, source_key
 from medusa.model import Job, LocalFile, Stage
 from medusa.scheduler import Run
 from medusa.storage import outbox
 from medusa.storage.outbox import APART, Entry, Look, Outbox
+from medusa.tags import MARK_UNITS, Tags
 from medusa.telegram.client import Account
 from medusa.telegram.errors import MessageGone
 from medusa.telegram.messages import Document, Item, Manner, Messenger, cut, new_random_id, units
@@ -35,6 +36,7 @@ class Posting:
     account: Account
     messenger: Messenger
     outbox: Outbox
+    tags: Tags
 
     async def run(self, run: Run, new: Sequence[Entry]) -> None:
         """Post what the outbox holds of the job, ``new`` entries among it. Raises StaleReference and others."""
@@ -135,13 +137,22 @@ class Posting:
         """What is to be posted; the job's caption stands under its first post, and each file's label under its own."""
         names = (entry.document_id or 0, entry.access_hash or 0, entry.file_reference or b"")
         words = "" if entry.file else cut(caption_of(job), self._room(job, 0))
-        text = "\n".join(part for part in (words, _label(job, entry.file)) if part)
-        return Item(Document(*names, photo=entry.look == "photo"), text, entry.random_id)
+        parts = (words, _label(job, entry.file), self._mark(job, entry))
+        return Item(Document(*names, photo=entry.look == "photo"), "\n".join(filter(None, parts)), entry.random_id)
 
     def _room(self, job: Job, seq: int) -> int:
-        """UTF-16 units that a caption may have above the label of file number ``seq``."""
-        label = _label(job, seq)
-        return self.account.limits.caption - 1 - (units(label) + 1 if label else 0)
+        """UTF-16 units that a caption may have above the label of file number ``seq`` and the mark."""
+        below = [_label(job, seq), "#" * MARK_UNITS if self._marks(job) else ""]
+        return self.account.limits.caption - 1 - sum(units(text) + 1 for text in below if text)
+
+    def _mark(self, job: Job, entry: Entry) -> str:
+        """The mark by which a post is known again, where the owner wants one; of jobs that make one post only."""
+        if entry.look == "photo" or not self._marks(job):
+            return ""
+        return self.tags.mark(source_key(job.order), job.size, entry.chat_id)
+
+    def _marks(self, job: Job) -> bool:
+        return self.tags.on and len(job.files) == 1
 
 
 def _raise_first(held: Mapping[int, Transient]) -> None:

@@ -231,6 +231,7 @@ PREFIX = Setting(
 BARE_LINKS = switch("bare-links", True, "take a lone link in Saved Messages as /dl")
 QUALITY = Setting("quality", "best", _quality, "best, audio, or a height such as 720", "quality when -q is not given")
 DOCUMENTS = switch("documents", False, "post videos and audio as plain files")
+TAGS = switch("tags", False, "mark captions so that /rebuild knows after a loss which link a post came from")
 SILENT = switch("silent", False, "post without a notification")
 WARN_PLAYING = switch("warn-playing", True, "say when some phones will not play at once what was posted")
 CHATS: Setting[tuple[int, ...]] = Setting(
@@ -305,6 +306,7 @@ _ALL: tuple[Setting[Any], ...] = (
     DOCUMENTS,
     SILENT,
     WARN_PLAYING,
+    TAGS,
     CHATS,
     DESTINATION,
     LIMIT_DOWN,

@@ -75,6 +75,10 @@ class Claims:
         """Note that the job needs nothing for now."""
         self._claims.pop(number, None)
 
+    def has(self, number: int) -> bool:
+        """Whether the job needs something now."""
+        return number in self._claims
+
     def full(self, kind: str) -> bool:
         """Whether all slots of a kind are spoken for."""
         return sum(claimed == kind for claimed, _ in self._claims.values()) >= self._slots[kind].count

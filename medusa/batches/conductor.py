@@ -2,23 +2,26 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 import structlog
 
 from medusa.batches import words
+from medusa.batches.index import Index
 from medusa.batches.places import Keeper
 from medusa.batches.turns import Turns
 from medusa.config import Slots
 from medusa.errors import MedusaError, UserError
+from medusa.library import source_key
 from medusa.model import Job, JobState, Priority
 from medusa.patience import until_it_works
 from medusa.scheduler import Scheduler
-from medusa.storage.batches import Batch, Batches, BatchItem, BatchState, ItemState, state_after
+from medusa.storage.batches import Batch, Batches, BatchItem, BatchState, ItemState, Outcome, Places, state_after
 from medusa.storage.jobs import Jobs
-from medusa.telegram.messages import Messenger
+from medusa.telegram.messages import Messenger, new_random_id
 
 log = structlog.get_logger()
 
@@ -26,8 +29,12 @@ PAUSE = 5.0
 """Seconds between two edits of a batch's message."""
 LOOK_AGAIN = 30.0
 _UNDER_WAY = (JobState.QUEUED, JobState.RUNNING)
-_MOST_KEPT = 100
+_MOST_KEPT = 400
 """Places kept ahead at most, those of jobs that wait for something included."""
+_MOST_ASIDE = 40
+"""Jobs of one batch that may wait for others, or for their turn, at most."""
+_LATEST = 20
+"""The newest batches, whose indexes are looked at when Medusa starts."""
 
 
 class Conductor:
@@ -38,7 +45,7 @@ class Conductor:
 
     def __init__(
         self, batches: Batches, jobs: Jobs, scheduler: Scheduler, messenger: Messenger, keeper: Keeper, turns: Turns,
-        slots: Slots, home: int,
+        index: Index, slots: Slots,
     ) -> None:  # fmt: skip
         self.batches = batches
         self._jobs = jobs
@@ -46,15 +53,21 @@ class Conductor:
         self._messenger = messenger
         self._keeper = keeper
         self._turns = turns
-        self._home = home
+        self._index = index
         self._window = 2 * (slots.fetch + slots.process + slots.upload)
-        """Jobs of one batch that are under way at once: enough to keep all slots busy."""
+        """Jobs of one batch that are at work at once: enough to keep all slots busy."""
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
         self._not_before: dict[int, float] = {}
         """When a batch may go on that its chat has put off (monotonic seconds)."""
         self._shown: dict[int, tuple[float, str]] = {}
         """When a batch's message was written last (monotonic seconds), and what it reads."""
+        self._met: dict[int, set[bytes]] = {}
+        """The keys of the orders of a batch of which one has ended."""
+        self._held: dict[int, int] = {}
+        """How many items of a batch stood back when it was looked at last."""
+        self._swapped: list[tuple[int, int]] = []
+        """Chat and message of posts that have another content now, and may stand in an index."""
         self._turn = asyncio.Lock()
         """Held while a batch is worked on, so that commands and the conductor do not meet."""
 
@@ -62,12 +75,20 @@ class Conductor:
         """Hear of a committed change of a job."""
         if job.order.index and (job.state.ended or job.state is JobState.WAITING):
             self._wake.set()
+        elif job.order.slot and job.state is JobState.DONE and not job.order.index:
+            self._swapped.append((job.spots[0].chat_id, job.order.slot))
+            self._wake.set()
 
     async def run(self) -> None:
         """Conduct all batches until cancelled."""
+        for batch in await until_it_works(lambda: self.batches.recent(_LATEST)):
+            if batch.state is BatchState.DONE:
+                await self._indexed(batch)
         while True:
             self._wake.clear()
             pause = LOOK_AGAIN
+            while self._swapped:
+                await self._follow(*self._swapped.pop())
             for batch in await until_it_works(self.batches.open):
                 pause = min(pause, await self._advanced(batch))
             self._settled.set()
@@ -82,9 +103,9 @@ class Conductor:
             await self._settled.wait()
 
     async def start(self, batch: Batch) -> Batch:
-        """Begin with a planned batch, or go on with a paused one. Raises UserError."""
+        """Begin with a planned batch, or go on with a paused one; one that waits tries at once. Raises UserError."""
         async with self._turn:
-            if batch.state not in (BatchState.PLANNED, BatchState.PAUSED):
+            if batch.state in (BatchState.DONE, BatchState.CANCELLED):
                 raise UserError(f"Batch {batch.id} is {batch.state}.")
             batch = replace(batch, state=BatchState.RUNNING, reason="", started=batch.started or time.time())
             await self.batches.put(batch)
@@ -95,7 +116,8 @@ class Conductor:
     async def pause(self, batch: Batch) -> Batch:
         """Keep what is done, and do no more for now. Raises UserError."""
         async with self._turn:
-            if batch.state is not BatchState.RUNNING:
+            batch = await self.batches.get(batch.id) or batch
+            if batch.state not in (BatchState.RUNNING, BatchState.PAUSED):
                 raise UserError(f"Batch {batch.id} is {batch.state}.")
             batch = replace(batch, state=BatchState.PAUSED)
             await self.batches.put(batch)
@@ -106,59 +128,90 @@ class Conductor:
     async def cancel(self, batch: Batch) -> Batch:
         """End a batch: what is posted stays, places that are not filled go. Raises UserError."""
         async with self._turn:
+            batch = await self.batches.get(batch.id) or batch
             if batch.state is BatchState.DONE:
                 raise UserError(f"Batch {batch.id} is done.")
             await self._together(JobState.CANCELLED, batch)
-            left = await self.batches.items(batch.id, ItemState.WAITING, ItemState.OPEN)
-            for item in left:
-                job = await self._jobs.get(item.job_id) if item.job_id else None
-                done = job is not None and job.state is JobState.DONE
-                await self.batches.settle(item, ItemState.DONE if done else ItemState.CANCELLED)
-                if not done and item.slot:
-                    await self._keeper.remove(batch, item.slot)
-            await self._jobs.mark_told([item.job_id for item in left if item.job_id])
+            for one in await self.batches.outcomes(batch, ItemState.WAITING, ItemState.OPEN):
+                done = one.state is JobState.DONE
+                if not done:
+                    await self._keeper.remove(batch, one.item)
+                await self.batches.settle(one.item, ItemState.DONE if done else ItemState.CANCELLED)
             batch = replace(batch, state=BatchState.CANCELLED, reason="", ended=time.time())
             await self.batches.put(batch)
+            await self._turns.moved()
             await self._written(batch, words.summary(batch, await self.batches.counts(batch.id)))
+        self._forget(batch)
         self._settled.set()
         return batch
 
     async def retry(self, batch: Batch, seqs: Sequence[int] = ()) -> int:
         """Try failed items again, all or those at some places; each fills its own place. Returns how many."""
         async with self._turn:
+            batch = await self.batches.get(batch.id) or batch
             failed = await self.batches.items(batch.id, ItemState.FAILED)
             wanted = [item for item in failed if not seqs or item.seq in seqs]
+            if wanted:
+                await self._index.reopened(batch)
+                await self.batches.put(replace(batch, state=BatchState.RUNNING, reason="", ended=None))
             for item in wanted:
                 if item.job_id:
                     with suppress(UserError):  # it was queued anew already
                         await self._scheduler.retry(item.job_id)
                 await self.batches.settle(item, ItemState.OPEN if item.job_id else ItemState.WAITING)
-            if wanted:
-                running = replace(batch, state=BatchState.RUNNING, reason="", ended=None)
-                await self.batches.put(running)
         self._stir(batch)
         return len(wanted)
 
+    async def index(self, batch: Batch) -> None:
+        """Write the index of a batch that is over, also when it was deleted. Raises Transient."""
+        async with self._turn:
+            await self._index.publish(batch, anew=True)
+
     def _stir(self, batch: Batch) -> None:
-        self._shown.pop(batch.id, None)
-        self._not_before.pop(batch.id, None)
+        self._forget(batch)
         self._wake.set()
+
+    def _forget(self, batch: Batch) -> None:
+        for what in (self._shown, self._not_before, self._held, self._met):
+            what.pop(batch.id, None)
 
     async def _together(self, state: JobState, batch: Batch) -> None:
         """Have the jobs of a batch that are under way in a state."""
         numbers = [item.job_id for item in await self.batches.items(batch.id, ItemState.OPEN) if item.job_id]
         await self._scheduler.together(state, numbers)
         stop = {JobState.PAUSED: self._scheduler.pause, JobState.CANCELLED: self._scheduler.cancel}.get(state)
-        running = [live.job.id for live in self._scheduler.live() if live.job.id in numbers]
         if stop is not None:
-            for number in running:
-                with suppress(UserError):  # it has ended in the meantime
-                    await stop(number)
+            running = [live.job.id for live in self._scheduler.live() if live.job.id in numbers]
+            await asyncio.gather(*(_stopped(stop, number) for number in running))
+
+    async def _follow(self, chat_id: int, message_id: int) -> None:
+        """Have a batch know that one of its posts has another content, or that a failed place was filled by hand."""
+        item = await until_it_works(partial(self.batches.at_slot, chat_id, message_id))
+        batch = await until_it_works(partial(self.batches.get, item.batch_id)) if item else None
+        if item is None or batch is None:
+            return
+        async with self._turn:
+            if item.state is ItemState.FAILED:
+                await until_it_works(partial(self.batches.settle, item, ItemState.DONE))
+        if batch.state is BatchState.DONE:
+            await self._indexed(batch)
+
+    async def _indexed(self, batch: Batch) -> None:
+        """Have the index of a batch that is over read as it should; trouble with that keeps nothing from going on."""
+        try:
+            async with self._turn:
+                await self._index.publish(batch)
+        except MedusaError as error:
+            if error.fatal:
+                raise
+            log.info("batch.no_index", batch=batch.id, reason=error.user_text)
 
     async def _advanced(self, batch: Batch) -> float:
         """Do what can be done for a batch now; returns seconds until it is to be looked at again at the latest."""
         async with self._turn:
             fresh = await until_it_works(lambda: self.batches.get(batch.id)) or batch
+            if fresh.state not in (BatchState.RUNNING, BatchState.PAUSED):
+                return LOOK_AGAIN
             try:
                 return await self._advance(fresh)
             except MedusaError as error:
@@ -167,47 +220,96 @@ class Conductor:
                 return await self._put_off(fresh, error)
 
     async def _advance(self, batch: Batch) -> float:
-        under_way = kept = 0
-        for item in await self.batches.items(batch.id, ItemState.OPEN):
-            job = await self._jobs.get(item.job_id or 0)
-            if job is not None and job.state.ended:
-                await self._settle(batch, item, job)
-                continue
-            kept += 1
-            under_way += job is not None and job.state in _UNDER_WAY
+        under_way = []
+        for one in await self.batches.outcomes(batch, ItemState.OPEN):
+            if one.state is not None and one.state.ended:
+                await self._settle(batch, one)
+            else:
+                under_way.append(one)
         if batch.state is BatchState.RUNNING:
             wait = self._not_before.get(batch.id, 0.0) - time.monotonic()
             if wait > 0:
                 await self._show(batch)
                 return wait
-            room = min(self._window - under_way, _MOST_KEPT - kept)
-            waiting = await self.batches.items(batch.id, ItemState.WAITING, limit=max(0, room)) if room > 0 else []
-            for item in waiting:
-                batch = await self._begin(batch, item)
-            if not kept and not waiting:
-                await self._finish(batch)
+            if not await self._fill(batch, under_way) and not under_way:
+                await self._finish(await self.batches.get(batch.id) or batch)
                 return LOOK_AGAIN
         await self._show(batch)
         return PAUSE
 
-    async def _begin(self, batch: Batch, item: BatchItem) -> Batch:
-        """Keep an item's place, and have a job fill it; returns the batch as it is then."""
-        batch, slot = await self._keeper.kept(batch, item)
+    async def _fill(self, batch: Batch, under_way: Sequence[Outcome]) -> bool:
+        """Have as many further items begun as there is room for; returns whether any are left that have not."""
+        # What is under way and needs nothing now waits for another job, and leaves its slot to others.
+        waiting_aside = {live.job.id for live in self._scheduler.live() if not self._scheduler.claims.has(live.job.id)}
+        aside = sum(one.item.job_id in waiting_aside for one in under_way)
+        busy = sum(one.state in _UNDER_WAY for one in under_way) - aside
+        room = min(self._window - busy, _MOST_ASIDE - aside, _MOST_KEPT - len(under_way))
+        if room <= 0:
+            return True
+        limit = room if self._held.get(batch.id) == 0 else _MOST_KEPT - len(under_way)
+        waiting = await self.batches.items(batch.id, ItemState.WAITING, limit=limit)
+        ready, held = self._apart(batch, waiting, {source_key(one.item.order) for one in under_way}, room)
+        self._held[batch.id] = len(held)
+        last = max((item.seq for item in ready), default=0)
+        wanted = sorted([*ready, *(item for item in held if item.seq < last)], key=lambda item: item.seq)
+        batch, numbers = await self._numbered(batch, wanted)
+        starts = {item.seq for item in ready}
+        for item in wanted:
+            known = replace(item, random_id=item.random_id or numbers.get(item.seq))
+            batch = await self._begin(batch, known, opens=item.seq in starts)
+        return bool(waiting)
+
+    def _apart(
+        self, batch: Batch, waiting: Sequence[BatchItem], keys: set[bytes], room: int
+    ) -> tuple[list[BatchItem], list[BatchItem]]:
+        """The items that may begin, and those before the last of these that stand back.
+
+        Of equal orders the first goes ahead: the others would only wait for what it posts.
+        """
+        met = self._met.get(batch.id, set())
+        ready: list[BatchItem] = []
+        held: list[BatchItem] = []
+        for item in waiting:
+            key = source_key(item.order)
+            if key in keys and key not in met and not item.order.force:
+                held.append(item)
+            elif len(ready) < room:
+                keys.add(key)
+                ready.append(item)
+        return ready, held
+
+    async def _numbered(self, batch: Batch, items: Sequence[BatchItem]) -> tuple[Batch, Mapping[int, int]]:
+        """Commit random ids for the messages that are to keep the places of items, with one commit for all."""
+        if batch.places in (Places.NONE, Places.TURNS):
+            return batch, {}
+        numbers = {item.seq: new_random_id() for item in items if item.random_id is None}
+        if numbers:
+            await self.batches.keep_places(numbers, batch)
+        return batch, numbers
+
+    async def _begin(self, batch: Batch, item: BatchItem, *, opens: bool) -> Batch:
+        """Keep an item's place, and if it ``opens`` have a job fill it; returns the batch as it is then."""
+        slot = item.slot
+        if slot is None:
+            batch, slot = await self._keeper.kept(batch, item)
         if batch.reason:
             batch = replace(batch, reason="")
             await self.batches.put(batch)
-        await self.batches.open_job(batch, item, slot, time.time(), Priority.NORMAL)
-        self._scheduler.look_again()
+        if opens:
+            await self.batches.open_job(batch, item, slot, time.time(), Priority.NORMAL)
+            self._scheduler.look_again()
+        elif slot is not None and item.slot is None:
+            await self.batches.hold(item, slot)
         return batch
 
-    async def _settle(self, batch: Batch, item: BatchItem, job: Job) -> None:
+    async def _settle(self, batch: Batch, one: Outcome) -> None:
         """Write down what has become of an item, in its place too if nothing else will stand there."""
-        state = state_after(job)
+        state, item = state_after(one.state), one.item
+        self._met.setdefault(batch.id, set()).add(source_key(item.order))
         if state is not ItemState.DONE and item.slot:
-            words_for_it = job.reason if state is ItemState.FAILED else "cancelled"
-            await self._keeper.say(batch, item.slot, words.failed_text(item, words_for_it))
-        await self.batches.settle(item, state, job.reason if state is ItemState.FAILED else "")
-        await self._jobs.mark_told([job.id])
+            reason = one.reason if state is ItemState.FAILED else "cancelled"
+            await self._keeper.say(batch, item.slot, words.failed_text(item, reason))
+        await self.batches.settle(item, state, one.reason if state is ItemState.FAILED else "")
         await self._turns.moved()
 
     async def _put_off(self, batch: Batch, error: MedusaError) -> float:
@@ -215,33 +317,35 @@ class Conductor:
         log.info("batch.put_off", batch=batch.id, reason=error.user_text)
         pause = error.retry_after
         state = batch.state if pause is not None else BatchState.PAUSED
-        await until_it_works(lambda: self.batches.put(replace(batch, state=state, reason=error.user_text)))
+        fresh = await until_it_works(lambda: self.batches.get(batch.id)) or batch
+        await until_it_works(lambda: self.batches.put(replace(fresh, state=state, reason=error.user_text)))
         self._not_before[batch.id] = time.monotonic() + (pause or 0.0)
         return pause or LOOK_AGAIN
 
     async def _finish(self, batch: Batch) -> None:
         """Say what has come of a batch; in a channel, the command goes, and Saved Messages hear of it."""
+        await self._index.publish(batch)
         counts = await self.batches.counts(batch.id)
         done = replace(batch, state=BatchState.DONE, reason="", ended=time.time())
         text = words.summary(done, counts)
-        if batch.chat_id == self._home:
+        if batch.chat_id == self._index.home:
             await self._written(batch, text)
         else:
-            await self._messenger.say(self._home, text)
-            with suppress(UserError):
-                await self._messenger.delete(batch.chat_id, [batch.message_id])
+            await self._index.say(batch, text)
+            await self._keeper.tidy(batch.chat_id, batch.message_id)
         await self.batches.put(done)
-        self._shown.pop(batch.id, None)
+        self._forget(batch)
         log.info("batch.done", batch=batch.id, posted=counts[ItemState.DONE], failed=counts[ItemState.FAILED])
 
     async def _show(self, batch: Batch) -> None:
         """Write into the batch's message how far it is, if that is not what it reads."""
         at, before = self._shown.get(batch.id, (float("-inf"), ""))
-        text = words.progress(batch, await self.batches.counts(batch.id), time.time())
-        if text == before or time.monotonic() - at < PAUSE:
+        if time.monotonic() - at < PAUSE:
             return
-        self._shown[batch.id] = (time.monotonic(), text)
-        await self._written(batch, text)
+        text = words.progress(batch, await self.batches.counts(batch.id), time.time())
+        if text != before:
+            self._shown[batch.id] = (time.monotonic(), text)
+            await self._written(batch, text)
 
     async def _written(self, batch: Batch, text: str) -> None:
         """Have the batch's message read so; trouble with that keeps nothing from going on."""
@@ -251,3 +355,8 @@ class Conductor:
             if error.fatal:
                 raise
             log.info("batch.unshown", batch=batch.id, reason=error.user_text)
+
+
+async def _stopped(stop: Callable[[int], Awaitable[Job]], number: int) -> None:
+    with suppress(UserError):  # it has ended in the meantime
+        await stop(number)

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from medusa.errors import MedusaError, Transient
+from medusa.errors import MedusaError, Transient, first_of
 from medusa.model import Order
 from medusa.sources.described import Description
 from medusa.words import size as shown
@@ -136,9 +136,12 @@ async def survey(
                 flight.seen[place] = found
                 await told()
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(AT_ONCE):
-            group.create_task(look())
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(AT_ONCE):
+                group.create_task(look())
+    except ExceptionGroup as errors:
+        raise first_of(errors) from errors
 
 
 async def _seen(order: Order, ask: Ask, within: float) -> Seen | None:

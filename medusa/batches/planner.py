@@ -5,7 +5,7 @@ from statistics import median
 
 from medusa.batches.flight import Flight
 from medusa.config import Slots
-from medusa.library import Library, link_of, source_key
+from medusa.library import Library, link_of
 from medusa.model import Job, JobState, Order
 from medusa.storage.jobs import Jobs
 
@@ -27,7 +27,7 @@ class Planner:
         """The plan of a batch with these orders."""
         posted: dict[int, str] = {}
         for place, order in enumerate(orders, start=1):
-            post = await self._library.posts.of_source(source_key(order))
+            post = await self._library.newest(order)
             if post is not None:
                 posted[place] = link_of(post) or ""
         links = tuple(order.link for order in orders)

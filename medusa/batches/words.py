@@ -10,16 +10,17 @@ from medusa.words import bar, clock, span
 
 def place_text(item: BatchItem) -> str:
     """What stands in the place of an item before it is there."""
-    return f"… {_numbered(item)}"
+    return f"… {numbered(item, item.name or item.order.link)}"
 
 
 def failed_text(item: BatchItem, reason: str) -> str:
     """What stands in the place of an item that has failed."""
-    return f"✗ {_numbered(item)}\n{reason}\n/batch retry {item.batch_id} fills this place."
+    return f"✗ {numbered(item, item.name or item.order.link)}\n{reason}\n/batch retry {item.batch_id} fills this place."
 
 
-def _numbered(item: BatchItem) -> str:
-    return f"{str(item.seq).zfill(len(str(item.order.total)))}. {item.name or item.order.link}"
+def numbered(item: BatchItem, title: str) -> str:
+    """A title behind the number of its place."""
+    return f"{str(item.order.index).zfill(len(str(item.order.total)))}. {title}"
 
 
 def head(batch: Batch) -> Markup:

@@ -3,7 +3,9 @@
 import argparse
 from pathlib import Path
 
-MEASURES = ("upload", "download", "faults", "memory", "stream", "footprint", "resume", "repost", "rest", "queue")
+MEASURES = (
+    "upload", "download", "faults", "memory", "stream", "footprint", "resume", "repost", "rest", "queue", "batch",
+)  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -18,7 +18,7 @@ from medusa.bench.plan import Plan, Scenario
 from medusa.errors import Broken
 from medusa.process import Child, child, run
 
-_ENV = {"PYTHONPATH": str(ROOT)}
+ENV = {"PYTHONPATH": str(ROOT)}
 _ANSWER = 1000.0
 """Seconds that the control socket may take; a question may wait for a whole job."""
 
@@ -66,7 +66,7 @@ async def open_side(plan: Plan, python: str, folder: Path) -> AsyncIterator[Side
     order = json.dumps({"cores": plan.server_cores, "folder": str(folder)})
     home = folder / "home"
     await asyncio.to_thread(home.mkdir, exist_ok=True)
-    async with child([python, "-P", "-m", "medusa.bench.host", order], cwd=home, env=_ENV, cage=None) as running:
+    async with child([python, "-P", "-m", "medusa.bench.host", order], cwd=home, env=ENV, cage=None) as running:
         line = await anext(running.lines(), None)
         if line is None:
             raise Failed(last_error(running.err_tail))
@@ -90,7 +90,7 @@ async def transfer_once(side: Side, peer: Peer, scenario: Scenario, path: Path, 
     module = peer.connect.__module__
     argv = [python, "-P", "-m", module, json.dumps(order)]
     try:
-        done = await run(argv, cwd=folder, env=_ENV, timeout=side.plan.timeout, cage=None)
+        done = await run(argv, cwd=folder, env=ENV, timeout=side.plan.timeout, cage=None)
     except Broken as error:
         raise Failed(error.user_text) from None
     finally:
@@ -158,7 +158,7 @@ async def open_instance(side: Side, python: str, session: str, home: Path) -> As
     await asyncio.to_thread(home.mkdir, exist_ok=True)
     began = time.perf_counter()
     argv = [python, "-P", "-m", "medusa.bench.instance", json.dumps(order)]
-    async with child(argv, cwd=home, env=_ENV, cage=None) as running:
+    async with child(argv, cwd=home, env=ENV, cage=None) as running:
         if await anext(running.lines(), None) != "ready":
             raise Failed(last_error(running.err_tail))
         yield Instance(running, time.perf_counter() - began)

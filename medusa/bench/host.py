@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 import socket
 import sys
@@ -66,6 +67,7 @@ class Host:
             "counts": lambda _: self._counts(),
             "last": self._last,
             "job": self._job,
+            "batch": self._batch,
             "reply": self._reply,
             "payload": self._payload,
             "posted": self._posted,
@@ -146,6 +148,29 @@ class Host:
         await self._until(lambda: self._shown() != before, 30, 0.001)
         return {"seconds": time.perf_counter() - began, "message": message}
 
+    async def _batch(self, question: dict[str, Any]) -> dict[str, Any]:
+        """Have Medusa play a list; returns the seconds from the start on, and the places of the posts as they stand."""
+        message = self._loopback.say(question["text"])
+        planned = await self._reads(message, r"Batch (\d+) ", question["timeout"])
+        self._loopback.say(f"/batch {planned[1]} go")
+        began = time.perf_counter()
+        await self._reads(message, "[✓✗] ", question["timeout"])
+        seconds = time.perf_counter() - began
+        posts = [one for one in self._loopback.messages() if one.id > message and getattr(one, "media", None)]
+        return {"seconds": seconds, "order": [int(one.message.partition(".")[0]) for one in posts]}
+
+    async def _reads(self, message: int, pattern: str, timeout: float) -> re.Match[str]:
+        """Wait until a message begins like that."""
+        found: list[re.Match[str]] = []
+
+        def look() -> bool:
+            text = self._loopback.text(message)
+            found.extend(match for match in [re.match(pattern, text or "")] if match)
+            return bool(found)
+
+        await self._until(look, timeout, 0.02)
+        return found[0]
+
     def _shown(self) -> list[tuple[int, str]]:
         return [(message.id, getattr(message, "message", "")) for message in self._loopback.messages()[-3:]]
 
@@ -184,8 +209,11 @@ class Host:
 async def _file(request: web.Request) -> web.StreamResponse:
     """A file of the folder at ``?rate=`` bytes a second; ranges work."""
     path = request.app[FOLDER] / Path(request.match_info["name"]).name
+    if not path.is_file():
+        raise web.HTTPNotFound
     size = path.stat().st_size
-    headers = {"Content-Type": "application/octet-stream", "ETag": f'"{size}"'}
+    kind = "application/vnd.apple.mpegurl" if path.suffix == ".m3u8" else "application/octet-stream"
+    headers = {"Content-Type": kind, "ETag": f'"{size}"'}
     response, start, stop = await begin(request, size, headers)
     if request.method != "HEAD":
         await pour(response, _paced(path, start, stop, int(request.query.get("rate", "0"))))

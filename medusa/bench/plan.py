@@ -58,6 +58,7 @@ class Plan:
     kills: tuple[int, ...] = (25, 50, 75)
     history: int = 10_000
     queue: int = 10_000
+    batch: int = 200
     only: frozenset[str] = frozenset()
     timeout: float = 600.0
     """Seconds after which one upload or one job counts as failed."""
@@ -83,6 +84,7 @@ def make_plan(*, quick: bool, rounds: int | None, size: int | None, only: frozen
         kills=(50,) if quick else (25, 50, 75),
         history=1000 if quick else 10_000,
         queue=1000 if quick else 10_000,
+        batch=(10 if size else 50) if quick else 200,
         timeout=60.0 if quick else 600.0,
         only=only,
         server_cores=tuple(cores[:half]),

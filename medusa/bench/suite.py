@@ -12,6 +12,7 @@ from pathlib import Path
 
 from medusa.bench import MEASURES
 from medusa.bench.application import Application
+from medusa.bench.batches import measure_batch
 from medusa.bench.chart import draw
 from medusa.bench.children import Failed, Side, open_side
 from medusa.bench.downloads import measure_downloads
@@ -105,6 +106,7 @@ def _measures(side: Side, peers: Sequence[Peer], results: Results) -> dict[str, 
         "resume": lambda: app.resume(data(plan.size)),
         "repost": lambda: app.repost(data(plan.size)),
         "rest": app.rest,
+        "batch": lambda: measure_batch(side, sys.executable, say, results),
         "queue": lambda: measure_queue(plan, side.folder, say, results),
     }
     return {name: work[name] for name in MEASURES}

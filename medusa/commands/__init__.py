@@ -15,9 +15,13 @@ from medusa.sources.described import Description
 from medusa.sources.inspecting import Inspected
 from medusa.sources.ytdlp_update import Updater
 from medusa.storage.jobs import Jobs
+from medusa.storage.rebuilds import Rebuilds
 from medusa.storage.thumb import ThumbTable
+from medusa.tags import Tags
+from medusa.telegram.archive import Archive
 from medusa.telegram.inbox import Incoming
 from medusa.telegram.messages import Messenger
+from medusa.telegram.small import SmallFiles
 from medusa.vault import Vault
 
 
@@ -61,6 +65,10 @@ class Desk:
     updater: Updater
     versions: Callable[[], Mapping[str, str]]
     conductor: Conductor
+    files: SmallFiles
+    archive: Archive
+    rebuilds: Rebuilds
+    tags: Tags
     flight: Callable[[Sequence[Order]], Awaitable[Flight]]
     """The plan of a batch with these orders, as far as it is known without looking at their links."""
     look: Callable[[Order, str], Awaitable[Description]]

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
@@ -10,16 +11,18 @@ from pathlib import PurePosixPath
 from medusa.batches import parsing
 from medusa.batches.conductor import PAUSE
 from medusa.batches.flight import survey
+from medusa.batches.index import FROM
 from medusa.batches.parsing import Item, Listing, Rejected
 from medusa.commands import Answer, Call, Command, Later, Option
 from medusa.commands.batch_acts import ACTS, act, offered
 from medusa.commands.ordering import ASK, POSTING, QUALITY_OPTION, option_of, order_of
 from medusa.commands.parsing import split_options
-from medusa.errors import UserError
+from medusa.errors import Transient, UserError
 from medusa.model import Order, Spot
 from medusa.names import display_name
 from medusa.steps import all_wishes
 from medusa.storage.batches import Batch, Places
+from medusa.words import message_link
 
 _MOST_REJECTED = 5
 """Rejected lines that are shown; more are counted."""
@@ -65,9 +68,11 @@ async def _planned(call: Call, listing: Listing, name: str) -> Answer:
         raise UserError(_without_any("No line of that list can be used.", refused))
     spot, orders = await _placed(call, asked)
     places = Places.NONE if "fast" in call.options else Places.UNTRIED
+    many = message_link(spot.chat_id, 1) is not None and len(orders) >= FROM
+    indexed = ("index" in call.options or many) and "no-index" not in call.options
     message = call.message
     batch = await call.desk.conductor.batches.add(
-        message.chat_id, message.message_id, name, str(spot), places, orders, time.time()
+        message.chat_id, message.message_id, name, str(spot), places, orders, time.time(), indexed=indexed
     )
     rejected = sorted((*listing.rejected, *refused), key=lambda one: one.line)
     return Later(partial(_surveyed, call, batch, [order for _, _, order in orders], rejected))
@@ -85,7 +90,8 @@ async def _surveyed(call: Call, batch: Batch, orders: Sequence[Order], rejected:
             written = time.monotonic()
             so_far = f"Looked at {len(flight.seen)} of {len(orders)} links …"
             text = "\n".join([*head, *flight.lines(), so_far])
-            await call.desk.messenger.edit(call.message.chat_id, call.message.message_id, text)
+            with suppress(UserError, Transient):  # the plan is what counts
+                await call.desk.messenger.edit(call.message.chat_id, call.message.message_id, text)
 
     await survey(flight, orders, lambda order: call.desk.look(order, ""), told)
     return offered(call, batch, [*head, *flight.lines()], flight.dead)
@@ -158,13 +164,24 @@ COMMAND = Command(
     name="batch",
     family="Batch",
     about="post a list of links in order",
-    usage="in reply to a .txt, or with lines below it | N go, pause, resume or cancel | retry N [PLACES] | failed N",
+    usage="in reply to a .txt, or with lines below it | N go, pause, resume or cancel | retry N [PLACES] | "
+    "failed N | links N",
     run=_run,
     lines=True,
     options=(
         Option(("--fast",), "post as they come, without keeping the order"),
         Option(("--living",), "leave out what is dead"),
         *_OPTIONS,
+        Option(("--index",), "pin an index of the posts at the end; the rule for more than five in a channel"),
+        Option(("--no-index",), "make no index"),
     ),
-    examples=("batch", "batch 3", "batch 3 go", "batch 3 only 12-80", "batch retry 3", "batch -q 720 --silent"),
+    examples=(
+        "batch",
+        "batch 3",
+        "batch 3 go",
+        "batch 3 only 12-80",
+        "batch retry 3",
+        "batch links 3",
+        "batch -q 720 --silent",
+    ),
 )

@@ -4,11 +4,9 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import fields, replace
 
-from markupsafe import Markup
-
 from medusa.batches import words
 from medusa.batches.flight import survey
-from medusa.commands import Answer, Call, Choice, Menu
+from medusa.commands import Answer, Call, Choice, Menu, exports
 from medusa.commands.ordering import order_of
 from medusa.commands.parsing import numbers
 from medusa.errors import UserError
@@ -19,10 +17,10 @@ from medusa.words import moment
 
 async def act(call: Call, name: str, others: Sequence[str]) -> Answer:
     """Do something to a batch that is named by its number; the numbers behind it are places in it."""
-    batch = await _named(call, others[:1])
+    batch = await _indexed(call, await _named(call, others[:1]))
     if name:
         return await _ACTS[name](call, batch, numbers(others[1:]))
-    if call.options and batch.state is BatchState.PLANNED:
+    if call.options.keys() - {"index", "no-index"} and batch.state is BatchState.PLANNED:
         return await _changed(call, batch)
     counts = await call.desk.conductor.batches.counts(batch.id)
     if batch.state in (BatchState.DONE, BatchState.CANCELLED):
@@ -76,6 +74,17 @@ async def _named(call: Call, named: Sequence[str]) -> Batch:
     return batch
 
 
+async def _indexed(call: Call, batch: Batch) -> Batch:
+    """The batch with or without an index, as the options say; one that is over gets its index at once."""
+    if not {"index", "no-index"} & call.options.keys():
+        return batch
+    batch = replace(batch, indexed="no-index" not in call.options)
+    await call.desk.conductor.batches.put(batch)
+    if batch.state is BatchState.DONE:
+        await call.desk.conductor.index(batch)
+    return batch
+
+
 async def _drop_dead(call: Call, batch: Batch) -> None:
     """Leave out the items whose links lead nowhere, as a new look says."""
     items = await call.desk.conductor.batches.items(batch.id, ItemState.WAITING)
@@ -87,14 +96,6 @@ async def _drop_dead(call: Call, batch: Batch) -> None:
 
 async def _unheard() -> None:
     """Nobody is told how far a second look is."""
-
-
-async def _failed(call: Call, batch: Batch, _: Sequence[int]) -> Answer:
-    failed = await call.desk.conductor.batches.items(batch.id, ItemState.FAILED)
-    if not failed:
-        return words.head(batch) + ": nothing of it has failed."
-    lines = [Markup("{}:{}  {}").format(item.name or item.seq, item.order.link, item.reason) for item in failed]
-    return Markup("\n").join([words.head(batch), *lines])
 
 
 async def _changed(call: Call, batch: Batch) -> Answer:
@@ -135,7 +136,8 @@ _ACTS: dict[str, Callable[[Call, Batch, Sequence[int]], Awaitable[Answer]]] = {
     "pause": _pause,
     "cancel": _cancel,
     "retry": _retry,
-    "failed": _failed,
+    "failed": exports.failed,
+    "links": exports.links,
     "only": _only,
 }
 ACTS = tuple(_ACTS)

@@ -104,8 +104,12 @@ class Router:
         """Find an answer that takes long, and give it."""
         place = (message.chat_id, message.message_id)
         answer = await self._tried(later.work)
+        if isinstance(answer, Menu):
+            # Without it there is nothing to go on with: after a kill it is better asked twice than never.
+            await until_it_works(partial(self._menus.put, *place, offer(answer, time.time())))
+            await self._answer(message, answer, in_place=True)
         await self._conclude(message, answer)
-        if answer is not None and not isinstance(answer, Later):
+        if answer is not None and not isinstance(answer, Later | Menu):
             await self._answer(message, answer, in_place=not isinstance(answer, Aside))
         self._under_way.discard(place)
 

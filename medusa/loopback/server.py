@@ -136,6 +136,11 @@ class Loopback:
         window = self._world.boxes.window(chat, "1", [], -1, 0)
         return [self._world.show(stored, owner.user_id) for stored in reversed(window)]
 
+    def text(self, message_id: int, peer: int | None = None) -> str | None:
+        """What a message of a chat (marked id) of the owner's reads, None when it is gone."""
+        stored = self._world.boxes.get(peer or self.owner.user_id, message_id)
+        return None if stored is None else str(stored.message.message)
+
     def chats(self, account: Account | None = None) -> list[int]:
         """The marked ids of an account's chats."""
         owner = (account or self.owner).user_id

@@ -1,7 +1,7 @@
 """Keeps batches: their items, the places that are kept for them, and the jobs that fill these."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -47,7 +47,7 @@ class Batch:
     """One list on its way into a chat; ``id`` is the number the owner sees.
 
     ``chat_id`` and ``message_id`` name the command's message, ``spot`` is as `Spot` writes itself, ``reason`` says why
-    nothing goes on just now. Times are Unix seconds.
+    nothing goes on just now, ``indexed`` whether it has an index of its posts. Times are Unix seconds.
     """
 
     id: int
@@ -62,6 +62,7 @@ class Batch:
     created: float
     started: float | None
     ended: float | None
+    indexed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,29 @@ class BatchItem:
     reason: str
 
 
-_BATCH = "id, chat_id, message_id, name, state, places, spot, items, reason, created, started, ended"
-_ITEM = 'batch_id, seq, line, name, "order", state, random_id, slot, job_id, reason'
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """An item, and what its job has come to: None where there is none.
+
+    ``title`` is that of the post that stands in its place, ``post_id`` its message.
+    """
+
+    item: BatchItem
+    state: JobState | None
+    reason: str
+    title: str
+    post_id: int | None
+
+
+_BATCH = "id, chat_id, message_id, name, state, places, spot, items, reason, created, started, ended, indexed"
+_COLUMNS = ("batch_id", "seq", "line", "name", '"order"', "state", "random_id", "slot", "job_id", "reason")
+_ITEM = ", ".join(_COLUMNS)
+_OUTCOME = (
+    f"SELECT {', '.join('i.' + name for name in _COLUMNS)}, j.state, j.reason, "  # noqa: S608 (constants)
+    "coalesce((SELECT title FROM library WHERE chat_id = ?2 AND message_id = coalesce(j.post_id, i.slot) "
+    "ORDER BY id DESC LIMIT 1), j.title, ''), coalesce(j.post_id, i.slot) "
+    "FROM batch_items i LEFT JOIN jobs j ON j.id = i.job_id WHERE i.batch_id = ?1"
+)
 
 
 class Batches:
@@ -95,15 +117,16 @@ class Batches:
 
     async def add(
         self, chat_id: int, message_id: int, name: str, spot: str, places: Places,
-        items: Sequence[tuple[int, str, Order]], now: float,
+        items: Sequence[tuple[int, str, Order]], now: float, *, indexed: bool = False,
     ) -> Batch:  # fmt: skip
         """Keep a new batch of ``(line, name, order)`` items; asked again for the same message, return the one made."""
         insert = (
-            "INSERT INTO batches (chat_id, message_id, name, state, places, spot, items, reason, created) "
-            "VALUES (?, ?, ?, 'planned', ?, ?, ?, '', ?) ON CONFLICT DO NOTHING RETURNING id"
+            "INSERT INTO batches (chat_id, message_id, name, state, places, spot, items, reason, created, indexed) "
+            "VALUES (?, ?, ?, 'planned', ?, ?, ?, '', ?, ?) ON CONFLICT DO NOTHING RETURNING id"
         )
         async with self._store.write() as db:
-            made = await db.run(insert, (chat_id, message_id, storable(name), places, spot, len(items), now))
+            values = (chat_id, message_id, storable(name), places, spot, len(items), now, indexed)
+            made = await db.run(insert, values)
             if made:
                 [(number,)] = made
                 await db.many(
@@ -133,14 +156,14 @@ class Batches:
         return [_batch(row) for row in await self._store.read(sql, (limit,))]
 
     async def put(self, batch: Batch) -> None:
-        """Commit what may change of a batch: state, places, spot, reason, times and name."""
+        """Commit what may change of a batch: state, places, spot, reason, times, name and whether it has an index."""
         sql = (
-            "UPDATE batches SET name = ?, state = ?, places = ?, spot = ?, reason = ?, started = ?, ended = ? "
-            "WHERE id = ?"
+            "UPDATE batches SET name = ?, state = ?, places = ?, spot = ?, reason = ?, started = ?, ended = ?, "
+            "indexed = ? WHERE id = ?"
         )
         values = (
             storable(batch.name), batch.state, batch.places, batch.spot, storable(batch.reason), batch.started,
-            batch.ended, batch.id,
+            batch.ended, batch.indexed, batch.id,
         )  # fmt: skip
         async with self._store.write() as db:
             await db.run(sql, values)
@@ -157,6 +180,24 @@ class Batches:
         sql = f"SELECT {_ITEM} FROM batch_items WHERE batch_id = ? {where} ORDER BY seq LIMIT ?"  # noqa: S608
         return [_item(row) for row in await self._store.read(sql, (number, *states, limit))]
 
+    async def outcomes(self, batch: Batch, *states: ItemState) -> list[Outcome]:
+        """The items of a batch in some states, or all, with what their jobs have come to, in their order."""
+        where = f" AND i.state IN ({', '.join('?' * len(states))})" if states else ""
+        chat_id = int(batch.spot.partition("/")[0])
+        rows = await self._store.read(f"{_OUTCOME}{where} ORDER BY i.seq", (batch.id, chat_id, *states))
+        return [_outcome(row) for row in rows]
+
+    async def at_slot(self, chat_id: int, message_id: int) -> BatchItem | None:
+        """The item whose place in a chat, or post, is a message; of several the newest."""
+        sql = (
+            f"SELECT {', '.join('i.' + name for name in _COLUMNS)} FROM batch_items i "  # noqa: S608
+            "JOIN batches b ON b.id = i.batch_id LEFT JOIN jobs j ON j.id = i.job_id "
+            "WHERE (b.spot = ?1 OR b.spot LIKE ?1 || '/%') AND coalesce(j.post_id, i.slot) = ?2 "
+            "ORDER BY i.batch_id DESC LIMIT 1"
+        )
+        row = await self._store.read_one(sql, (str(chat_id), message_id))
+        return _item(row) if row else None
+
     async def of_job(self, job_id: int) -> BatchItem | None:
         """The item that a job fills, or None."""
         row = await self._store.read_one(f"SELECT {_ITEM} FROM batch_items WHERE job_id = ?", (job_id,))  # noqa: S608
@@ -168,14 +209,24 @@ class Batches:
         row = await self._store.read_one(sql, (number, seq))
         return _item(row) if row else None
 
-    async def left_before(self, item: BatchItem) -> bool:
-        """Whether items before this one are still to come."""
-        sql = "SELECT 1 FROM batch_items WHERE batch_id = ? AND state IN ('waiting', 'open') AND seq < ? LIMIT 1"
-        return await self._store.read_one(sql, (item.batch_id, item.seq)) is not None
+    async def left_before(self, item: BatchItem) -> list[int]:
+        """The places before this one whose items are still to come."""
+        sql = "SELECT seq FROM batch_items WHERE batch_id = ? AND state IN ('waiting', 'open') AND seq < ?"
+        return [row[0] for row in await self._store.read(sql, (item.batch_id, item.seq))]
 
-    async def keep_place(self, item: BatchItem, random_id: int) -> None:
-        """Commit under which random id the message is sent that keeps an item's place, before it is sent."""
-        await self._set(item, "random_id = ?, slot = NULL", random_id)
+    async def keep_places(self, numbers: Mapping[int, int], batch: Batch) -> None:
+        """Commit under which random ids the messages are sent that keep places, by place, before they are sent.
+
+        How the batch keeps its places is committed with them.
+        """
+        sql = "UPDATE batch_items SET random_id = ?, slot = NULL WHERE batch_id = ? AND seq = ?"
+        async with self._store.write() as db:
+            await db.many(sql, [(number, batch.id, seq) for seq, number in numbers.items()])
+            await db.run("UPDATE batches SET places = ? WHERE id = ?", (batch.places, batch.id))
+
+    async def hold(self, item: BatchItem, slot: int) -> None:
+        """Commit the message that keeps the place of an item whose job is not to begin yet."""
+        await self._set(item, "slot = ?", slot)
 
     async def open_job(self, batch: Batch, item: BatchItem, slot: int | None, now: float, priority: Priority) -> Job:
         """Commit an item's place and the job that is to fill it; repeated, it makes no second job."""
@@ -188,8 +239,13 @@ class Batches:
         return job
 
     async def settle(self, item: BatchItem, state: ItemState, reason: str = "") -> None:
-        """Commit what has become of an item."""
-        await self._set(item, "state = ?, reason = ?", state.value, storable(reason))
+        """Commit what has become of an item, and that the owner knows how its job has ended."""
+        sql = "UPDATE batch_items SET state = ?, reason = ? WHERE batch_id = ? AND seq = ?"
+        told = "UPDATE jobs SET told = 1 WHERE id = ? AND state IN ('done', 'failed', 'cancelled')"
+        async with self._store.write() as db:
+            await db.run(sql, (state.value, storable(reason), item.batch_id, item.seq))
+            if state is not ItemState.OPEN:
+                await db.run(told, (item.job_id,))
 
     async def drop(self, number: int, seqs: Sequence[int]) -> None:
         """Leave out items that have not begun."""
@@ -213,8 +269,9 @@ class Batches:
 
 
 def _batch(row: Row) -> Batch:
-    number, chat_id, message_id, name, state, places, *rest = row
-    return Batch(number, chat_id, message_id, name, BatchState(state), Places(places), *rest)
+    number, chat_id, message_id, name, state, places, *rest, indexed = row
+    batch = Batch(number, chat_id, message_id, name, BatchState(state), Places(places), *rest)
+    return replace(batch, indexed=bool(indexed))
 
 
 def _item(row: Row) -> BatchItem:
@@ -222,9 +279,14 @@ def _item(row: Row) -> BatchItem:
     return BatchItem(batch_id, seq, line, name, order_from(order), ItemState(state), *rest)
 
 
+def _outcome(row: Row) -> Outcome:
+    *item, state, reason, title, post_id = row
+    return Outcome(_item(tuple(item)), JobState(state) if state else None, reason or "", title, post_id)
+
+
 _ENDED = {JobState.DONE: ItemState.DONE, JobState.FAILED: ItemState.FAILED, JobState.CANCELLED: ItemState.CANCELLED}
 
 
-def state_after(job: Job) -> ItemState:
+def state_after(state: JobState | None) -> ItemState:
     """What an item is whose job is in this state."""
-    return _ENDED.get(job.state, ItemState.OPEN)
+    return ItemState.OPEN if state is None else _ENDED.get(state, ItemState.OPEN)

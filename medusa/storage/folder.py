@@ -16,6 +16,10 @@ def make_private(folder: Path) -> None:
         folder.chmod(0o700)
 
 
+_FIRST = 4096
+"""Bytes that a database has at most whose first statement was cut short."""
+
+
 def make_database(folder: Path) -> Path:
     """Make sure that the database is a file which only its owner may read, empty at first. Raises OSError.
 
@@ -32,6 +36,15 @@ def has_database(folder: Path) -> bool:
     """Whether there is state that could be lost; a first start that was cut short leaves an empty file."""
     path = folder / DATABASE
     return path.exists() and path.stat().st_size > 0
+
+
+def cut_short(folder: Path) -> bool:
+    """Whether a kill met the first start just while it wrote the first pages: what is there is to be rolled back.
+
+    From then on there is a write-ahead log, and never again a rollback journal (https://sqlite.org/lockingv3.html).
+    """
+    path = folder / DATABASE
+    return path.with_name(f"{DATABASE}-journal").exists() and path.stat().st_size <= _FIRST
 
 
 def write_private(path: Path, content: bytes) -> None:

@@ -130,7 +130,8 @@ class Posts:
 
 
 async def keep(db: Transaction, post: Post) -> None:
-    """Add a post as part of a transaction."""
+    """Add a post as part of a transaction, in place of what its message showed before."""
+    await db.run("DELETE FROM library WHERE chat_id = ? AND message_id = ?", (post.chat_id, post.message_id))
     await db.run(_INSERT, [_stored(getattr(post, name)) for name in _COLUMNS[:-1]])
 
 

@@ -15,7 +15,7 @@ from medusa.errors import DiskFull, UserError
 from medusa.patience import to_the_end
 from medusa.storage.ballast import Ballast
 from medusa.storage.errors import DAMAGED, translated, translated_files
-from medusa.storage.folder import DATABASE, has_database, make_database, make_private
+from medusa.storage.folder import DATABASE, cut_short, has_database, make_database, make_private
 from medusa.storage.keys import KEY_BYTES, Unlocked, unlock
 from medusa.storage.lock import locked
 from medusa.storage.migrate import Migration, migrate, migrations, refuse_newer
@@ -187,7 +187,7 @@ def _unlock(folder: Path, key_file: Path | None, passphrase: str | None, known: 
     """
     unlocked = unlock(folder, key_file=key_file, passphrase=passphrase)
     with translated_files(folder):
-        fresh = not has_database(folder)
+        fresh = not has_database(folder) or cut_short(folder)
         path = make_database(folder)
     if fresh:
         return unlocked, _PAGES[0]

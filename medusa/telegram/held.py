@@ -147,6 +147,13 @@ def _chosen(wanted: Any, messages: Mapping[int, Any], *, alone: bool, named: str
     return chosen
 
 
+def shown_file(message: Any, folder: Path) -> LocalFile | None:
+    """What the file of a message looks like, None when it has none. Raises UserError for what is not to be kept."""
+    if _document(message) is None:
+        return None
+    return _held(message, 0, _title([message]), folder, protected=False).file
+
+
 def _album(wanted: Any, messages: Iterable[Any]) -> list[Any]:
     if not wanted.grouped_id:
         return [wanted]

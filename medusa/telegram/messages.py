@@ -212,16 +212,20 @@ class Messenger:
         return True
 
     async def pin(self, chat_id: int, message_id: int) -> None:
-        """Pin a message, without a notification; pinning it again changes nothing.
+        """Pin a message, without a notification; what the chat says about that goes. Again, it changes nothing.
 
         https://core.telegram.org/method/messages.updatePinnedMessage
         """
+        request = functions.messages.UpdatePinnedMessageRequest(await self.peer(chat_id), message_id, silent=True)
         try:
             with translated():
-                peer = await self.peer(chat_id)
-                await self._client(functions.messages.UpdatePinnedMessageRequest(peer, message_id, silent=True))
+                answer = await self._client(request)
         except Unchanged:
-            pass  # by an earlier call
+            return  # by an earlier call
+        news = [getattr(update, "message", None) for update in getattr(answer, "updates", [])]
+        said = [message.id for message in news if isinstance(message, types.MessageService)]
+        if said:
+            await self.delete(chat_id, said)
 
     async def delete(self, chat_id: int, message_ids: Sequence[int]) -> None:
         """Delete messages for everybody, at most 100; those already gone are passed over."""

@@ -18,6 +18,10 @@ CANCELLED = frozenset({JobState.CANCELLED, JobState.DONE})
 LONG = "A long story. " * 110
 """More than a caption may hold: all of it goes out as a second message."""
 _HEADS = re.compile(r"(?m)^(\S) #(\d+)")
+_BATCH = re.compile(r"\W*Batch (\d+)\b")
+_LONG_ONES = ("hls", "batch")
+BATCH = 50
+"""Items of a batch, the dead, the doubled and the slow ones included."""
 _LOOK = 0.05
 
 
@@ -71,6 +75,7 @@ class Feed:
             "pause": (3, self._pause),
             "cancel": (3, self._cancel),
             "hls": (1, self._hls),
+            "batch": (1, self._batch),
         }
         self._kinds = list(kinds) or list(self._makers)
 
@@ -86,7 +91,8 @@ class Feed:
                 await self.until(lambda: self.enough or len(self.under_way) < self._most)
                 if self.enough:
                     return
-                if kind == "hls" and any(wish.kind == kind for wish in self.under_way):
+                if kind in _LONG_ONES and any(wish.kind == kind for wish in self.under_way):
+                    await asyncio.sleep(_LOOK)
                     continue  # it takes seconds without a break, and several would be in everybody's way
                 stories.create_task(self._makers[kind][1](f"n{next(self._numbers)}"))
                 await asyncio.sleep(self._die.uniform(0, 0.1))
@@ -109,6 +115,9 @@ class Feed:
         for wish in self.under_way:
             if wish.message_id:
                 text = self._world.text(wish.chat, wish.message_id)
+                if wish.kind == "batch":
+                    wish.settled = text is None or text.startswith(("✓", "✗"))
+                    continue
                 heads = _HEADS.findall(text or "")
                 ended = len(heads) == len(wish.pieces) and all(sign in "✓✗–" for sign, _ in heads)
                 wish.settled = text is None or ended
@@ -170,6 +179,28 @@ class Feed:
 
     async def _dead(self, name: str) -> None:
         self._wish("dead", f"/dl {self._world.media.link('dead', name)}.mp4", Piece(FAILED))
+
+    async def _batch(self, name: str) -> None:
+        """A list of small files with dead, doubled and slow ones between, in either kind of chat."""
+        kinds = self._die.choices(["note", "video", "dead", "again", "slow", "big"], [26, 12, 4, 5, 2, 1], k=BATCH)
+        pieces: list[Piece] = []
+        lines: list[str] = []
+        for number, kind in enumerate(kinds, start=1):
+            file = f"{name}-{number}.{'mp4' if kind == 'video' else 'bin' if kind == 'big' else 'pdf'}"
+            line = f"{name}-{number}:{self._world.media.link(kind, file)}"
+            piece = Piece(FAILED) if kind == "dead" else self._piece(kind, file) if kind != "again" else None
+            if piece is None:
+                earlier = [at for at, one in enumerate(pieces) if one.name]
+                at = self._die.choice(earlier) if earlier else None
+                if at is None:
+                    continue
+                piece, line = pieces[at], lines[at]
+            pieces.append(piece)
+            lines.append(line)
+        wish = self._wish("batch", "/batch\n" + "\n".join(lines), *pieces)
+        while (planned := _BATCH.match(self._world.text(wish.chat, wish.message_id) or "")) is None:
+            await asyncio.sleep(_LOOK)
+        self._world.write(SAVED, f"/batch {planned[1]} go")
 
     async def _pause(self, name: str) -> None:
         """A big file that is paused on its way and resumed a little later."""

@@ -18,7 +18,7 @@ _CHUNK = 64 * 1024
 _BIG = 11_000_000
 """More than 10 MB, so that it goes up as a big file."""
 _TYPES = {"pdf": "application/pdf", "mp4": "video/mp4", "bin": "application/octet-stream"}
-_RATES = {"big": 10_000_000, "clip": 3_000_000}
+_RATES = {"big": 10_000_000, "clip": 3_000_000, "slow": 40_000}
 """Bytes a second; other files come as fast as the machine can."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -38,7 +38,7 @@ class Media:
         self._noise = random.Random(1).randbytes(_BIG)
 
     def link(self, kind: str, name: str) -> str:
-        """The address of a file: ``kind`` is note, video, clip, big, plain (without ranges) or hls."""
+        """The address of a file: ``kind`` is note, slow, video, clip, big, plain (without ranges) or hls."""
         return f"{self.url}/{kind}/{name}/index.m3u8" if kind == "hls" else f"{self.url}/{kind}/{name}"
 
     def digest(self, kind: str, name: str) -> str:
@@ -50,6 +50,8 @@ class Media:
         mark = hashlib.sha256(name.encode()).digest()
         if kind in ("big", "plain"):
             return mark + self._noise[: _BIG if kind == "big" else _BIG // 4]
+        if kind == "slow":
+            return mark + self._noise[:80_000]
         if kind == "note":
             return self._sample("notes.pdf") + b"\n%" + mark.hex().encode()
         # A box that players skip (ISO/IEC 14496-12, 8.1.2).

@@ -60,8 +60,7 @@ class World:
 
     def text(self, chat: int, message_id: int) -> str | None:
         """What a message reads now, None when it is gone."""
-        stored = self.telegram._world.boxes.get(chat or self.owner, message_id)
-        return None if stored is None else str(stored.message.message)
+        return self.telegram.text(message_id, chat or None)
 
     def messages(self, chat: int) -> list[Any]:
         """All messages of a chat, the oldest first."""

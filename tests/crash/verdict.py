@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,14 @@ from typing import Any
 from medusa.model import Job, JobState
 from medusa.storage import open_store
 from medusa.storage.jobs import Jobs
+from tests.crash.batches import Played, played
 from tests.crash.feed import Piece, Wish
 from tests.crash.outside import SAVED, World
 
 _MOST_JOBS = 100_000
 _NEWS = re.compile(r"✗ #\d+ |The disk (is nearly full|has room again): |\d+ jobs? ha(s|ve) failed")
 """How notices begin that may be told: of what failed in the channel, and of a full disk."""
+_SUMMARY = re.compile(r"[✓✗–] Batch \d+ ")
 _FAILED = re.compile(r"^✗ #(\d+) ", re.MULTILINE)
 
 
@@ -57,6 +59,11 @@ async def judge(world: World, wishes: Sequence[Wish]) -> Verdict:
         if await store.read("PRAGMA integrity_check") != [("ok",)]:
             verdict.wrong.append("the database is damaged")
         rows = await Jobs(store).recent(_MOST_JOBS)
+        batches = {
+            (wish.chat, wish.message_id): await played(store, wish.chat or world.owner, wish.message_id)
+            for wish in wishes
+            if wish.kind == "batch"
+        }
     jobs = defaultdict(list)
     for job in sorted(rows, key=lambda job: job.id):
         jobs[job.chat_id, job.message_id].append(job)
@@ -66,17 +73,23 @@ async def judge(world: World, wishes: Sequence[Wish]) -> Verdict:
     for wish in wishes:
         home = wish.chat or world.owner
         made = jobs.pop((home, wish.message_id), [])
-        if len(made) == len(wish.pieces):
+        if wish.kind == "batch":
+            _judge_batch(verdict, wish, batches[wish.chat, wish.message_id], posts[wish.chat], world)
+        elif len(made) == len(wish.pieces):
             _judge_jobs(verdict, wish, made, posts[wish.chat])
         else:
             reads = world.text(wish.chat, wish.message_id)
             _note(verdict.lost, wish, f"{len(made)} jobs in place of {len(wish.pieces)}; it reads {reads!r}")
     verdict.wrong += [f"jobs that nobody asked for: {left}" for left in jobs.values()]
+    kept = {(chat, one) for (chat, _), batch in batches.items() for one in batch.messages}
+    others = [wish for wish in wishes if wish.kind != "batch"]
     for chat, found in posts.items():
-        _judge_posts(verdict, [wish for wish in wishes if wish.chat == chat], found, "Saved" if chat == SAVED else "ch")
-        _judge_texts(verdict, world, [wish for wish in wishes if wish.chat == chat], chat)
+        rest = [post for post in found if (chat, post.id) not in kept]
+        _judge_posts(verdict, [wish for wish in others if wish.chat == chat], rest, "Saved" if chat == SAVED else "ch")
+        _judge_texts(verdict, world, [wish for wish in others if wish.chat == chat], chat, kept)
+    _judge_summaries(verdict, world, [wish for wish in wishes if wish.kind == "batch"])
     _judge_alike(verdict, wishes, posts.values())
-    if left := [entry.name for entry in world.work.iterdir()]:
+    if left := [entry.name for entry in world.work.iterdir() if entry.name != "looks" or any(entry.iterdir())]:
         verdict.wrong.append(f"left in the work folder: {left}")
     return verdict
 
@@ -113,7 +126,42 @@ def _judge_posts(verdict: Verdict, wishes: Iterable[Wish], posts: list[_Post], c
     verdict.wrong += [f"a post that nobody asked for: {name} in {chat}" for name in found.keys() - wanted.keys()]
 
 
-def _judge_texts(verdict: Verdict, world: World, wishes: list[Wish], chat: int) -> None:
+def _judge_batch(verdict: Verdict, wish: Wish, batch: Played, posts: list[_Post], world: World) -> None:
+    """Each item's post, or what is said of its failing, stands once, and they stand in the order of the list."""
+    if not wish.settled or not batch.over:
+        reads = (world.text(wish.chat, wish.message_id) or "")[:200]
+        made = sum(slot != 0 for slot in batch.slots)
+        _note(verdict.lost, wish, f"it is {batch.state} with {made} places; its message reads {reads!r}")
+        return
+    if len(batch.slots) != len(wish.pieces):
+        _note(verdict.wrong, wish, f"{len(batch.slots)} items in place of {len(wish.pieces)}")
+        return
+    if batch.slots != sorted(set(batch.slots)):
+        _note(verdict.wrong, wish, f"out of order: {batch.slots}")
+    found = {post.id: post for post in posts}
+    for number, (piece, slot) in enumerate(zip(wish.pieces, batch.slots, strict=True), start=1):
+        post = found.get(slot)
+        if not piece.name:
+            text = world.text(wish.chat, slot) or ""
+            if post is not None or not re.match(rf"✗ 0*{number}\. ", text):
+                _note(verdict.wrong, wish, f"the failed place {number} reads {text!r}")
+        elif post is None:
+            _note(verdict.lost, wish, f"no post in place {number}: {world.text(wish.chat, slot)!r}")
+        elif (post.name, post.digest) != (piece.name, piece.digest):
+            _note(verdict.wrong, wish, f"place {number} holds {post.name} in place of {piece.name}")
+
+
+def _judge_summaries(verdict: Verdict, world: World, wishes: Iterable[Wish]) -> None:
+    """Of each batch in the channel, Saved Messages hear once."""
+    texts = [message.message or "" for message in world.messages(SAVED) if message.id not in world.written[SAVED]]
+    said, asked = sum(bool(_SUMMARY.match(text)) for text in texts), sum(wish.chat != SAVED for wish in wishes)
+    if said != asked:
+        (verdict.doubled if said > asked else verdict.lost).append(f"{said} summaries of {asked} batches")
+
+
+def _judge_texts(
+    verdict: Verdict, world: World, wishes: list[Wish], chat: int, kept: Collection[tuple[int, int]]
+) -> None:
     """Beside commands and posts there are long captions, notices and pointers to posts, once each, and nothing else."""
     texts = [message for message in world.messages(chat) if not getattr(message, "media", None) and message.message]
     captions, told, pointers = Counter[str](), Counter[str](), 0
@@ -125,6 +173,8 @@ def _judge_texts(verdict: Verdict, world: World, wishes: list[Wish], chat: int) 
             pointers += 1
         elif chat == SAVED and message.id not in world.written[chat] and _NEWS.match(message.message):
             told.update(_FAILED.findall(message.message))
+        elif (chat, message.id) in kept or (chat == SAVED and _SUMMARY.match(message.message)):
+            continue
         elif message.id not in world.written[chat]:
             verdict.wrong.append(f"a message that nobody asked for: {message.id} {message.message[:80]!r}")
     for wish in wishes:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from medusa.demo.samples import Samples
+from tests.crash import feed
 from tests.crash import hang as hanging
 from tests.crash.__main__ import report
 from tests.crash.campaign import Campaign
@@ -49,6 +50,14 @@ def check(campaign: Campaign, verdict: Verdict) -> None:
 async def test_killed_again_and_again_nothing_is_lost_or_doubled(world: World) -> None:
     campaign = Campaign(world, SEED, KINDS, most=4)
     check(campaign, await kill(campaign, 6, print))
+
+
+async def test_killed_in_the_middle_of_batches_each_stands_once_and_in_order(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "BATCH", 12)
+    campaign = Campaign(world, SEED, ("batch",), most=1)
+    check(campaign, await kill(campaign, 5, print))
 
 
 async def test_cut_off_again_and_again_nothing_is_lost_or_doubled(world: World) -> None:

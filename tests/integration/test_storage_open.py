@@ -395,3 +395,28 @@ async def open_and_report(folder: str) -> None:
             pass
     except MedusaError as error:
         sys.stdout.write(f"{type(error).__name__}: {error.user_text}\n")
+
+
+async def test_a_first_start_that_was_cut_while_it_wrote_its_first_page_is_made_good(tmp_path: Path) -> None:
+    """Its rollback journal has to be played back, which a connection that only reads cannot do."""
+    done, cut = tmp_path / "done", tmp_path / "cut"
+    async with open_store(done):
+        pass
+    shutil.copytree(done, cut)
+    (cut / "medusa.db").unlink()
+    data_key = unlock(cut, key_file=None, passphrase=None).data_key
+    connection = sqlcipher.connect(str(cut / "draft"), isolation_level=None)
+    connection.execute(f"PRAGMA key = \"x'{data_key.hex()}'\"")
+    connection.execute("PRAGMA cipher_page_size = 1024")
+    connection.execute("PRAGMA cache_size = 1")
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("CREATE TABLE cut (text)")
+    while not 0 < (cut / "draft").stat().st_size <= 4096:  # until it no longer keeps all of it in memory
+        connection.execute("INSERT INTO cut VALUES (hex(randomblob(400)))")
+    for ending in ("", "-journal"):
+        shutil.copy(cut / f"draft{ending}", cut / f"medusa.db{ending}")
+    connection.close()
+    async with open_store(cut) as store:
+        await StoredSettings(store).set("quality", "720")
+    async with open_store(cut) as store:
+        assert await StoredSettings(store).all() == {"quality": "720"}

@@ -44,6 +44,7 @@ def test_it_measures_uploads_and_the_whole_program(tmp_path: Path) -> None:
             "footprint",
             "repost",
             "queue",
+            "batch",
         ),
         *("--peers", "telethon", "--json", str(figures), "--chart", str(chart)),
     )
@@ -59,7 +60,10 @@ def test_it_measures_uploads_and_the_whole_program(tmp_path: Path) -> None:
         assert one["error"] == ""
         assert one["values"]["payload"] == (0 if one["scenario"] in downloads else one["size"])
     assert found["machine"]["cores"] > 0
-    assert set(found["figures"]) >= {"bytes of payload of a known file"}
+    assert set(found["figures"]) >= {
+        "bytes of payload of a known file",
+        "batch of 10 in order: time ÷ that without an order",
+    }
     assert "Telethon" in done.stdout
     assert "bytes of payload of a known file" in done.stdout
     assert "Medusa" in _texts(chart.read_text(encoding="utf-8"))
