@@ -243,6 +243,7 @@ def _assemble(ground: _Ground) -> App:
     status = Status(scheduler, jobs, Boards(store), messenger, account.user_id, notices.unheard)
     keeper = Keeper(batches, messenger, uploader, config.work / _PLACES)
     conductor = Conductor(batches, jobs, scheduler, messenger, keeper, turns, config.slots, account.user_id)
+    looks = Looks(pipeline.tools_for, config.work / _LOOKS)
     scheduler.listeners += [status.changed, notices.changed, conductor.changed]
     ground.guard.listeners.append(_warning(scheduler, notices))
     desk = Desk(
@@ -260,7 +261,8 @@ def _assemble(ground: _Ground) -> App:
         flight=Planner(library, jobs, account.limits.upload_bytes, config.slots).begin,
         updater=ground.updater,
         versions=lambda: versions(ground.tools, ground.updater),
-        look=Looks(pipeline.tools_for, config.work / _LOOKS).describe,
+        look=looks.describe,
+        read=looks.read,
     )
     router = Router(account, desk, Handled(store), Menus(store), SlowCommands(store), messenger)
     return App(

@@ -13,7 +13,7 @@ from medusa.batches.places import Keeper
 from medusa.batches.turns import Turns
 from medusa.config import Slots
 from medusa.errors import MedusaError, UserError
-from medusa.model import Job, JobState, Priority
+from medusa.model import Job, JobState
 from medusa.patience import until_it_works
 from medusa.scheduler import Scheduler
 from medusa.storage.batches import Batch, Batches, BatchItem, BatchState, ItemState, state_after
@@ -62,6 +62,10 @@ class Conductor:
         """Hear of a committed change of a job."""
         if job.order.index and (job.state.ended or job.state is JobState.WAITING):
             self._wake.set()
+
+    def look_again(self) -> None:
+        """Begin at once with batches that others have made."""
+        self._wake.set()
 
     async def run(self) -> None:
         """Conduct all batches until cancelled."""
@@ -176,7 +180,7 @@ class Conductor:
             kept += 1
             under_way += job is not None and job.state in _UNDER_WAY
         if batch.state is BatchState.RUNNING:
-            wait = self._not_before.get(batch.id, 0.0) - time.monotonic()
+            wait = max(self._not_before.get(batch.id, 0.0) - time.monotonic(), batch.not_before - time.time())
             if wait > 0:
                 await self._show(batch)
                 return wait
@@ -196,7 +200,7 @@ class Conductor:
         if batch.reason:
             batch = replace(batch, reason="")
             await self.batches.put(batch)
-        await self.batches.open_job(batch, item, slot, time.time(), Priority.NORMAL)
+        await self.batches.open_job(batch, item, slot, time.time())
         self._scheduler.look_again()
         return batch
 
@@ -225,8 +229,9 @@ class Conductor:
         done = replace(batch, state=BatchState.DONE, reason="", ended=time.time())
         text = words.summary(done, counts)
         if batch.chat_id == self._home:
-            await self._written(batch, text)
-        else:
+            if not await self._written(batch, text):
+                await self._messenger.say(self._home, text)
+        elif not batch.unasked:
             await self._messenger.say(self._home, text)
             with suppress(UserError):
                 await self._messenger.delete(batch.chat_id, [batch.message_id])
@@ -243,11 +248,15 @@ class Conductor:
         self._shown[batch.id] = (time.monotonic(), text)
         await self._written(batch, text)
 
-    async def _written(self, batch: Batch, text: str) -> None:
-        """Have the batch's message read so; trouble with that keeps nothing from going on."""
+    async def _written(self, batch: Batch, text: str) -> bool:
+        """Have the batch's message read so, if it has one; False when that is gone.
+
+        Other trouble with that keeps nothing from going on.
+        """
         try:
-            await self._messenger.edit(batch.chat_id, batch.message_id, text)
+            return batch.unasked or await self._messenger.edit(batch.chat_id, batch.message_id, text)
         except MedusaError as error:
             if error.fatal:
                 raise
             log.info("batch.unshown", batch=batch.id, reason=error.user_text)
+            return True

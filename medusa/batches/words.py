@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from markupsafe import Markup
 
 from medusa.storage.batches import Batch, BatchItem, BatchState, ItemState
-from medusa.words import bar, clock, span
+from medusa.words import SCHEDULED, bar, clock, span
 
 
 def place_text(item: BatchItem) -> str:
@@ -38,6 +38,8 @@ def progress(batch: Batch, counts: Mapping[ItemState, int], now: float) -> Marku
     if batch.state is BatchState.RUNNING and batch.started and over and over < total:
         parts.append(f"{span((now - batch.started) / over * (total - over))} left")
     lines = [head(batch), Markup(" · ").join(parts)]
+    if batch.not_before > now:
+        lines.append(Markup("{} {}.").format(SCHEDULED, clock(batch.not_before, now)))
     if batch.state is BatchState.PAUSED:
         lines.append(Markup("Paused. /batch resume {} goes on.").format(batch.id))
     lines += [Markup("{}").format(batch.reason)] if batch.reason else []

@@ -61,6 +61,8 @@ class Desk:
     """The plan of a batch with these orders, as far as it is known without looking at their links."""
     look: Callable[[Order, str], Awaitable[Description]]
     """Finds out what an order's link is; of a playlist, the items of these numbers, which read ``1:20,25``."""
+    read: Callable[[Order, int], Awaitable[bytes]]
+    """Fetches the file behind an order's link, of at most so many bytes."""
 
 
 @dataclass(frozen=True, slots=True)

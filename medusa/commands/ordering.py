@@ -48,8 +48,7 @@ def option_of(wish: Wish) -> Option:
 
 async def submit(call: Call, orders: Sequence[Order], at: str) -> str | None:
     """Queue the orders, to start at the time ``at`` that --at gives, and have the command message tell of them."""
-    now = time.time()
-    not_before = moment(at, now) if at else 0.0
+    now, not_before = time.time(), later(at)
     jobs = await call.desk.scheduler.submit(
         orders,
         call.message.chat_id,
@@ -62,6 +61,11 @@ async def submit(call: Call, orders: Sequence[Order], at: str) -> str | None:
         return f"Queued: {', '.join(f'#{job.id}' for job in jobs)}. What is secret is forgotten when that has ended."
     call.desk.announce(call.message.chat_id, call.message.message_id)
     return None
+
+
+def later(at: str) -> float:
+    """The Unix time that --at gives, 0 where it gives none. Raises UserError."""
+    return moment(at, time.time()) if at else 0.0
 
 
 def link_of(word: str) -> str:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from medusa.model import Job, JobState, Order, Priority
-from medusa.storage.jobs import add_one, order_from, order_text
-from medusa.storage.store import Row, Store
+from medusa.storage.jobs import SCRUBBED, add_one, order_from, order_text
+from medusa.storage.store import Row, Store, Transaction
 from medusa.storage.text import storable
 
 
@@ -62,6 +62,14 @@ class Batch:
     created: float
     started: float | None
     ended: float | None
+    priority: Priority = Priority.NORMAL
+    not_before: float = 0.0
+    """When it begins at the earliest."""
+
+    @property
+    def unasked(self) -> bool:
+        """Whether no message asked for it, nor shows how far it is: its ``message_id`` is then below 0."""
+        return self.message_id < 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +91,9 @@ class BatchItem:
     reason: str
 
 
-_BATCH = "id, chat_id, message_id, name, state, places, spot, items, reason, created, started, ended"
+_BATCH = (
+    "id, chat_id, message_id, name, state, places, spot, items, reason, created, started, ended, priority, not_before"
+)
 _ITEM = 'batch_id, seq, line, name, "order", state, random_id, slot, job_id, reason'
 
 
@@ -98,24 +108,14 @@ class Batches:
         items: Sequence[tuple[int, str, Order]], now: float,
     ) -> Batch:  # fmt: skip
         """Keep a new batch of ``(line, name, order)`` items; asked again for the same message, return the one made."""
-        insert = (
-            "INSERT INTO batches (chat_id, message_id, name, state, places, spot, items, reason, created) "
-            "VALUES (?, ?, ?, 'planned', ?, ?, ?, '', ?) ON CONFLICT DO NOTHING RETURNING id"
-        )
         async with self._store.write() as db:
-            made = await db.run(insert, (chat_id, message_id, storable(name), places, spot, len(items), now))
-            if made:
-                [(number,)] = made
-                await db.many(
-                    f"INSERT INTO batch_items ({_ITEM}) VALUES (?, ?, ?, ?, ?, 'waiting', NULL, NULL, NULL, '')",  # noqa: S608
-                    [
-                        (number, seq, line, storable(called), order_text(order))
-                        for seq, (line, called, order) in enumerate(items, start=1)
-                    ],
-                )
-            where = "WHERE chat_id = ? AND message_id = ?"
-            rows = await db.run(f"SELECT {_BATCH} FROM batches {where}", (chat_id, message_id))  # noqa: S608
-        return _batch(rows[0])
+            return await add_batch(db, chat_id, message_id, name, spot, places, items, now)
+
+    async def of_message(self, chat_id: int, message_id: int) -> Batch | None:
+        """The batch that a message has asked for, or None."""
+        where = "WHERE chat_id = ? AND message_id = ?"
+        row = await self._store.read_one(f"SELECT {_BATCH} FROM batches {where}", (chat_id, message_id))  # noqa: S608
+        return _batch(row) if row else None
 
     async def get(self, number: int) -> Batch | None:
         """The batch with this number, or None."""
@@ -133,14 +133,14 @@ class Batches:
         return [_batch(row) for row in await self._store.read(sql, (limit,))]
 
     async def put(self, batch: Batch) -> None:
-        """Commit what may change of a batch: state, places, spot, reason, times and name."""
+        """Commit what may change of a batch: state, places, spot, reason, times, priority and name."""
         sql = (
-            "UPDATE batches SET name = ?, state = ?, places = ?, spot = ?, reason = ?, started = ?, ended = ? "
-            "WHERE id = ?"
+            "UPDATE batches SET name = ?, state = ?, places = ?, spot = ?, reason = ?, started = ?, ended = ?, "
+            "priority = ?, not_before = ? WHERE id = ?"
         )
         values = (
             storable(batch.name), batch.state, batch.places, batch.spot, storable(batch.reason), batch.started,
-            batch.ended, batch.id,
+            batch.ended, batch.priority, batch.not_before, batch.id,
         )  # fmt: skip
         async with self._store.write() as db:
             await db.run(sql, values)
@@ -177,25 +177,29 @@ class Batches:
         """Commit under which random id the message is sent that keeps an item's place, before it is sent."""
         await self._set(item, "random_id = ?, slot = NULL", random_id)
 
-    async def open_job(self, batch: Batch, item: BatchItem, slot: int | None, now: float, priority: Priority) -> Job:
-        """Commit an item's place and the job that is to fill it; repeated, it makes no second job."""
+    async def open_job(self, batch: Batch, item: BatchItem, slot: int | None, now: float) -> Job:
+        """Commit an item's place and the job that is to fill it; repeated, it makes no second job.
+
+        From then on, what the order holds of secrets is the job's, which forgets it at its end.
+        """
         order = item.order if slot is None else replace(item.order, slot=slot)
         async with self._store.write() as db:
-            job = await add_one(db, order, batch.chat_id, batch.message_id, item.seq, now, priority)
-            what = "state = 'open', slot = ?, job_id = ?, reason = ''"
+            job = await add_one(db, order, batch.chat_id, batch.message_id, item.seq, now, batch.priority)
+            what = f"state = 'open', slot = ?, job_id = ?, reason = '', {SCRUBBED}"
             where = (slot, job.id, item.batch_id, item.seq)
             await db.run(f"UPDATE batch_items SET {what} WHERE batch_id = ? AND seq = ?", where)  # noqa: S608
         return job
 
     async def settle(self, item: BatchItem, state: ItemState, reason: str = "") -> None:
         """Commit what has become of an item."""
-        await self._set(item, "state = ?, reason = ?", state.value, storable(reason))
+        scrubbed = f", {SCRUBBED}" if state is ItemState.CANCELLED else ""
+        await self._set(item, f"state = ?, reason = ?{scrubbed}", state.value, storable(reason))
 
     async def drop(self, number: int, seqs: Sequence[int]) -> None:
         """Leave out items that have not begun."""
         sql = (
-            "UPDATE batch_items SET state = 'dropped' WHERE batch_id = ? AND state = 'waiting' AND random_id IS NULL "
-            "AND seq IN (SELECT value FROM json_each(?))"
+            f"UPDATE batch_items SET state = 'dropped', {SCRUBBED} "  # noqa: S608
+            "WHERE batch_id = ? AND state = 'waiting' AND random_id IS NULL AND seq IN (SELECT value FROM json_each(?))"
         )
         async with self._store.write() as db:
             await db.run(sql, (number, json.dumps(list(seqs))))
@@ -212,9 +216,35 @@ class Batches:
             await db.run(sql, (*values, item.batch_id, item.seq))
 
 
+async def add_batch(
+    db: Transaction, chat_id: int, message_id: int, name: str, spot: str, places: Places,
+    items: Sequence[tuple[int, str, Order]], now: float,
+) -> Batch:  # fmt: skip
+    """Add a batch within a transaction, unless its message has one; see `Batches.add`."""
+    insert = (
+        "INSERT INTO batches (chat_id, message_id, name, state, places, spot, items, reason, created) "
+        "VALUES (?, ?, ?, 'planned', ?, ?, ?, '', ?) ON CONFLICT DO NOTHING RETURNING id"
+    )
+    made = await db.run(insert, (chat_id, message_id, storable(name), places, spot, len(items), now))
+    if made:
+        [(number,)] = made
+        await db.many(
+            f"INSERT INTO batch_items ({_ITEM}) VALUES (?, ?, ?, ?, ?, 'waiting', NULL, NULL, NULL, '')",  # noqa: S608
+            [
+                (number, seq, line, storable(called), order_text(order))
+                for seq, (line, called, order) in enumerate(items, start=1)
+            ],
+        )
+    where = "WHERE chat_id = ? AND message_id = ?"
+    [row] = await db.run(f"SELECT {_BATCH} FROM batches {where}", (chat_id, message_id))  # noqa: S608
+    return _batch(row)
+
+
 def _batch(row: Row) -> Batch:
     number, chat_id, message_id, name, state, places, *rest = row
-    return Batch(number, chat_id, message_id, name, BatchState(state), Places(places), *rest)
+    *rest, priority, not_before = rest
+    fresh = Batch(number, chat_id, message_id, name, BatchState(state), Places(places), *rest)
+    return replace(fresh, priority=Priority(priority), not_before=not_before)
 
 
 def _item(row: Row) -> BatchItem:
