@@ -61,6 +61,7 @@ from medusa.storage.telegram import TelegramState
 from medusa.storage.traffic import TrafficTable
 from medusa.storage.uploads import Uploads
 from medusa.storage.vault import VaultTable
+from medusa.storage.watches import Watches
 from medusa.telegram.client import Account, open_account
 from medusa.telegram.clock import Clock
 from medusa.telegram.download import Downloader
@@ -73,6 +74,7 @@ from medusa.telegram.watch import stay_connected
 from medusa.throttle import Throttle
 from medusa.tools import Tools, find_ffmpeg, find_javascript
 from medusa.vault import Vault
+from medusa.watches.watcher import Watcher
 
 log = structlog.get_logger()
 
@@ -99,13 +101,15 @@ class App:
     pipeline: Pipeline
     scheduler: Scheduler
     conductor: Conductor
+    watcher: Watcher
     status: Status
     notices: Notices
     vault: Vault
     router: Router
 
     async def idle(self) -> None:
-        """Wait until every job has ended and its outcome stands in the chat."""
+        """Wait until no list is due, every job has ended and its outcome stands in the chat."""
+        await self.watcher.idle()
         await self.conductor.idle()
         await self.scheduler.idle()
         await self.status.idle()
@@ -144,14 +148,16 @@ def _parts(app: App) -> list[Coroutine[Any, Any, None]]:
         app.budget.run(app.scheduler.look_again),
         app.vault.run(app.notices.tell),
         stay_connected(app.account, clock, app.notices.tell),
-        _on_time(clock, app.scheduler),
+        _on_time(clock, app.scheduler, app.watcher),
     ]
 
 
-async def _on_time(clock: Clock, scheduler: Scheduler) -> None:
-    """Run jobs once this machine knows what time it is; commands are answered before that."""
+async def _on_time(clock: Clock, scheduler: Scheduler, watcher: Watcher) -> None:
+    """Run jobs and watch once this machine knows what time it is; commands are answered before that."""
     await clock.right()
-    await scheduler.run()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(scheduler.run())
+        group.create_task(watcher.run())
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +250,7 @@ def _assemble(ground: _Ground) -> App:
     keeper = Keeper(batches, messenger, uploader, config.work / _PLACES)
     conductor = Conductor(batches, jobs, scheduler, messenger, keeper, turns, config.slots, account.user_id)
     looks = Looks(pipeline.tools_for, config.work / _LOOKS)
+    watcher = Watcher(Watches(store), looks.describe, conductor.look_again, notices.tell)
     scheduler.listeners += [status.changed, notices.changed, conductor.changed]
     ground.guard.listeners.append(_warning(scheduler, notices))
     desk = Desk(
@@ -258,6 +265,7 @@ def _assemble(ground: _Ground) -> App:
         show_live=status.adopt,
         commands=plugins("medusa.commands", "COMMAND", Command),
         conductor=conductor,
+        watcher=watcher,
         flight=Planner(library, jobs, account.limits.upload_bytes, config.slots).begin,
         updater=ground.updater,
         versions=lambda: versions(ground.tools, ground.updater),
@@ -277,6 +285,7 @@ def _assemble(ground: _Ground) -> App:
         pipeline=pipeline,
         scheduler=scheduler,
         conductor=conductor,
+        watcher=watcher,
         status=status,
         notices=notices,
         vault=ground.vault,

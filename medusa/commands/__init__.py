@@ -16,6 +16,7 @@ from medusa.storage.jobs import Jobs
 from medusa.telegram.inbox import Incoming
 from medusa.telegram.messages import Messenger
 from medusa.vault import Vault
+from medusa.watches.watcher import Watcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Desk:
     updater: Updater
     versions: Callable[[], Mapping[str, str]]
     conductor: Conductor
+    watcher: Watcher
     flight: Callable[[Sequence[Order]], Awaitable[Flight]]
     """The plan of a batch with these orders, as far as it is known without looking at their links."""
     look: Callable[[Order, str], Awaitable[Description]]
