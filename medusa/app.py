@@ -274,23 +274,10 @@ def _assemble(ground: _Ground) -> App:
     )
     router = Router(account, desk, Handled(store), Menus(store), SlowCommands(store), messenger)
     return App(
-        config=config,
-        account=account,
-        store=store,
-        jobs=jobs,
-        settings=settings,
-        budget=ground.budget,
-        guard=ground.guard,
-        room=room,
-        pipeline=pipeline,
-        scheduler=scheduler,
-        conductor=conductor,
-        watcher=watcher,
-        status=status,
-        notices=notices,
-        vault=ground.vault,
-        router=router,
-    )
+        config=config, account=account, store=store, jobs=jobs, settings=settings, budget=ground.budget,
+        guard=ground.guard, room=room, pipeline=pipeline, scheduler=scheduler, conductor=conductor, watcher=watcher,
+        status=status, notices=notices, vault=ground.vault, router=router,
+    )  # fmt: skip
 
 
 def _obey(settings: Settings, scheduler: Scheduler, quiet: QuietHours, budget: Budget) -> None:

@@ -3,10 +3,10 @@
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from medusa.model import Order
-from medusa.storage.batches import Batch, Places, add_batch
+from medusa.storage.batches import Batch, BatchState, Places, add_batch
 from medusa.storage.jobs import order_from, order_text
 from medusa.storage.store import Row, Store, Transaction
 from medusa.storage.text import storable
@@ -191,7 +191,7 @@ async def _take(db: Transaction, watch: Watch, outcome: Outcome, now: float) -> 
     batch = await add_batch(db, watch.chat_id, -number, name, spot, outcome.places, outcome.taken, now)
     await db.run("UPDATE batches SET state = 'running', started = ? WHERE id = ?", (now, batch.id))
     await db.run("UPDATE watch_runs SET batch_id = ? WHERE id = ?", (batch.id, number))
-    return batch
+    return replace(batch, state=BatchState.RUNNING, started=now)
 
 
 def _short(key: str) -> str:
