@@ -71,6 +71,7 @@ from medusa.storage.thumb import ThumbTable
 from medusa.storage.traffic import TrafficTable
 from medusa.storage.uploads import Uploads
 from medusa.storage.vault import VaultTable
+from medusa.storage.watches import Watches
 from medusa.tags import Tags
 from medusa.telegram.archive import Archive
 from medusa.telegram.chats import Chats
@@ -87,6 +88,7 @@ from medusa.telegram.watch import stay_connected
 from medusa.throttle import Throttle
 from medusa.tools import Tools, find_ffmpeg, find_javascript
 from medusa.vault import Vault
+from medusa.watches.watcher import Watcher
 
 log = structlog.get_logger()
 
@@ -111,6 +113,7 @@ class App:
     pipeline: Pipeline
     scheduler: Scheduler
     conductor: Conductor
+    watcher: Watcher
     status: Status
     notices: Notices
     vault: Vault
@@ -118,7 +121,8 @@ class App:
     router: Router
 
     async def idle(self) -> None:
-        """Wait until every job has ended and its outcome stands in the chat."""
+        """Wait until no list is due, every job has ended and its outcome stands in the chat."""
+        await self.watcher.idle()
         await self.conductor.idle()
         await self.scheduler.idle()
         await self.status.idle()
@@ -157,14 +161,16 @@ def _parts(app: App) -> list[Coroutine[Any, Any, None]]:
         app.budget.run(app.scheduler.look_again),
         app.vault.run(app.notices.tell),
         stay_connected(app.account, clock, app.notices.tell),
-        _on_time(clock, app.scheduler),
+        _on_time(clock, app.scheduler, app.watcher),
     ]
 
 
-async def _on_time(clock: Clock, scheduler: Scheduler) -> None:
-    """Run jobs once this machine knows what time it is; commands are answered before that."""
+async def _on_time(clock: Clock, scheduler: Scheduler, watcher: Watcher) -> None:
+    """Run jobs and watch once this machine knows what time it is; commands are answered before that."""
     await clock.right()
-    await scheduler.run()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(scheduler.run())
+        group.create_task(watcher.run())
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,17 +254,17 @@ def _assemble(ground: _Ground) -> App:
     notices = Notices(messenger, settings, account.user_id)
     turns = Turns(Batches(store))
     pipeline = _pipeline(ground, messenger, notices, turns)
-    room, library = pipeline.room, pipeline.library
-    files = SmallFiles(messenger, pipeline.documents.uploader)
+    library, files = pipeline.library, SmallFiles(messenger, pipeline.documents.uploader)
     quiet = QuietHours()
     line, gates = account.client.line, (quiet, ground.budget)
     scheduler = Scheduler(jobs, pipeline.run, config.slots, config.work, gates=gates, away=lambda: line.away)
     _obey(settings, scheduler, quiet, ground.budget)
     status = Status(scheduler, jobs, Boards(store), messenger, account.user_id, notices.unheard)
     conductor = _conductor(ground, jobs, scheduler, messenger, files, turns)
+    looks = Looks(pipeline.tools_for, config.work / _LOOKS)
+    watcher = Watcher(Watches(store), looks.describe, conductor.look_again, notices.tell)
     scheduler.listeners += [status.changed, notices.changed, conductor.changed]
     ground.guard.listeners.append(_warning(scheduler, notices))
-    looks = Looks(pipeline.tools_for, config.work / _LOOKS)
     desk = Desk(
         scheduler=scheduler,
         jobs=jobs,
@@ -272,6 +278,7 @@ def _assemble(ground: _Ground) -> App:
         show_live=status.adopt,
         commands=plugins("medusa.commands", "COMMAND", Command),
         conductor=conductor,
+        watcher=watcher,
         files=files,
         archive=Archive(account, messenger),
         rebuilds=Rebuilds(store),
@@ -280,6 +287,7 @@ def _assemble(ground: _Ground) -> App:
         updater=ground.updater,
         versions=lambda: versions(ground.tools, ground.updater),
         look=looks.describe,
+        read=looks.read,
         inspect=looks.inspect,
         thumbnail=looks.thumbnail,
         thumb=ThumbTable(store),
@@ -287,23 +295,11 @@ def _assemble(ground: _Ground) -> App:
     )
     router = Router(account, desk, Handled(store), Menus(store), SlowCommands(store), messenger)
     return App(
-        config=config,
-        account=account,
-        store=store,
-        jobs=jobs,
-        settings=settings,
-        budget=ground.budget,
-        guard=ground.guard,
-        room=room,
-        pipeline=pipeline,
-        scheduler=scheduler,
-        conductor=conductor,
-        status=status,
-        notices=notices,
-        vault=ground.vault,
-        destinations=ground.destinations,
+        config=config, account=account, store=store, jobs=jobs, settings=settings, budget=ground.budget,
+        guard=ground.guard, room=pipeline.room, pipeline=pipeline, scheduler=scheduler, conductor=conductor,
+        watcher=watcher, status=status, notices=notices, vault=ground.vault, destinations=ground.destinations,
         router=router,
-    )
+    )  # fmt: skip
 
 
 def _pipeline(ground: _Ground, messenger: Messenger, notices: Notices, turns: Turns) -> Pipeline:

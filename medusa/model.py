@@ -323,6 +323,11 @@ class Job:
     """What fetching (or processing) left in the work folder, so that a restart goes on from there."""
 
     @property
+    def unasked(self) -> bool:
+        """Whether no message has asked for it, so that none tells of it either: ``message_id`` is then below 0."""
+        return self.message_id < 0
+
+    @property
     def spots(self) -> tuple[Spot, ...]:
         """Where it is posted: at least one."""
         return self.order.spots or (Spot(self.chat_id),)

@@ -91,8 +91,8 @@ class Notices:
             self._due.set()
 
     def changed(self, job: Job) -> None:
-        """Hear of a committed change of a job. What belongs to a batch is told in the batch's own message."""
-        if job.order.index:
+        """Hear of a committed change of a job. What belongs to a batch is told in the batch's own message, if any."""
+        if job.order.index and not job.unasked:
             return
         self._news.drop(job.id)
         if job.state.ended:
@@ -119,7 +119,7 @@ class Notices:
 
     def _failed(self, job: Job) -> None:
         age = (job.ended or self._now()) - job.created
-        if job.chat_id != self._home or age > LONG:
+        if job.chat_id != self._home or job.unasked or age > LONG:
             self._news.missed.add(job.id)
         elif age <= FRESH:
             return

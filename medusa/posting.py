@@ -106,7 +106,7 @@ class Posting:
         if job.order.slot and head.spot == 0:
             return first
         at_home = job.chat_id == self.account.user_id == head.chat_id
-        return job.message_id if at_home and not job.order.secret else None
+        return job.message_id if at_home and not (job.order.secret or job.unasked) else None
 
     async def _on_record(self, job: Job, group: Sequence[Entry], sent: Coroutine[Any, Any, list[int]]) -> list[int]:
         """Await ``sent`` and commit its message ids, together with what the library remembers of them.

@@ -16,7 +16,7 @@ from medusa.batches.turns import Turns
 from medusa.config import Slots
 from medusa.errors import MedusaError, UserError
 from medusa.library import source_key
-from medusa.model import Job, JobState, Priority
+from medusa.model import Job, JobState
 from medusa.patience import until_it_works
 from medusa.scheduler import Scheduler
 from medusa.storage.batches import Batch, Batches, BatchItem, BatchState, ItemState, Outcome, Places, state_after
@@ -78,6 +78,10 @@ class Conductor:
         elif job.order.slot and job.state is JobState.DONE and not job.order.index:
             self._swapped.append((job.spots[0].chat_id, job.order.slot))
             self._wake.set()
+
+    def look_again(self) -> None:
+        """Begin at once with batches that others have made."""
+        self._wake.set()
 
     async def run(self) -> None:
         """Conduct all batches until cancelled."""
@@ -146,11 +150,14 @@ class Conductor:
         return batch
 
     async def retry(self, batch: Batch, seqs: Sequence[int] = ()) -> int:
-        """Try failed items again, all or those at some places; each fills its own place. Returns how many."""
+        """Try items again, all that have failed or those at some places; each fills its own place. Returns how many.
+
+        What was cancelled on purpose is tried again when its place is named.
+        """
         async with self._turn:
             batch = await self.batches.get(batch.id) or batch
-            failed = await self.batches.items(batch.id, ItemState.FAILED)
-            wanted = [item for item in failed if not seqs or item.seq in seqs]
+            states = (ItemState.FAILED, ItemState.CANCELLED) if seqs else (ItemState.FAILED,)
+            wanted = [item for item in await self.batches.items(batch.id, *states) if not seqs or item.seq in seqs]
             if wanted:
                 await self._index.reopened(batch)
                 await self.batches.put(replace(batch, state=BatchState.RUNNING, reason="", ended=None))
@@ -227,7 +234,7 @@ class Conductor:
             else:
                 under_way.append(one)
         if batch.state is BatchState.RUNNING:
-            wait = self._not_before.get(batch.id, 0.0) - time.monotonic()
+            wait = max(self._not_before.get(batch.id, 0.0) - time.monotonic(), batch.not_before - time.time())
             if wait > 0:
                 await self._show(batch)
                 return wait
@@ -296,7 +303,7 @@ class Conductor:
             batch = replace(batch, reason="")
             await self.batches.put(batch)
         if opens:
-            await self.batches.open_job(batch, item, slot, time.time(), Priority.NORMAL)
+            await self.batches.open_job(batch, item, slot, time.time())
             self._scheduler.look_again()
         elif slot is not None and item.slot is None:
             await self.batches.hold(item, slot)
@@ -329,8 +336,9 @@ class Conductor:
         done = replace(batch, state=BatchState.DONE, reason="", ended=time.time())
         text = words.summary(done, counts)
         if batch.chat_id == self._index.home:
-            await self._written(batch, text)
-        else:
+            if not await self._written(batch, text):
+                await self._index.say(batch, text)
+        elif not batch.unasked:
             await self._index.say(batch, text)
             await self._keeper.tidy(batch.chat_id, batch.message_id)
         await self.batches.put(done)
@@ -347,14 +355,18 @@ class Conductor:
             self._shown[batch.id] = (time.monotonic(), text)
             await self._written(batch, text)
 
-    async def _written(self, batch: Batch, text: str) -> None:
-        """Have the batch's message read so; trouble with that keeps nothing from going on."""
+    async def _written(self, batch: Batch, text: str) -> bool:
+        """Have the batch's message read so, if it has one; False when that is gone.
+
+        Other trouble with that keeps nothing from going on.
+        """
         try:
-            await self._messenger.edit(batch.chat_id, batch.message_id, text)
+            return batch.unasked or await self._messenger.edit(batch.chat_id, batch.message_id, text)
         except MedusaError as error:
             if error.fatal:
                 raise
             log.info("batch.unshown", batch=batch.id, reason=error.user_text)
+            return True
 
 
 async def _stopped(stop: Callable[[int], Awaitable[Job]], number: int) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from markupsafe import Markup
 
 from medusa.storage.batches import Batch, BatchItem, BatchState, ItemState
-from medusa.words import bar, clock, span
+from medusa.words import SCHEDULED, bar, clock, span
 
 
 def place_text(item: BatchItem) -> str:
@@ -15,7 +15,8 @@ def place_text(item: BatchItem) -> str:
 
 def failed_text(item: BatchItem, reason: str) -> str:
     """What stands in the place of an item that has failed."""
-    return f"✗ {numbered(item, item.name or item.order.link)}\n{reason}\n/batch retry {item.batch_id} fills this place."
+    again = f"/batch retry {item.batch_id} {item.seq}"
+    return f"✗ {numbered(item, item.name or item.order.link)}\n{reason}\n{again} fills this place."
 
 
 def numbered(item: BatchItem, title: str) -> str:
@@ -39,6 +40,8 @@ def progress(batch: Batch, counts: Mapping[ItemState, int], now: float) -> Marku
     if batch.state is BatchState.RUNNING and batch.started and over and over < total:
         parts.append(f"{span((now - batch.started) / over * (total - over))} left")
     lines = [head(batch), Markup(" · ").join(parts)]
+    if batch.not_before > now:
+        lines.append(Markup("{} {}.").format(SCHEDULED, clock(batch.not_before, now)))
     if batch.state is BatchState.PAUSED:
         lines.append(Markup("Paused. /batch resume {} goes on.").format(batch.id))
     lines += [Markup("{}").format(batch.reason)] if batch.reason else []

@@ -49,8 +49,10 @@ class Destinations:
         """The orders of one command with where they go, and what holds there. Raises UserError when it may not be.
 
         ``given`` are the command's options, ``here`` is where it stands, and ``key`` names it: what is made for it is
-        made once.
+        made once. What is to fill a message that stands already stays with that.
         """
+        if any(order.slot for order in orders):
+            return list(orders)
         if "to" in given:
             spots = await self.spots(given["to"], here, key)
             return [self.going(order, spots, here, given) for order in orders]

@@ -23,6 +23,7 @@ from medusa.telegram.inbox import Incoming
 from medusa.telegram.messages import Messenger
 from medusa.telegram.small import SmallFiles
 from medusa.vault import Vault
+from medusa.watches.watcher import Watcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class Desk:
     updater: Updater
     versions: Callable[[], Mapping[str, str]]
     conductor: Conductor
+    watcher: Watcher
     files: SmallFiles
     archive: Archive
     rebuilds: Rebuilds
@@ -73,6 +75,8 @@ class Desk:
     """The plan of a batch with these orders, as far as it is known without looking at their links."""
     look: Callable[[Order, str], Awaitable[Description]]
     """Finds out what an order's link is; of a playlist, the items of these numbers, which read ``1:20,25``."""
+    read: Callable[[Order, int], Awaitable[bytes]]
+    """Fetches the file behind an order's link, of at most so many bytes."""
     inspect: Callable[[Order], Awaitable[tuple[Inspected, ...]]]
     """Looks into the media that an order's link leads to."""
     thumbnail: Callable[[bytes], Awaitable[bytes]]

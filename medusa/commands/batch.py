@@ -1,31 +1,24 @@
 """/batch: a list of links becomes posts in order."""
 
 import re
-import time
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
 
 from medusa.batches import parsing
-from medusa.batches.conductor import PAUSE
-from medusa.batches.flight import survey
-from medusa.batches.index import FROM
 from medusa.batches.parsing import Item, Listing, Rejected
-from medusa.commands import Answer, Call, Command, Later, Option
-from medusa.commands.batch_acts import ACTS, act, offered
-from medusa.commands.ordering import ASK, POSTING, QUALITY_OPTION, option_of, order_of
+from medusa.commands import Answer, Call, Command, Later, Option, playlists
+from medusa.commands.batch_acts import ACTS, act
+from medusa.commands.gathering import kept, placed
+from medusa.commands.ordering import ASK, POSTING, QUALITY_OPTION, link_of, option_of, order_of
 from medusa.commands.parsing import split_options
-from medusa.errors import Transient, UserError
-from medusa.model import Order, Spot
+from medusa.commands.surveying import MOST_REJECTED, rejection, surveyed
+from medusa.errors import UserError
+from medusa.model import Order
 from medusa.names import display_name
 from medusa.steps import all_wishes
-from medusa.storage.batches import Batch, Places
-from medusa.words import message_link
 
-_MOST_REJECTED = 5
-"""Rejected lines that are shown; more are counted."""
 _OPTIONS = (QUALITY_OPTION, *POSTING, *map(option_of, all_wishes().values()))
 _OF_A_LINE = tuple(one for one in _OPTIONS if one.name != "to")
 """What may stand behind a link of a list; all of them go to the same chat."""
@@ -36,8 +29,27 @@ async def _run(call: Call) -> Answer:
     others = [word for word in call.words if word.lower() not in ACTS]
     if acts or (others and all(re.fullmatch(r"[#\d,–-]+", word) for word in others)):
         return await act(call, acts[0] if acts else "", others)
+    if len(others) == 1 and not call.text.partition("\n")[2].strip():
+        return Later(partial(_behind, call, link_of(others[0])))
     text, name = await _list(call)
     return await _planned(call, parsing.parse(text), call.options.get("name") or name)
+
+
+async def _behind(call: Call, link: str) -> Answer:
+    """Plan what is behind one link: the items of a playlist, the lines of a text, or that link alone."""
+    name = call.options.get("name", "")
+    order, _ = _order(replace(call, options={**call.options, "name": ""}), Item(1, "", link))
+    found = await call.desk.look(order, playlists.items(""))
+    if found.kind == "playlist":
+        orders = playlists.orders_of(order, found, name)
+        batch = await playlists.made(call, orders)
+        return await surveyed(call, batch, [one for _, _, one in orders], (), playlists.left_out(found, ""))
+    text = link
+    if found.kind.startswith("text/"):
+        text = parsing.decoded(await call.desk.read(order, parsing.MOST_BYTES))
+        name = name or display_name(PurePosixPath(found.title).stem)
+    later = await _planned(call, parsing.parse(text), name)
+    return await later.work() if isinstance(later, Later) else later
 
 
 async def _list(call: Call) -> tuple[str, str]:
@@ -60,57 +72,16 @@ async def _list(call: Call) -> tuple[str, str]:
 async def _planned(call: Call, listing: Listing, name: str) -> Answer:
     if not listing.items:
         raise UserError(
-            "\n".join(["There is no link in that list.", *map(_rejection, listing.rejected[:_MOST_REJECTED])])
+            "\n".join(["There is no link in that list.", *map(rejection, listing.rejected[:MOST_REJECTED])])
         )
     name = display_name(name or next((item.section for item in listing.items if item.section), "")) or "without a name"
     asked, refused = _orders(call, listing.items, name)
     if not asked:
         raise UserError(_without_any("No line of that list can be used.", refused))
-    spot, orders = await _placed(call, asked)
-    places = Places.NONE if "fast" in call.options else Places.UNTRIED
-    many = message_link(spot.chat_id, 1) is not None and len(orders) >= FROM
-    indexed = ("index" in call.options or many) and "no-index" not in call.options
-    message = call.message
-    batch = await call.desk.conductor.batches.add(
-        message.chat_id, message.message_id, name, str(spot), places, orders, time.time(), indexed=indexed
-    )
+    orders = await placed(call, asked)
+    batch = await kept(call, name, orders)
     rejected = sorted((*listing.rejected, *refused), key=lambda one: one.line)
-    return Later(partial(_surveyed, call, batch, [order for _, _, order in orders], rejected))
-
-
-async def _surveyed(call: Call, batch: Batch, orders: Sequence[Order], rejected: Sequence[Rejected]) -> Answer:
-    """Look at the links, while the message says how far that is, and ask what is to be done."""
-    flight = await call.desk.flight(orders)
-    head = _head(batch, len(orders), rejected)
-    written = time.monotonic()
-
-    async def told() -> None:
-        nonlocal written
-        if time.monotonic() - written >= PAUSE:
-            written = time.monotonic()
-            so_far = f"Looked at {len(flight.seen)} of {len(orders)} links …"
-            text = "\n".join([*head, *flight.lines(), so_far])
-            with suppress(UserError, Transient):  # the plan is what counts
-                await call.desk.messenger.edit(call.message.chat_id, call.message.message_id, text)
-
-    await survey(flight, orders, lambda order: call.desk.look(order, ""), told)
-    return offered(call, batch, [*head, *flight.lines()], flight.dead)
-
-
-async def _placed(
-    call: Call, orders: Sequence[tuple[int, str, Order, Collection[str]]]
-) -> tuple[Spot, list[tuple[int, str, Order]]]:
-    """Where the batch goes, and its orders with what holds there."""
-    message = call.message
-    here, key = Spot(message.chat_id, message.topic), f"{message.chat_id} {message.message_id}"
-    first, *others = await call.desk.destinations.together(call.options, here, key)
-    if others:
-        raise UserError("A batch goes to one chat: its items keep their order in that one.")
-    going = call.desk.destinations.going
-    placed = [
-        (line, name, replace(going(order, (first,), here, given), to=str(first))) for line, name, order, given in orders
-    ]
-    return first, placed
+    return Later(partial(surveyed, call, batch, [order for _, _, order in orders], rejected))
 
 
 def _orders(
@@ -143,29 +114,16 @@ def _order(call: Call, item: Item) -> tuple[Order, Collection[str]]:
     return replace(order, name=order.name or None, section=item.section), given
 
 
-def _head(batch: Batch, count: int, rejected: Sequence[Rejected]) -> list[str]:
-    lines = [f"Batch {batch.id} “{batch.name}”: {count} items"]
-    if rejected:
-        more = len(rejected) - _MOST_REJECTED
-        lines += [f"{len(rejected)} lines are left out:", *map(_rejection, rejected[:_MOST_REJECTED])]
-        lines += [f"… and {more} more"] if more > 0 else []
-    return lines
-
-
 def _without_any(why: str, rejected: Sequence[Rejected]) -> str:
-    return "\n".join([why, *map(_rejection, rejected[:_MOST_REJECTED])])
-
-
-def _rejection(one: Rejected) -> str:
-    return f"line {one.line}: {one.reason}: {one.text}"
+    return "\n".join([why, *map(rejection, rejected[:MOST_REJECTED])])
 
 
 COMMAND = Command(
     name="batch",
     family="Batch",
     about="post a list of links in order",
-    usage="in reply to a .txt, or with lines below it | N go, pause, resume or cancel | retry N [PLACES] | "
-    "failed N | links N",
+    usage="LINK of a playlist or .txt, in reply to one, or with lines below it | N go, pause, resume or cancel"
+    " | retry N [PLACES] | failed N | links N",
     run=_run,
     lines=True,
     options=(
@@ -177,6 +135,7 @@ COMMAND = Command(
     ),
     examples=(
         "batch",
+        "batch https://example.com/list",
         "batch 3",
         "batch 3 go",
         "batch 3 only 12-80",

@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from medusa.batches import words
 from medusa.batches.flight import survey
 from medusa.commands import Answer, Call, Choice, Menu, exports
+from medusa.commands.gathering import ONE_CHAT, going, one_spot
 from medusa.commands.ordering import order_of
 from medusa.commands.parsing import numbers
 from medusa.errors import UserError
@@ -106,9 +107,13 @@ async def _changed(call: Call, batch: Batch) -> Answer:
     names = {one.name for one in fields(Order) if getattr(asked, one.name) != getattr(usual, one.name)} - {"name"}
     called = call.options.get("name", batch.name)
     new = {**{name: getattr(asked, name) for name in names}, "batch": called}
-    await batches.reorder(batch.id, [(item.seq, replace(item.order, **new)) for item in items])
-    spot = str(asked.spots[0]) if asked.spots else batch.spot
-    batch = replace(batch, spot=spot, name=called)
+    orders = [(item.seq, replace(item.order, **new)) for item in items]
+    batch = replace(batch, name=called)
+    if "to" in call.options:
+        spot = await one_spot(call, ONE_CHAT)
+        orders = [(seq, going(call, order, spot, given={"quality"})) for seq, order in orders]
+        batch = replace(batch, spot=str(spot))
+    await batches.reorder(batch.id, orders)
     await batches.put(batch)
     return offered(call, batch, [f"Batch {batch.id} “{batch.name}” is changed: {len(items)} items."], [])
 

@@ -4,17 +4,26 @@ import re
 from dataclasses import replace
 from functools import partial
 
-from medusa.commands import Answer, Aside, Call, Choice, Command, Later, Menu, Option, playlists
+from medusa.commands import Answer, Call, Choice, Command, Later, Menu, Option, playlists
 from medusa.commands.foretold import DRY_RUN
 from medusa.commands.menus import MOST
-from medusa.commands.ordering import ASK, POSTING, QUALITY_OPTION, SCHEDULING, link_of, option_of, order_of, submit
+from medusa.commands.ordering import (
+    ASK,
+    POSTING,
+    QUALITY_OPTION,
+    SCHEDULING,
+    later,
+    link_of,
+    option_of,
+    order_of,
+    submit,
+)
 from medusa.commands.playlists import RANGE
 from medusa.errors import UserError
 from medusa.model import Order
-from medusa.sources.described import Description
 from medusa.sources.telegram import link_to
 from medusa.steps import all_wishes
-from medusa.vault import is_home
+from medusa.storage.batches import BatchState
 
 MOST_LINKS = 100
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?")
@@ -48,30 +57,19 @@ async def _run(call: Call) -> Answer:
 async def _playlist(call: Call, order: Order, numbers: str, at: str) -> Answer:
     if order.quality == ASK or order.name:
         raise UserError("--playlist fetches many at once, so it goes with neither -q ask nor -n.")
+    later(at)  # before the list is looked at
     wanted = playlists.items(numbers)
 
     async def work() -> Answer:
+        batch = await call.desk.conductor.batches.of_message(call.message.chat_id, call.message.message_id)
+        if batch is not None and batch.state is not BatchState.PLANNED:
+            return None  # by a predecessor that was killed
         found = await call.desk.look(order, wanted)
-        links = list(dict.fromkeys(entry.link for entry in found.entries)) if found.kind == "playlist" else [order.link]
-        if not links:
-            raise UserError(f"The playlist “{found.title}” has nothing there that can be fetched.")
-        said = await submit(call, [_for_item(order, link) for link in links], at)
-        meant = playlists.wanted(numbers, found.count)
-        return Aside(_left_out(found, meant)) if found.skipped or (meant or 0) > playlists.MOST else said
+        if found.kind != "playlist":
+            return await submit(call, [order], at)
+        return await playlists.fetched(call, order, found, numbers, at)
 
     return Later(work)
-
-
-def _for_item(order: Order, link: str) -> Order:
-    """What is asked for with an item of a playlist, which may name any host: the headers are not meant for that."""
-    return replace(order, link=link, headers=order.headers if is_home(link, order) else "")
-
-
-def _left_out(found: Description, meant: int | None) -> str:
-    """What of a playlist does not become jobs, and why."""
-    skipped = f"{found.skipped} of its items lead nowhere that may be fetched. " if found.skipped else ""
-    cut = f"That is {meant} items; these are the first {playlists.MOST}." if (meant or 0) > playlists.MOST else ""
-    return f"“{found.title}”: {skipped}{cut}".strip()
 
 
 async def _ask(call: Call, order: Order, at: str) -> Answer:
@@ -120,7 +118,7 @@ COMMAND = Command(
         QUALITY_OPTION,
         Option(("-f", "--format"), "which formats to take, before -q and the upload limit", "yt-dlp's expression"),
         Option(("-S", "--format-sort"), "which formats are the best", "yt-dlp's fields, such as res:720,vcodec:h264"),
-        Option(("--playlist",), "one job for each item of a playlist", "numbers such as 1-20 or 5,7-9", RANGE),
+        Option(("--playlist",), "all items of a playlist as a batch, or some", "numbers such as 1-20 or 5,7-9", RANGE),
         Option(("--subs",), "put subtitles into the video", "languages such as en,de, or all"),
         Option(("--lang",), "language of the sound, where a stream has several", "a language such as en or pt-BR"),
         Option(

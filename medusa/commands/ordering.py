@@ -61,8 +61,7 @@ async def submit(call: Call, orders: Sequence[Order], at: str) -> Answer:
     """
     if DRY_RUN.name in call.options:
         return foretold(call, orders)
-    now = time.time()
-    not_before = moment(at, now) if at else 0.0
+    now, not_before = time.time(), later(at)
     turn = priority(call.options.get("prio", "normal"))
     place = call.message.chat_id, call.message.message_id
     here = Spot(call.message.chat_id, call.message.topic)
@@ -78,6 +77,11 @@ async def submit(call: Call, orders: Sequence[Order], at: str) -> Answer:
         return f"Queued: {', '.join(f'#{job.id}' for job in jobs)}. What is secret is forgotten when that has ended."
     call.desk.announce(*place)
     return None
+
+
+def later(at: str) -> float:
+    """The Unix time that --at gives, 0 where it gives none. Raises UserError."""
+    return moment(at, time.time()) if at else 0.0
 
 
 def link_of(word: str) -> str:

@@ -95,6 +95,6 @@ COMMAND = Command(
     about="give a post another content, in its place; its caption stays unless -c says otherwise",
     usage="N LINK | BATCH.PLACE LINK | LINK in reply to a post | N in reply to a file",
     run=_run,
-    options=(QUALITY_OPTION, *POSTING, *map(option_of, all_wishes().values())),
+    options=(QUALITY_OPTION, *(one for one in POSTING if one.name != "to"), *map(option_of, all_wishes().values())),
     examples=("replace 12 https://example.com/better.mp4", "replace 3.12 https://example.com/right.pdf"),
 )

@@ -125,6 +125,11 @@ async def _described(source: Source, order: Order, items: str, workdir: Path, to
         return await source.describe(order, items, workdir, tools)
     if (plan := await source.resolve(order, workdir, tools, lambda _: None)) is None:
         return None
+    return told(plan)
+
+
+def told(plan: Plan) -> Description:
+    """What a plan tells of a link."""
     kind = plan.stream.mime if plan.stream else "file"
     return Description(plan.title, kind, size=plan.size, resumable=bool(plan.stream and plan.stream.version))
 

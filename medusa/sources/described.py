@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from medusa.model import LocalFile
+from medusa.names import display_name
 from medusa.words import size
 
 
@@ -32,10 +33,23 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One item of a playlist."""
+    """One item of a playlist.
+
+    ``key`` tells it from the others for as long as it is listed, whatever its link is by then. ``published`` is a date
+    such as 2026-03-01 and ``duration`` seconds; few lists tell these. ``many`` says that it is a list itself.
+    """
 
     link: str
     title: str
+    key: str = ""
+    published: str = ""
+    duration: float | None = None
+    many: bool = False
+
+    @property
+    def named(self) -> bool:
+        """Whether the list has a title for it, which is else its link."""
+        return self.title != display_name(self.link)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from medusa.errors import Broken, StreamBroken, Transient, UserError
 from medusa.model import LocalFile, Order, Progress, Report
 from medusa.names import display_name, safe_file_name
 from medusa.net import Answer
-from medusa.sources import ByteStream, Plan, Source, content, ranged, secret
+from medusa.sources import ByteStream, Plan, Source, content, ranged, secret, told
+from medusa.sources.described import Description
 from medusa.sources.ranged import Body, Ground
 from medusa.tools import Tools
 
@@ -55,6 +56,14 @@ async def resolve(order: Order, workdir: Path, tools: Tools, report: Report) -> 
         version = content.version_of(headers) if status == 206 and size is not None else ""
         stream = ByteStream(order.link, _name(order, name), kind, size, version)
         return Plan(order.link, display_name(name), name, size, {"mime": kind}, stream)
+
+
+async def describe(order: Order, items: str, workdir: Path, tools: Tools) -> Description | None:
+    """Say what the file is; where ``items`` are asked for, a feed is left to who can read it."""
+    plan = await resolve(order, workdir, tools, lambda _: None)
+    if plan is None or (items and str(plan.details["mime"]).endswith("xml")):
+        return None
+    return told(plan)
 
 
 async def fetch(plan: Plan, order: Order, workdir: Path, tools: Tools, report: Report) -> LocalFile:
@@ -198,4 +207,5 @@ SOURCE = Source(
     fetch=fetch,
     read=ranged.read,
     examples=("https://example.com/files/talk.mp4", "http://example.com/archive.zip"),
+    describe=describe,
 )

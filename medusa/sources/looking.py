@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from medusa import sources
-from medusa.errors import Transient
+from medusa.errors import Transient, UserError
 from medusa.model import Order
+from medusa.sources import ranged, secret
 from medusa.sources.described import Description
 from medusa.sources.inspecting import Inspected, inspect
 from medusa.steps.thumb import thumbnail_of
@@ -58,6 +59,17 @@ class Looks:
                 raise Transient("The site takes too long to answer; try again later.") from None
             finally:
                 await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def read(self, order: Order, most: int) -> bytes:
+        """The file behind the order's link. Raises MedusaError, also when it has more than ``most`` bytes."""
+        data, tools = bytearray(), self._tools(order)
+        async with self._places, tools.web.get(order.url, await secret.headers_for(order.link, tools)) as answer:
+            ranged.expect(answer, 200)
+            async for chunk in answer.chunks():
+                data += chunk
+                if len(data) > most:
+                    raise UserError(f"That file has more than {most // 2**20} MB; cut the list in several.")
+        return bytes(data)
 
     def _folder(self) -> Path:
         self._root.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -1,9 +1,11 @@
 """Reads what yt-dlp found out about a link: what may be fetched of it, how big it is, and how to describe it."""
 
+import json
 import re
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 from medusa.errors import UserError
 from medusa.model import Order
@@ -36,6 +38,12 @@ _NO_TAGS = frozenset({"description", "synopsis", "categories", "tags"})
 _MOST_NAMES = 9
 _LISTS = frozenset({"playlist", "multi_video"})
 _LINKS = frozenset({"url", "url_transparent"})
+_LISTING = ("Tab", "Playlist", "Channel", "User")
+"""How the names of extractors end whose links are lists."""
+_HIDDEN = "__youtubedl_smuggle"
+"""What yt-dlp writes into the fragments of links, for itself."""
+_LAST_DAY = 253_402_300_800
+"""Unix time from which on years have five digits."""
 
 
 def is_list(info: Info) -> bool:
@@ -185,13 +193,13 @@ def listing(info: Info, link: str) -> Description:
     """What a playlist is, with the items that the answer holds."""
     items = [item for item in info.get("entries") or () if isinstance(item, Mapping)]
     own = {link, str(info.get("webpage_url")), str(info.get("original_url"))}
-    entries = [Entry(there, _named(item, there)) for item in items if (there := _link(item, own))]
+    entries = [_entry(item, there) for item in items if (there := _link(item, own))]
     return Description(
         title=title_of(info, link),
         kind="playlist",
         site=_site(info, link),
         author=display_name(str(info.get("uploader") or info.get("channel") or "")),
-        entries=tuple(dict.fromkeys(entries)),
+        entries=_each_once(entries),
         count=int(_number(info.get("playlist_count")) or 0) or None,
         skipped=len(items) - len(entries),
     )
@@ -202,8 +210,40 @@ def _site(info: Info, link: str) -> str:
     return display_name((urlsplit(link).hostname or "") if name in _ANY_PAGE else name)
 
 
-def _named(item: Info, link: str) -> str:
-    return display_name(str(item.get("title") or "")) or display_name(link)
+def _each_once(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    found: dict[str, Entry] = {}
+    for entry in entries:
+        found.setdefault(entry.key, entry)
+    return tuple(found.values())
+
+
+def _entry(item: Info, link: str) -> Entry:
+    plain, name = _unhidden(link)
+    return Entry(
+        link=plain if name else link,
+        title=display_name(str(item.get("title") or "")) or display_name(plain),
+        key=f"guid:{name}" if name else _own_key(item) or plain,
+        published=_date(str(item.get("upload_date") or item.get("release_date") or "")) or _day(item.get("timestamp")),
+        duration=_number(item.get("duration")),
+        many=str(item.get("ie_key") or "").endswith(_LISTING),
+    )
+
+
+def _own_key(item: Info) -> str:
+    """What its site calls an item; the numbers that pages get for their items are those of places, not of items."""
+    site = str(item.get("ie_key") or item.get("extractor_key") or "")
+    return f"{site}:{item['id']}" if item.get("id") and site and site not in _ANY_PAGE else ""
+
+
+def _unhidden(link: str) -> tuple[str, str]:
+    """A link without what yt-dlp hides in it, and the name of the item if that is all that was hidden."""
+    plain, mark, hidden = link.partition(f"#{_HIDDEN}=")
+    try:
+        found = json.loads(unquote_plus(hidden)) if mark else {}
+    except ValueError:
+        found = {}
+    known = isinstance(found, dict) and set(found) == {"force_videoid"}
+    return plain, str(found["force_videoid"]) if known else ""
 
 
 def _link(item: Info, own: set[str]) -> str:
@@ -283,6 +323,12 @@ def _why(taken: Version | None, versions: tuple[Version, ...], order: Order, lim
     if any(one.size and one.size > limit * 0.93 for one in taller):
         return f"the best that fits the upload limit of {size_words(limit)}"
     return "it plays everywhere without being re-encoded"
+
+
+def _day(at: object) -> str:
+    """A Unix time as the day that it was, UTC."""
+    seconds = _number(at)
+    return time.strftime("%Y-%m-%d", time.gmtime(seconds)) if seconds and seconds < _LAST_DAY else ""
 
 
 def _date(text: str) -> str:

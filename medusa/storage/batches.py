@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from medusa.model import Job, JobState, Order, Priority
-from medusa.storage.jobs import add_one, order_from, order_text
-from medusa.storage.store import Row, Store
+from medusa.storage.jobs import SCRUBBED, add_one, order_from, order_text
+from medusa.storage.store import Row, Store, Transaction
 from medusa.storage.text import storable
 
 
@@ -62,7 +62,15 @@ class Batch:
     created: float
     started: float | None
     ended: float | None
+    priority: Priority = Priority.NORMAL
+    not_before: float = 0.0
+    """When it begins at the earliest."""
     indexed: bool = False
+
+    @property
+    def unasked(self) -> bool:
+        """Whether no message asked for it, nor shows how far it is: its ``message_id`` is then below 0."""
+        return self.message_id < 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +106,10 @@ class Outcome:
     post_id: int | None
 
 
-_BATCH = "id, chat_id, message_id, name, state, places, spot, items, reason, created, started, ended, indexed"
+_BATCH = (
+    "id, chat_id, message_id, name, state, places, spot, items, reason, created, started, ended, priority, "
+    "not_before, indexed"
+)
 _COLUMNS = ("batch_id", "seq", "line", "name", '"order"', "state", "random_id", "slot", "job_id", "reason")
 _ITEM = ", ".join(_COLUMNS)
 _OUTCOME = (
@@ -120,25 +131,14 @@ class Batches:
         items: Sequence[tuple[int, str, Order]], now: float, *, indexed: bool = False,
     ) -> Batch:  # fmt: skip
         """Keep a new batch of ``(line, name, order)`` items; asked again for the same message, return the one made."""
-        insert = (
-            "INSERT INTO batches (chat_id, message_id, name, state, places, spot, items, reason, created, indexed) "
-            "VALUES (?, ?, ?, 'planned', ?, ?, ?, '', ?, ?) ON CONFLICT DO NOTHING RETURNING id"
-        )
         async with self._store.write() as db:
-            values = (chat_id, message_id, storable(name), places, spot, len(items), now, indexed)
-            made = await db.run(insert, values)
-            if made:
-                [(number,)] = made
-                await db.many(
-                    f"INSERT INTO batch_items ({_ITEM}) VALUES (?, ?, ?, ?, ?, 'waiting', NULL, NULL, NULL, '')",  # noqa: S608
-                    [
-                        (number, seq, line, storable(called), order_text(order))
-                        for seq, (line, called, order) in enumerate(items, start=1)
-                    ],
-                )
-            where = "WHERE chat_id = ? AND message_id = ?"
-            rows = await db.run(f"SELECT {_BATCH} FROM batches {where}", (chat_id, message_id))  # noqa: S608
-        return _batch(rows[0])
+            return await add_batch(db, (chat_id, message_id), name, spot, places, items, now, indexed=indexed)
+
+    async def of_message(self, chat_id: int, message_id: int) -> Batch | None:
+        """The batch that a message has asked for, or None."""
+        where = "WHERE chat_id = ? AND message_id = ?"
+        row = await self._store.read_one(f"SELECT {_BATCH} FROM batches {where}", (chat_id, message_id))  # noqa: S608
+        return _batch(row) if row else None
 
     async def get(self, number: int) -> Batch | None:
         """The batch with this number, or None."""
@@ -156,14 +156,14 @@ class Batches:
         return [_batch(row) for row in await self._store.read(sql, (limit,))]
 
     async def put(self, batch: Batch) -> None:
-        """Commit what may change of a batch: state, places, spot, reason, times, name and whether it has an index."""
+        """Commit what may change of a batch: all but its message, its items and when it was made."""
         sql = (
             "UPDATE batches SET name = ?, state = ?, places = ?, spot = ?, reason = ?, started = ?, ended = ?, "
-            "indexed = ? WHERE id = ?"
+            "priority = ?, not_before = ?, indexed = ? WHERE id = ?"
         )
         values = (
             storable(batch.name), batch.state, batch.places, batch.spot, storable(batch.reason), batch.started,
-            batch.ended, batch.indexed, batch.id,
+            batch.ended, batch.priority, batch.not_before, batch.indexed, batch.id,
         )  # fmt: skip
         async with self._store.write() as db:
             await db.run(sql, values)
@@ -228,19 +228,23 @@ class Batches:
         """Commit the message that keeps the place of an item whose job is not to begin yet."""
         await self._set(item, "slot = ?", slot)
 
-    async def open_job(self, batch: Batch, item: BatchItem, slot: int | None, now: float, priority: Priority) -> Job:
-        """Commit an item's place and the job that is to fill it; repeated, it makes no second job."""
+    async def open_job(self, batch: Batch, item: BatchItem, slot: int | None, now: float) -> Job:
+        """Commit an item's place and the job that is to fill it; repeated, it makes no second job.
+
+        From then on, what the order holds of secrets is the job's, which forgets it at its end.
+        """
         order = item.order if slot is None else replace(item.order, slot=slot)
         async with self._store.write() as db:
-            job = await add_one(db, order, batch.chat_id, batch.message_id, item.seq, now, priority)
-            what = "state = 'open', slot = ?, job_id = ?, reason = ''"
+            job = await add_one(db, order, batch.chat_id, batch.message_id, item.seq, now, batch.priority)
+            what = f"state = 'open', slot = ?, job_id = ?, reason = '', {SCRUBBED}"
             where = (slot, job.id, item.batch_id, item.seq)
             await db.run(f"UPDATE batch_items SET {what} WHERE batch_id = ? AND seq = ?", where)  # noqa: S608
         return job
 
     async def settle(self, item: BatchItem, state: ItemState, reason: str = "") -> None:
         """Commit what has become of an item, and that the owner knows how its job has ended."""
-        sql = "UPDATE batch_items SET state = ?, reason = ? WHERE batch_id = ? AND seq = ?"
+        scrubbed = f", {SCRUBBED}" if state is ItemState.CANCELLED else ""
+        sql = f"UPDATE batch_items SET state = ?, reason = ?{scrubbed} WHERE batch_id = ? AND seq = ?"  # noqa: S608
         told = "UPDATE jobs SET told = 1 WHERE id = ? AND state IN ('done', 'failed', 'cancelled')"
         async with self._store.write() as db:
             await db.run(sql, (state.value, storable(reason), item.batch_id, item.seq))
@@ -250,8 +254,8 @@ class Batches:
     async def drop(self, number: int, seqs: Sequence[int]) -> None:
         """Leave out items that have not begun."""
         sql = (
-            "UPDATE batch_items SET state = 'dropped' WHERE batch_id = ? AND state = 'waiting' AND random_id IS NULL "
-            "AND seq IN (SELECT value FROM json_each(?))"
+            f"UPDATE batch_items SET state = 'dropped', {SCRUBBED} "  # noqa: S608
+            "WHERE batch_id = ? AND state = 'waiting' AND random_id IS NULL AND seq IN (SELECT value FROM json_each(?))"
         )
         async with self._store.write() as db:
             await db.run(sql, (number, json.dumps(list(seqs))))
@@ -268,10 +272,35 @@ class Batches:
             await db.run(sql, (*values, item.batch_id, item.seq))
 
 
+async def add_batch(
+    db: Transaction, message: tuple[int, int], name: str, spot: str, places: Places,
+    items: Sequence[tuple[int, str, Order]], now: float, *, indexed: bool = False,
+) -> Batch:  # fmt: skip
+    """Add a batch within a transaction, unless its message (chat id, message id) has one; see `Batches.add`."""
+    insert = (
+        "INSERT INTO batches (chat_id, message_id, name, state, places, spot, items, reason, created, indexed) "
+        "VALUES (?, ?, ?, 'planned', ?, ?, ?, '', ?, ?) ON CONFLICT DO NOTHING RETURNING id"
+    )
+    made = await db.run(insert, (*message, storable(name), places, spot, len(items), now, indexed))
+    if made:
+        [(number,)] = made
+        await db.many(
+            f"INSERT INTO batch_items ({_ITEM}) VALUES (?, ?, ?, ?, ?, 'waiting', NULL, NULL, NULL, '')",  # noqa: S608
+            [
+                (number, seq, line, storable(called), order_text(order))
+                for seq, (line, called, order) in enumerate(items, start=1)
+            ],
+        )
+    where = "WHERE chat_id = ? AND message_id = ?"
+    [row] = await db.run(f"SELECT {_BATCH} FROM batches {where}", message)  # noqa: S608
+    return _batch(row)
+
+
 def _batch(row: Row) -> Batch:
-    number, chat_id, message_id, name, state, places, *rest, indexed = row
-    batch = Batch(number, chat_id, message_id, name, BatchState(state), Places(places), *rest)
-    return replace(batch, indexed=bool(indexed))
+    number, chat_id, message_id, name, state, places, *rest = row
+    *rest, priority, not_before, indexed = rest
+    fresh = Batch(number, chat_id, message_id, name, BatchState(state), Places(places), *rest)
+    return replace(fresh, priority=Priority(priority), not_before=not_before, indexed=bool(indexed))
 
 
 def _item(row: Row) -> BatchItem:

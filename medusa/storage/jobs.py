@@ -13,7 +13,7 @@ from medusa.storage.sparse import differing, files_of, files_text
 from medusa.storage.store import Row, Store, Transaction
 from medusa.storage.text import storable
 
-_SCRUBBED = """"order" = json_set("order", '$.keys', '', '$.headers', '')"""
+SCRUBBED = """"order" = json_set("order", '$.keys', '', '$.headers', '')"""
 """What `Order.without_secrets` does."""
 _ENDED = "state IN ('done', 'failed', 'cancelled')"
 # Told is said of jobs that have ended only, so all others are among the untold, which have an index.
@@ -171,7 +171,7 @@ class Jobs:
         if state is JobState.QUEUED:
             new, values = "CASE WHEN not_before > ? THEN 'waiting' ELSE 'queued' END", [now]
         elif state is JobState.CANCELLED:
-            new = f"?, reason = 'cancelled', not_before = 0, files = '[]', ended = ?, {_SCRUBBED}"
+            new = f"?, reason = 'cancelled', not_before = 0, files = '[]', ended = ?, {SCRUBBED}"
             values = [state.value, now]
         sql = (
             f"UPDATE jobs SET state = {new} WHERE id IN (SELECT value FROM json_each(?)) AND {_FROM[state]} "  # noqa: S608

@@ -161,6 +161,11 @@ class Messenger:
         self._account = account
         self._client = account.client
 
+    @property
+    def home(self) -> int:
+        """The id of Saved Messages."""
+        return self._account.user_id
+
     async def say(self, chat_id: int, text: str, reply_to: int | None = None, topic: int | None = None) -> int:
         """Send a text and return its message id; too long a text is cut."""
         return await self.say_once(chat_id, text, new_random_id(), reply_to, topic)

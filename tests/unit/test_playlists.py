@@ -1,27 +1,34 @@
 """Which items of a playlist are meant, and what may be said of formats and subtitles."""
 
+import json
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
 import pytest
 
-from medusa.commands.dl import COMMAND, _for_item
+from medusa.batches.items import for_item
+from medusa.commands.dl import COMMAND
 from medusa.commands.parsing import split_options
-from medusa.commands.playlists import MOST, items, wanted
+from medusa.commands.playlists import MOST, items, left_out, orders_of, wanted
 from medusa.errors import UserError
 from medusa.model import Order
 from medusa.sources import ytdlp_info
+from medusa.sources.described import Description, Entry
 from medusa.sources.ytdlp_command import expression, language, languages, sorting
 
 
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("", "1:500"),
+        ("", "1:5000"),
         ("1-20", "1:20"),
         ("5,7-9", "5:5,7:9"),
         (":10", "1:10"),
-        ("30:", "30:529"),
+        ("30:", "30:5029"),
         ("7:9", "7:9"),
-        ("1-400,600-900", "1:400,600:699"),
-        ("1-500,600", "1:500"),
+        ("1-4000,6000-9000", "1:4000,6000:6999"),
+        ("1-5000,6000", "1:5000"),
     ],
 )
 def test_ranges_are_understood_and_bounded(text: str, found: str) -> None:
@@ -42,7 +49,7 @@ def test_how_many_are_meant() -> None:
         0,
         None,
     ]
-    assert MOST == 500
+    assert MOST == 5000
 
 
 @pytest.mark.parametrize(
@@ -72,8 +79,87 @@ def test_a_range_may_be_left_out(text: str, words: int, value: str) -> None:
     ],
 )
 def test_headers_are_for_the_items_of_the_playlists_own_origin(link: str, *, goes: bool) -> None:
-    order = _for_item(Order("https://school.example/course", headers="X-Key: secret", silent=True), link)
+    course = Order("https://school.example/course", headers="X-Key: secret", silent=True)
+    order = for_item(course, Entry(link, "One", "Site:1"), "The course")
     assert (order.link, order.headers, order.silent) == (link, "X-Key: secret" * goes, True)
+
+
+def test_the_items_of_a_playlist_are_numbered() -> None:
+    found = Description("Show", "playlist", entries=(Entry("https://a.example/1", "One", "Site:1"),) * 2, count=2)
+    items = orders_of(Order("https://a.example/show", quality="720"), found, "Mine")
+    assert [(line, name, one.index, one.total, one.batch) for line, name, one in items] == [
+        (1, "One", 1, 2, "Mine"),
+        (2, "One", 2, 2, "Mine"),
+    ]
+    assert {one.quality for _, _, one in items} == {"720"}
+    with pytest.raises(UserError, match="nothing there"):
+        orders_of(Order("https://a.example/show"), replace(found, entries=()))
+
+
+@pytest.mark.parametrize(
+    ("entry", "name"),
+    [
+        (Entry("https://a.example/1.mp3", "Episode 5", "https://a.example/1.mp3"), "Episode 5"),
+        (Entry("https://a.example/1.mp3", "Episode 5", "guid:5"), "Episode 5"),
+        (Entry("https://a.example/watch", "A film", "Youtube:5"), None),
+        (Entry("https://a.example/1.mp4", "Show (3)", "https://a.example/1.mp4"), None),
+        (Entry("https://a.example/1.mp4", "https://a.example/1.mp4", "https://a.example/1.mp4"), None),
+    ],
+)
+def test_plain_files_are_called_as_their_list_calls_them(entry: Entry, name: str | None) -> None:
+    assert for_item(Order("https://a.example/"), entry, "Show").name == name
+
+
+@pytest.mark.parametrize(
+    ("skipped", "count", "numbers", "remark"),
+    [
+        (0, 9, "", ""),
+        (2, 9, "", "“Show”: 2 of its items lead nowhere that may be fetched."),
+        (0, 50_000, "", "“Show”: That is 50000 items; these are the first 5000."),
+        (0, 50_000, "7-9", ""),
+        (0, None, "", ""),
+    ],
+)
+def test_what_is_left_out_is_said(skipped: int, count: int | None, numbers: str, remark: str) -> None:
+    assert left_out(Description("Show", "playlist", count=count, skipped=skipped), numbers) == remark
+
+
+def hidden(**values: str) -> str:
+    return "#" + urlencode({"__youtubedl_smuggle": json.dumps(values)})
+
+
+ITEMS: list[tuple[dict[str, Any], Entry]] = [
+    (
+        {"_type": "url", "ie_key": "Youtube", "id": "x1", "url": "https://a.example/v?1", "title": "A", "duration": 61},
+        Entry("https://a.example/v?1", "A", "Youtube:x1", duration=61),
+    ),
+    (
+        {"_type": "url_transparent", "url": "https://a.example/1.mp3" + hidden(force_videoid="ep-1"), "timestamp": 1e9},
+        Entry("https://a.example/1.mp3", "https://a.example/1.mp3", "guid:ep-1", "2001-09-09"),
+    ),
+    (
+        {"url": "https://a.example/1" + hidden(referer="x"), "title": "B"},
+        Entry("https://a.example/1" + hidden(referer="x"), "B", "https://a.example/1"),
+    ),
+    (
+        {"extractor_key": "Generic", "id": "page-1", "url": "https://a.example/1.mp4", "upload_date": "20260301"},
+        Entry("https://a.example/1.mp4", "https://a.example/1.mp4", "https://a.example/1.mp4", "2026-03-01"),
+    ),
+    (
+        {"ie_key": "YoutubeTab", "url": "https://a.example/videos", "timestamp": 1e14, "duration": "long"},
+        Entry("https://a.example/videos", "https://a.example/videos", "https://a.example/videos", many=True),
+    ),
+    (
+        {"url": "https://a.example/2#__youtubedl_smuggle=%7B"},
+        Entry("https://a.example/2#__youtubedl_smuggle=%7B", "https://a.example/2", "https://a.example/2"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("item", "entry"), ITEMS)
+def test_what_tells_items_from_others(item: dict[str, Any], entry: Entry) -> None:
+    found = ytdlp_info.listing({"entries": [item, {"title": "nowhere"}, item]}, "https://a.example/")
+    assert (found.entries, found.skipped) == ((entry,), 1)
 
 
 def test_a_list_does_not_choose_among_the_owners_messages() -> None:
