@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -12,9 +11,9 @@ from markupsafe import Markup
 
 from medusa.batches.conductor import PAUSE
 from medusa.commands import Answer, Call, Command, Later, Option
-from medusa.errors import MedusaError, UserError
-from medusa.model import LocalFile
-from medusa.names import display_name, quoted
+from medusa.errors import MedusaError
+from medusa.model import LocalFile, Spot
+from medusa.names import display_name
 from medusa.storage.library import Post
 from medusa.storage.rebuilds import Rebuild
 from medusa.tags import Tags
@@ -27,7 +26,6 @@ APART = 0.5
 """Seconds between two pages, so that Telegram need not ask for it."""
 LONGEST_WAIT = 300.0
 """Seconds that are waited when Telegram asks for it."""
-_CHAT = re.compile(r"(-[0-9]{1,16})|(?:https?://)?t\.me/c/([0-9]{1,13})(?:/.*)?")
 
 
 async def _run(call: Call) -> Answer:
@@ -40,17 +38,10 @@ async def _run(call: Call) -> Answer:
             "The key of the marks: <code>{}</code>\nKeep it where this state does not stand. After a loss, "
             "{}rebuild --key KEY CHAT knows marked posts again. Who has it can make marks up."
         ).format(call.desk.tags.key, call.prefix)
-    return Later(partial(_rebuilt, call, _chat(call)))
-
-
-def _chat(call: Call) -> int:
-    if not call.words:
-        return call.message.chat_id
-    found = _CHAT.fullmatch(call.words[0]) if len(call.words) == 1 else None
-    if found is None:
-        said = quoted(" ".join(call.words))
-        raise UserError(f"{said} is no chat. Write its number, such as -1001234567890, or a link to one of its posts.")
-    return int(found[1]) if found[1] else -(10**12) - int(found[2])
+    here, chat_id = Spot(call.message.chat_id), call.message.chat_id
+    if call.words:
+        chat_id = (await call.desk.destinations.find(" ".join(call.words), here)).id
+    return Later(partial(_rebuilt, call, chat_id))
 
 
 async def _rebuilt(call: Call, chat_id: int) -> Answer:
@@ -138,5 +129,5 @@ COMMAND = Command(
     usage="[CHAT] | key",
     run=_run,
     options=(Option(("--key",), "the key of the marks, as “rebuild key” has shown it", "a key", secret=True),),
-    examples=("rebuild -1001234567890", "rebuild key"),
+    examples=("rebuild Films", "rebuild -1001234567890", "rebuild key"),
 )

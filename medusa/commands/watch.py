@@ -65,12 +65,12 @@ async def _begin(call: Call, order: Order, when: times.Times, wanted: Filters, f
     before = await desk.table.of_message(*place)
     if before is not None:
         return await _shown(call, before)  # a predecessor that was killed has made it
+    spot = await one_spot(call, "A watch posts to one chat; set up another one for the other.")
+    order = going(call, order, spot, given=call.options.keys())
+    await _expect_new(call, order)
     end, deep = "end" in call.options, MOST if first is None else watcher.MOST
     found = await desk.listed(order, watcher.part_of(deep, tail=end))
     _expect_items(found)
-    spot = await one_spot(call, "A watch posts to one chat; let it post there, and set up another for the other.")
-    order = going(call, order, spot, given=call.options.keys())
-    await _expect_new(call, order)
     tail = end or ascends(found.entries)
     entries = in_order(found.entries, tail=tail)
     taken, keys = await _taken(call, order, wanted, entries, first)

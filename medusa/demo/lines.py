@@ -81,4 +81,4 @@ def _wait(value: Any) -> str | float | None:
 
 def with_samples(text: str, media_url: str) -> str:
     """Put the address of the demo's web server in the place of ``sample:`` in links such as ``sample:clip.mp4``."""
-    return re.sub(r"(?<!\S)sample:/*(?=\S)", f"{media_url}/", text)
+    return re.sub(r"(?<![^\s:|])sample:/*(?=\S)", f"{media_url}/", text)

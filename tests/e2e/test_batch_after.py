@@ -125,7 +125,7 @@ async def test_a_post_gets_another_content_in_its_place(stage: Stage) -> None:
         ("/replace 3", "Which post by what?"),
         ("/replace 1 ftp://a.b/c", "ftp: links can't be fetched"),
         ("/batch failed 9", "There is no batch 9"),
-        ("/rebuild nonsense", "is no chat"),
+        ("/rebuild nonsense", "in no channel or group called"),
         ("/rebuild -1009999999999", "does not know that chat"),
     ],
 )

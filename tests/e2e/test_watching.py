@@ -199,7 +199,8 @@ WRONG = [
     ("/watch a.example/b --cron nonsense", "is no cron expression"),
     ("/watch a.example/b --first some", "--first takes none, all, or a number"),
     ("/watch a.example/b --first 0", "--first takes none, all, or a number"),
-    ("/watch a.example/b --to nowhere", "--to takes"),
+    ("/watch a.example/b --to nowhere", "nowhere"),
+    ("/watch a.example/b --to me --to new:X", "posts to one chat"),
     ("/watch a.example/b --newer 1.1.2026", "--newer takes a date"),
     ("/watch a.example/b -n Name", "There is no option -n"),
     ("/watch a.example/b -q ask", "-q ask is for one link"),
@@ -221,8 +222,10 @@ async def test_the_same_is_watched_once_for_a_chat(stage: Stage, feed: Feed) -> 
     assert "Watch 1 posts from there to here already" in await last(stage, f"/watch {feed.link} --every 1d")
     chat = await stage.channel("Films")
     assert (await last(stage, f"/watch {feed.link} --to {chat}")).startswith("Watch 2 ")
+    assert "it is no forum" in await last(stage, f"/watch {feed.link} --to {chat}/3")
     feed.items = []
-    assert "Nothing that can be fetched" in await last(stage, f"/watch {feed.link} --to {chat}/3")
+    other = await stage.channel("Others")
+    assert "Nothing that can be fetched" in await last(stage, f"/watch {feed.link} --to {other}")
 
 
 async def test_a_chat_without_the_right_to_post_has_its_jobs_wait(stage: Stage, feed: Feed) -> None:

@@ -52,6 +52,7 @@ def test_wrong_lines_are_named(raw: str, words: str) -> None:
         ("sample:/hls/index.m3u8 sample:dead", "http://h:1/hls/index.m3u8 http://h:1/dead"),
         ("/dl https://example.com/sample:x", "/dl https://example.com/sample:x"),
         ("/dl -n sample: x", "/dl -n sample: x"),
+        ("/batch\nOne:sample:a.mp4\nTwo|sample:b", "/batch\nOne:http://h:1/a.mp4\nTwo|http://h:1/b"),
     ],
 )
 def test_sample_links_become_addresses(text: str, expected: str) -> None:
