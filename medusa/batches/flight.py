@@ -39,13 +39,15 @@ class Flight:
     """The plan of a batch as far as it is known; places count from 1 on.
 
     ``posted`` says where what was posted before stands, ``limit`` is the most bytes that one post may have, ``at_once``
-    how many jobs are at work together and ``rate`` bytes a second that a job was measured to take, None when none was.
+    how many jobs fetch together, ``kept_at_once`` how many may have files on the disk, and ``rate`` bytes a second that
+    a job was measured to take, None when none was.
     """
 
     links: tuple[str, ...]
     posted: dict[int, str]
     limit: int
     at_once: int
+    kept_at_once: int
     rate: float | None
     seen: dict[int, Seen] = field(default_factory=dict)
 
@@ -64,16 +66,24 @@ class Flight:
         """The sizes that are known."""
         return [one.size for one in self.seen.values() if one.size is not None]
 
+    def guess(self, kind: str = "") -> float:
+        """The size of what was not looked at, or told none: the mean of the others of its kind, or of all."""
+        alike = [one.size for one in self.seen.values() if one.size is not None and one.kind == kind]
+        sizes = alike or self.known
+        return sum(sizes) / len(sizes) if sizes else 0.0
+
     @property
-    def usual(self) -> float:
-        """The size of what was not looked at, or told none: the mean of the others."""
-        return sum(self.known) / len(self.known) if self.known else 0.0
+    def sizes(self) -> list[tuple[float, bool]]:
+        """The size of each file that is not dead, known or guessed, and whether it may go without being kept."""
+        alive = [one for one in self.seen.values() if not one.dead]
+        told = [(self.guess(one.kind) if one.size is None else float(one.size), one) for one in alive]
+        unseen = [(self.guess(), False)] * (len(self.links) - len(self.seen))
+        return [*((size, one.streams and size <= self.limit) for size, one in told), *unseen]
 
     @property
     def total(self) -> float:
         """Bytes in all, known and estimated."""
-        alive = len(self.links) - len(self.dead)
-        return sum(self.known) + self.usual * (alive - len(self.known))
+        return sum(size for size, _ in self.sizes)
 
     @property
     def splits(self) -> int:
@@ -83,10 +93,8 @@ class Flight:
     @property
     def peak(self) -> float:
         """Bytes of the disk that are taken at most: by the biggest that may be at work together, not streamed."""
-        alive = [one for one in self.seen.values() if not one.dead]
-        unseen = [self.usual] * (len(self.links) - len(self.seen))
-        kept = [(one.size if one.size is not None else self.usual) for one in alive if not one.streams] + unseen
-        return _COPIES * sum(sorted(kept, reverse=True)[: self.at_once])
+        kept = [size for size, streams in self.sizes if not streams]
+        return _COPIES * sum(sorted(kept, reverse=True)[: self.kept_at_once])
 
     def lines(self) -> list[str]:
         """The plan in words."""
@@ -155,7 +163,9 @@ async def _seen(order: Order, ask: Ask, within: float) -> Seen | None:
             raise
         return Seen(dead=error.user_text.partition("\n")[0])
     size = found.size if found.size is not None else found.taken.size if found.taken else None
-    return Seen(_kind(found.kind), size, streams=found.resumable is not None)
+    kind = _kind(found.kind)
+    # Of a video it is known only when it comes whether it has to be made to play.
+    return Seen(kind, size, streams=found.resumable is not None and kind != "video")
 
 
 def _kind(kind: str) -> str:

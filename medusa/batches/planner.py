@@ -21,7 +21,7 @@ class Planner:
         self._library = library
         self._jobs = jobs
         self._limit = limit
-        self._at_once = slots.fetch
+        self._slots = slots
 
     async def begin(self, orders: Sequence[Order]) -> Flight:
         """The plan of a batch with these orders."""
@@ -31,7 +31,8 @@ class Planner:
             if post is not None:
                 posted[place] = link_of(post) or ""
         links = tuple(order.link for order in orders)
-        return Flight(links, posted, self._limit, self._at_once, await self._rate())
+        kept = self._slots.fetch + self._slots.process + self._slots.upload
+        return Flight(links, posted, self._limit, self._slots.fetch, kept, await self._rate())
 
     async def _rate(self) -> float | None:
         rates = [rate for job in await self._jobs.recent(_LATEST) if (rate := _rate_of(job)) is not None]

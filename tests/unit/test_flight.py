@@ -6,25 +6,30 @@ GB = 10**9
 
 
 def flight(*seen: Seen | None, links: tuple[str, ...] = (), rate: float | None = None) -> Flight:
-    plan = Flight(links or tuple(str(place) for place in range(len(seen))), {}, 2 * GB, 2, rate)
+    plan = Flight(links or tuple(str(place) for place in range(len(seen))), {}, 5 * GB, 2, 2, rate)
     plan.seen.update({place: one for place, one in enumerate(seen, start=1) if one is not None})
     return plan
 
 
 def test_what_is_unknown_is_taken_for_the_mean_of_the_rest() -> None:
     plan = flight(Seen("video", GB), Seen("video", 3 * GB), Seen("page"), None, Seen(dead="404"))
-    assert (plan.usual, plan.total) == (2 * GB, 8 * GB)
+    assert (plan.guess(), plan.total) == (2 * GB, 8 * GB)
     assert plan.dead == [5]
 
 
+def test_what_is_unknown_is_taken_for_the_mean_of_its_kind() -> None:
+    assert flight(Seen("video", 4 * GB), Seen("stream", GB), Seen("stream")).total == 6 * GB
+
+
 def test_big_files_come_in_parts() -> None:
-    assert flight(Seen("video", 2 * GB), Seen("video", 2 * GB + 1), Seen("file", 5 * GB)).splits == 5
+    assert flight(Seen("video", 5 * GB), Seen("video", 5 * GB + 1), Seen("file", 12 * GB)).splits == 5
 
 
 def test_the_disk_holds_the_biggest_that_are_at_work_together() -> None:
     plan = flight(Seen("video", GB), Seen("video", 4 * GB, streams=True), Seen("video", 3 * GB), Seen("video", 2 * GB))
     assert plan.peak == 2 * (3 + 2) * GB
     assert flight(Seen("audio", GB, streams=True)).peak == 0
+    assert flight(Seen("file", 6 * GB, streams=True)).peak == 12 * GB, "too big for one post, it is cut on the disk"
 
 
 def test_the_words_say_what_is_to_be_expected() -> None:
