@@ -67,7 +67,7 @@ class Keeper:
 
     async def _send(self, batch: Batch, item: BatchItem, number: int) -> int:
         """Send the message that keeps a place; it is protected if the post is to be, which an edit can't change."""
-        spot, order = spot_of(batch), item.order
+        spot, order = _spot(batch, item), item.order
         if batch.places is Places.FILE:
             small = await self._file(spot.chat_id)
             manner = Manner(silent=True, topic=spot.topic, protected=order.protect)
@@ -80,7 +80,7 @@ class Keeper:
         number = item.random_id or new_random_id()
         if item.random_id is None:
             await self._batches.keep_places({item.seq: number}, batch)
-        spot = spot_of(batch)
+        spot = _spot(batch, item)
         slot = await self._send(batch, item, number)
         try:
             item_there = Item(await self._file(spot.chat_id), place_text(item), number)
@@ -127,3 +127,8 @@ def _as_far_as_it_goes() -> Iterator[None]:
 def spot_of(batch: Batch) -> Spot:
     """Where a batch is posted."""
     return Order("", to=batch.spot).spots[0]
+
+
+def _spot(batch: Batch, item: BatchItem) -> Spot:
+    """Where an item is posted: in the batch's chat, but perhaps in a topic of its section's."""
+    return item.order.spots[0] if item.order.spots else spot_of(batch)

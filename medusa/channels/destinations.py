@@ -125,6 +125,22 @@ class Destinations:
             return found[0]
         return await self._chat(one, here)
 
+    async def has_topics(self, chat_id: int) -> bool:
+        """Whether a chat, by its marked id, is a forum. Raises UserError when it can't be seen."""
+        with _in_words():
+            return (await self.chats.get(chat_id)).kind == "forum"
+
+    async def topic(self, chat_id: int, name: str, key: str) -> Spot:
+        """The topic of this name in a forum; where it is missing, it is made, once for a ``key``. Raises UserError."""
+        chat = await self.chats.get(chat_id)
+        with _in_words():
+            topics = await self.chats.topics(chat_id)
+            known = next((topic for topic in topics if topic.title.casefold() == name.casefold()), None)
+            if known is not None:
+                return _checked(chat, known)
+            _checked(chat, None)
+            return Spot(chat_id, await self.chats.make_topic(chat_id, name, random_id_for(f"{key} {chat_id} {name}")))
+
     @property
     def default(self) -> Spot:
         """Where what is asked for in Saved Messages goes when nothing else decides."""

@@ -129,6 +129,7 @@ COMMAND = Command(
     options=(
         Option(("--fast",), "post as they come, without keeping the order"),
         Option(("--living",), "leave out what is dead"),
+        Option(("--topics",), "with go: each section in a topic of its own, in a forum"),
         *_OPTIONS,
         Option(("--index",), "pin an index of the posts at the end; the rule for more than five in a channel"),
         Option(("--no-index",), "make no index"),

@@ -6,13 +6,16 @@ from dataclasses import fields, replace
 
 from medusa.batches import words
 from medusa.batches.flight import survey
+from medusa.batches.places import spot_of
+from medusa.channels.spelling import LONGEST_NAME
 from medusa.commands import Answer, Call, Choice, Menu, exports
 from medusa.commands.gathering import ONE_CHAT, going, one_spot
 from medusa.commands.ordering import order_of
 from medusa.commands.parsing import numbers
 from medusa.errors import UserError
-from medusa.model import Order
-from medusa.storage.batches import Batch, BatchState, ItemState, Places
+from medusa.model import Order, Spot
+from medusa.names import display_name
+from medusa.storage.batches import Batch, BatchItem, BatchState, ItemState, Places
 from medusa.words import moment
 
 
@@ -29,11 +32,14 @@ async def act(call: Call, name: str, others: Sequence[str]) -> Answer:
     return words.progress(batch, counts, time.time())
 
 
-def offered(call: Call, batch: Batch, lines: Sequence[str], dead: Sequence[int]) -> Menu:
+async def offered(call: Call, batch: Batch, lines: Sequence[str], dead: Sequence[int]) -> Menu:
     """What may be done with a batch that has not begun."""
     choices = [Choice("go, in this order", f"{batch.id} go")]
     choices += [Choice("go without the dead ones", f"{batch.id} go --living")] if dead else []
-    choices += [Choice("go, as fast as they come", f"{batch.id} go --fast"), Choice("drop it", f"{batch.id} cancel")]
+    choices += [Choice("go, as fast as they come", f"{batch.id} go --fast")]
+    if await _parted(call, batch):
+        choices.append(Choice("go, each section in a topic of its own", f"{batch.id} go --topics"))
+    choices.append(Choice("drop it", f"{batch.id} cancel"))
     name = f"{call.prefix}batch {batch.id}"
     note = f"{name} only 12-80 takes a part of it; {name} -q 720, -c TEMPLATE and the like change all of it."
     return Menu("\n".join(lines), tuple(choices), "batch {}", many=False, note=note)
@@ -44,6 +50,8 @@ async def _go(call: Call, batch: Batch, _: Sequence[int]) -> Answer:
         batch = replace(batch, places=Places.NONE)
     if "living" in call.options:
         await _drop_dead(call, batch)
+    if "topics" in call.options:
+        await _into_topics(call, batch)
     return words.head(await call.desk.conductor.start(batch)) + " is under way; its message says how far it is."
 
 
@@ -86,6 +94,28 @@ async def _indexed(call: Call, batch: Batch) -> Batch:
     return batch
 
 
+async def _parted(call: Call, batch: Batch) -> list[BatchItem]:
+    """The items that have not begun, if the batch goes to a forum and has sections."""
+    items = await call.desk.conductor.batches.items(batch.id, ItemState.WAITING)
+    parted = any(item.order.section for item in items)
+    return items if parted and await call.desk.destinations.has_topics(spot_of(batch).chat_id) else []
+
+
+async def _into_topics(call: Call, batch: Batch) -> None:
+    """Have each section posted into the topic of its name; what stands in none stays where the batch goes."""
+    items = await _parted(call, batch)
+    if not items:
+        raise UserError("--topics is for batches with headings that go to a forum.")
+    chat_id, key = spot_of(batch).chat_id, f"batch {batch.id} {batch.created}"
+    spots: dict[str, Spot] = {}
+    for section in dict.fromkeys(item.order.section for item in items if item.order.section):
+        name = display_name(section)[:LONGEST_NAME]
+        spots[section] = await call.desk.destinations.topic(chat_id, name, key)
+    parted = [(item, spots[item.order.section]) for item in items if item.order.section]
+    orders = [(item.seq, replace(item.order, to=str(spot))) for item, spot in parted]
+    await call.desk.conductor.batches.reorder(batch.id, orders)
+
+
 async def _drop_dead(call: Call, batch: Batch) -> None:
     """Leave out the items whose links lead nowhere, as a new look says."""
     items = await call.desk.conductor.batches.items(batch.id, ItemState.WAITING)
@@ -115,7 +145,7 @@ async def _changed(call: Call, batch: Batch) -> Answer:
         batch = replace(batch, spot=str(spot))
     await batches.reorder(batch.id, orders)
     await batches.put(batch)
-    return offered(call, batch, [f"Batch {batch.id} “{batch.name}” is changed: {len(items)} items."], [])
+    return await offered(call, batch, [f"Batch {batch.id} “{batch.name}” is changed: {len(items)} items."], [])
 
 
 async def _only(call: Call, batch: Batch, kept: Sequence[int]) -> Answer:

@@ -35,7 +35,7 @@ async def surveyed(
                 await call.desk.messenger.edit(call.message.chat_id, call.message.message_id, text)
 
     await survey(flight, orders, lambda order: call.desk.look(order, ""), told)
-    return offered(call, batch, [*head, *flight.lines()], flight.dead)
+    return await offered(call, batch, [*head, *flight.lines()], flight.dead)
 
 
 def _head(batch: Batch, count: int, rejected: Sequence[Rejected]) -> list[str]:

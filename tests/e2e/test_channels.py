@@ -323,3 +323,16 @@ async def test_a_batch_goes_to_one_chat_and_takes_what_holds_there(stage: Stage)
             await asyncio.sleep(0.1)
     assert [post.message for post in files_in(stage, films)] == ["Mine", "other"]
     assert all(post.noforwards for post in files_in(stage, films))
+
+
+async def test_sections_of_a_batch_get_topics_of_their_own(stage: Stage) -> None:
+    chat = await forum(stage)
+    number = await topic(stage, chat, "Films")
+    listed = f"/batch --to Forum\nNow:{link(stage, 'notes.pdf')}\n## films\nA:{link(stage, 'song.mp3')}\n"
+    plan = await answer(stage, f"{listed}## Books\nB:{link(stage, 'archive.bin')}\nC:{link(stage, 'streamable.mp4')}")
+    assert "3. go, each section in a topic of its own" in plan
+    await send(stage, "/batch 1 go --topics")
+    posts = {post.message: post.reply_to and post.reply_to.reply_to_top_id for post in files_in(stage, chat)}
+    books = posts["3. B"]
+    assert posts == {"1. Now": None, "2. A": number, "3. B": books, "4. C": books}
+    assert books not in (None, number)
