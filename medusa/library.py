@@ -194,6 +194,7 @@ def make_post(job: Job, entry: Entry, message_id: int, at: float) -> Post:
         photo=entry.look == "photo",
         part=entry.file,
         parts=len(job.files),
+        person=job.order.person,
     )
 
 
@@ -247,6 +248,8 @@ def source_key(order: Order) -> bytes:
     further = (order.formats, order.sort, order.subtitles)
     parts += further if any(further) else ()  # none must change the keys of what was posted before there were any
     parts += [f"{name}={value}" for name, value in sorted(order.edits.items())]
+    # What was fetched for others, perhaps with their login, is nothing that somebody gets by naming the link.
+    parts += [f"person {order.person}"] if order.person else []
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).digest()
 
 

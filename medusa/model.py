@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -81,6 +81,45 @@ Report = Callable[[Progress], None]
 """Overwrites the job's one progress cell; plain, synchronous, lossy, never raises."""
 
 
+class Role(IntEnum):
+    """What somebody may do; each may all that the ones below may, but that a user sees only what is the user's own.
+
+    A viewer looks at everything and does nothing, a user has jobs, an admin has to do with everybody's, and the owner
+    is the one whose account this is.
+    """
+
+    VIEWER = 1
+    USER = 2
+    ADMIN = 3
+    OWNER = 4
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who is obeyed. ``id`` is Telegram's, and 0 for the owner; quotas are None where there is none.
+
+    ``trusted`` says that the owner's cookies, tokens and headers serve this person's jobs, too.
+    """
+
+    id: int
+    name: str
+    role: Role
+    bytes_a_day: int | None = None
+    jobs_an_hour: int | None = None
+    trusted: bool = False
+
+    @property
+    def alone(self) -> bool:
+        """Whether this person sees and touches nothing but jobs and posts of their own."""
+        return self.role is Role.USER
+
+
+OWNER = Person(0, "owner", Role.OWNER, trusted=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Spot:
     """Where posts go: a chat by its marked id, and in a forum the topic, by the number of its opening message."""
@@ -142,6 +181,8 @@ class Order:
     """The name of its batch."""
     section: str = ""
     """The heading under which it stands in its batch."""
+    person: int = 0
+    """Who asked for it, by Telegram's id; 0 is the owner."""
 
     @property
     def url(self) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -132,6 +133,8 @@ class Scheduler:
         self._tries = Tries(away)
         self._hold: Hold | None = None
         """What the gates said last."""
+        self._people = {0}
+        """Who may have queued jobs; nobody else has."""
         self._parking = Parking()
         self._slots = {name: Slot(getattr(slots, name)) for name in ("fetch", "process", "upload")}
         self.claims = Claims(self._slots)
@@ -162,6 +165,7 @@ class Scheduler:
         )
         for job in jobs:
             log.info("job.queued", job=job.id)
+            self._people.add(job.order.person)
         self._wake.set()
         return jobs
 
@@ -394,9 +398,24 @@ class Scheduler:
         if not self.claims.room_beside(len(self._tasks)):
             return []
         full = [stage for stage, kind in _SLOT_OF.items() if self.claims.full(kind)]
-        if Stage.FETCH in full:
-            return await self._jobs.ready(limit, full)
-        return await self._jobs.queued(limit, self.claims.crowded(), full)
+        for jobs in await self._in_turn():
+            ready = Stage.FETCH in full
+            found = await (jobs.ready(limit, full) if ready else jobs.queued(limit, self.claims.crowded(), full))
+            if fresh := [job for job in found if job.id not in self._tasks]:
+                return fresh[:1] if len(self._people) > 1 else found
+        return []
+
+    async def _in_turn(self) -> list[Jobs]:
+        """The jobs of each person who has queued some, first of those who have the fewest at work.
+
+        So nobody waits for all that others have asked for. Within a person's jobs, it goes by their turns.
+        """
+        if len(self._people) > 1:
+            self._people = await self._jobs.queueing()
+        if len(self._people) <= 1:
+            return [self._jobs]
+        working = Counter(run.job.order.person for run in self._runs.values())
+        return [self._jobs.of(person) for person in sorted(self._people, key=lambda one: (working[one], one))]
 
     def _may_start(self, job: Job) -> bool:
         known = job.id in self._tasks or job.id in self._stopping
@@ -491,6 +510,7 @@ class Scheduler:
     async def _recover(self) -> None:
         """Queue what a previous process left running, and remove the work folders of jobs that have ended."""
         living = await until_it_works(self._jobs.live)
+        self._people.update(job.order.person for job in living)
         for job in living:
             if job.state is JobState.RUNNING:
                 log.info("job.resumed", job=job.id, stage=str(job.stage))

@@ -36,9 +36,9 @@ _CHANGING = (
 _COLUMNS = f"id, chat_id, message_id, created, priority, turn, {', '.join(_CHANGING)}"
 _SELECT = f"SELECT {_COLUMNS} FROM jobs"  # noqa: S608 (constants)
 _INSERT = (
-    "INSERT INTO jobs (chat_id, message_id, ordinal, created, priority, arrival, turn, host, "  # noqa: S608
+    "INSERT INTO jobs (chat_id, message_id, ordinal, created, priority, arrival, turn, host, person, "  # noqa: S608
     f"{', '.join(_CHANGING)}) "
-    f"VALUES (?, ?, ?, ?, ?, ?, ?, ?{', ?' * len(_CHANGING)})"
+    f"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?{', ?' * len(_CHANGING)})"
 )
 _UPDATE = f"UPDATE jobs SET {', '.join(f'{name} = ?' for name in _CHANGING)} WHERE id = ? RETURNING id"  # noqa: S608
 _INDEXED = ("state", "not_before", "ended", "told")
@@ -82,10 +82,24 @@ _NEXT_TO = {
 
 
 class Jobs:
-    """All jobs, ended ones too, by the number that the owner sees. Times are Unix seconds."""
+    """All jobs, ended ones too, by the number that the owner sees. Times are Unix seconds.
 
-    def __init__(self, store: Store) -> None:
+    ``of`` gives the same for one person: what looks for jobs finds only that person's.
+    """
+
+    def __init__(self, store: Store, person: int | None = None) -> None:
         self._store = store
+        self._person = person
+
+    def of(self, person: int) -> "Jobs":
+        """The jobs that a person has asked for."""
+        return Jobs(self._store, person)
+
+    @property
+    def _theirs(self) -> str:
+        """The condition that jobs are that person's, to stand behind others."""
+        # The plus keeps SQLite to the index of the other conditions, which knows few jobs.
+        return "" if self._person is None else f" AND +person = {self._person:d}"
 
     async def add(
         self,
@@ -125,7 +139,7 @@ class Jobs:
                 ]
                 keys = [
                     (chat_id, message_id, ordinal, now, priority, first + ordinal, first + ordinal - _AHEAD[priority],
-                     job.order.host)
+                     job.order.host, job.order.person)
                     for ordinal, job in enumerate(fresh)
                 ]  # fmt: skip
                 await db.many(_INSERT, [key + _encode(job) for key, job in zip(keys, fresh, strict=True)])
@@ -135,7 +149,7 @@ class Jobs:
 
     async def get(self, job_id: int) -> Job | None:
         """The job with this number, or None."""
-        row = await self._store.read_one(f"{_SELECT} WHERE id = ?", (job_id,))
+        row = await self._store.read_one(f"{_SELECT} WHERE id = ?{self._theirs}", (job_id,))
         return _decode(row) if row else None
 
     async def save(self, job: Job, beside: Beside | None = None) -> None:
@@ -201,8 +215,11 @@ class Jobs:
         None of them would fetch at the hosts ``but_at`` or go on in a stage of ``but_in``.
         """
         if not but_at and not but_in:
-            return await self._find(f"WHERE {_LINE[JobState.QUEUED]} LIMIT ?", limit)
-        condition = f"WHERE told = 0 AND state = 'queued' AND {_ELSEWHERE} AND {_OTHERWISE} ORDER BY place, id LIMIT ?"
+            return await self._find(f"WHERE {self._line(JobState.QUEUED)} LIMIT ?", limit)
+        condition = (
+            f"WHERE told = 0 AND state = 'queued' AND {_ELSEWHERE} AND {_OTHERWISE}{self._theirs} "
+            "ORDER BY place, id LIMIT ?"
+        )
         found = await self._find(condition, json.dumps(but_at), json.dumps(but_in), limit)
         if not but_at:
             return found
@@ -210,7 +227,8 @@ class Jobs:
 
     async def ready(self, limit: int, but_in: Sequence[Stage] = ()) -> list[Job]:
         """Up to ``limit`` jobs that may start and have their file already, those whose turn it is first."""
-        return await self._find(f"WHERE {_READY} AND {_OTHERWISE} ORDER BY turn, id LIMIT ?", json.dumps(but_in), limit)
+        condition = f"WHERE {_READY} AND {_OTHERWISE}{self._theirs} ORDER BY turn, id LIMIT ?"
+        return await self._find(condition, json.dumps(but_in), limit)
 
     async def put_off(self, hold: Hold, key: Key | None = None) -> None:
         """Let all queued jobs wait, or those of one chat or host."""
@@ -253,6 +271,8 @@ class Jobs:
         """How many jobs are in each of the states that are not final, in the order of the queue."""
         live = "state IN ('queued', 'running', 'waiting', 'paused')"
         sql = f"SELECT state, sum(jobs) FROM job_counts WHERE {live} GROUP BY state"  # noqa: S608
+        if self._theirs:
+            sql = f"SELECT state, count(*) FROM jobs WHERE told = 0 AND {live}{self._theirs} GROUP BY state"  # noqa: S608
         found: dict[str, int] = dict(await self._store.read(sql))
         return {state: found.get(state.value, 0) for state in _LINE}
 
@@ -266,7 +286,7 @@ class Jobs:
             skipped = min(offset, count)
             offset -= skipped
             if len(found) < limit and skipped < count:
-                found += await self._find(f"WHERE {_LINE[state]} LIMIT ? OFFSET ?", limit - len(found), skipped)
+                found += await self._find(f"WHERE {self._line(state)} LIMIT ? OFFSET ?", limit - len(found), skipped)
         return found
 
     async def counts_in(self, chat_id: int) -> dict[JobState, int]:
@@ -284,14 +304,15 @@ class Jobs:
         """The numbers of the jobs in some of the states that are not final, in the order of the queue."""
         found: list[int] = []
         for state in states:
-            rows = await self._store.read(f"SELECT id FROM jobs WHERE {_LINE[state]}")  # noqa: S608
+            rows = await self._store.read(f"SELECT id FROM jobs WHERE {self._line(state)}")  # noqa: S608
             found += [row[0] for row in rows]
         return found
 
     async def unsuccessful(self, numbers: Sequence[int]) -> list[int]:
         """Those of the numbers whose jobs have failed or were cancelled."""
         rows = await self._store.read(
-            "SELECT id FROM jobs WHERE id IN (SELECT value FROM json_each(?)) AND state IN ('failed', 'cancelled')",
+            "SELECT id FROM jobs WHERE id IN (SELECT value FROM json_each(?)) "  # noqa: S608
+            f"AND state IN ('failed', 'cancelled'){self._theirs}",
             (json.dumps(numbers),),
         )
         return [row[0] for row in rows]
@@ -299,15 +320,15 @@ class Jobs:
     async def failed(self, since: float) -> list[int]:
         """The numbers of the jobs that have failed since then, in the order in which they did."""
         rows = await self._store.read(
-            "SELECT id FROM jobs WHERE state = 'failed' AND ended >= ? ORDER BY ended, id", (since,)
+            f"SELECT id FROM jobs WHERE state = 'failed' AND ended >= ?{self._theirs} ORDER BY ended, id",  # noqa: S608
+            (since,),
         )
         return [row[0] for row in rows]
 
     async def recent(self, limit: int, before_id: int | None = None) -> list[Job]:
         """The newest jobs, the newest first; with ``before_id`` those that are older than it."""
-        if before_id is None:
-            return await self._find("ORDER BY id DESC LIMIT ?", limit)
-        return await self._find("WHERE id < ? ORDER BY id DESC LIMIT ?", before_id, limit)
+        before = 2**63 - 1 if before_id is None else before_id
+        return await self._find(f"WHERE id < ?{self._theirs} ORDER BY id DESC LIMIT ?", before, limit)
 
     async def untold(self) -> list[Job]:
         """The jobs that have ended without the owner having been told, the oldest first."""
@@ -331,6 +352,15 @@ class Jobs:
         row = await self._store.read_one(f"SELECT place FROM jobs WHERE {_LINE[JobState.WAITING]} LIMIT 1")  # noqa: S608
         return row[0] if row else None
 
+    def _line(self, state: JobState) -> str:
+        """How the queue of those that are looked for reads, of one state."""
+        return _LINE[state].replace(" ORDER BY", f"{self._theirs} ORDER BY")
+
+    async def queueing(self) -> set[int]:
+        """The people who have queued jobs."""
+        rows = await self._store.read("SELECT DISTINCT person FROM jobs WHERE told = 0 AND state = 'queued'")
+        return {row[0] for row in rows}
+
     async def _find(self, condition: str, *params: float | str) -> list[Job]:
         return [_decode(row) for row in await self._store.read(f"{_SELECT} {condition}", params)]
 
@@ -344,7 +374,8 @@ async def add_one(
     if not rows:
         arrival = await _arrival(db, now)
         fresh = Job(0, JobState.QUEUED, order, chat_id, message_id, now, priority=priority)
-        key = (chat_id, message_id, ordinal, now, priority, arrival, arrival - _AHEAD[priority], order.host)
+        turn = arrival - _AHEAD[priority]
+        key = (chat_id, message_id, ordinal, now, priority, arrival, turn, order.host, order.person)
         await db.run(_INSERT, key + _encode(fresh))
         rows = await db.run(where, (chat_id, message_id, ordinal))
     return _decode(rows[0])

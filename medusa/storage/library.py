@@ -40,6 +40,8 @@ class Post:
     photo: bool = False
     part: int = 0
     parts: int = 1
+    person: int = 0
+    """Who asked for it; 0 is the owner."""
     id: int = 0
 
 
@@ -52,14 +54,22 @@ _INSERT = (
 
 
 class Posts:
-    """All posts that still stand, as far as is known, by number; the newest is found first."""
+    """All posts that still stand, as far as is known, by number; the newest is found first.
 
-    def __init__(self, store: Store) -> None:
+    ``of`` gives the same for one person: lists then show only that person's.
+    """
+
+    def __init__(self, store: Store, person: int | None = None) -> None:
         self._store = store
+        self._theirs = "" if person is None else f" AND person = {person:d}"
+
+    def of(self, person: int) -> "Posts":
+        """The posts that a person has asked for."""
+        return Posts(self._store, person)
 
     async def get(self, number: int) -> Post | None:
         """The post with this number, or None."""
-        return await self._one("WHERE id = ?", number)
+        return await self._one(f"WHERE id = ?{self._theirs}", number)
 
     async def of_source(self, source: bytes, chat_id: int | None = None) -> Post | None:
         """The newest post of an order with this key, in one chat or anywhere."""
@@ -95,7 +105,7 @@ class Posts:
 
     async def recent(self, limit: int, before: int) -> list[Post]:
         """The newest posts with numbers below ``before``, the newest first."""
-        return await self._many("WHERE part = 0 AND id < ? ORDER BY id DESC LIMIT ?", before, limit)
+        return await self._many(f"WHERE part = 0 AND id < ?{self._theirs} ORDER BY id DESC LIMIT ?", before, limit)
 
     async def find(self, text: str, limit: int, before: int) -> list[Post]:
         """The newest posts below number ``before`` that hold all words of the text, or words that begin with them."""
@@ -103,7 +113,11 @@ class Posts:
         if not words:
             return []
         await self._index_words()
-        sql = "SELECT rowid FROM library_words WHERE library_words MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT ?"
+        theirs = f" AND rowid IN (SELECT id FROM library WHERE part = 0{self._theirs})"  # noqa: S608
+        sql = (
+            "SELECT rowid FROM library_words WHERE library_words MATCH ? AND rowid < ?"  # noqa: S608
+            f"{theirs if self._theirs else ''} ORDER BY rowid DESC LIMIT ?"
+        )
         numbers = [row[0] for row in await self._store.read(sql, (words, before, limit))]
         marks = ", ".join("?" * len(numbers))
         return await self._many(f"WHERE id IN ({marks}) ORDER BY id DESC", *numbers)
