@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import structlog
 
 from medusa import __version__
+from medusa.access import Access
 from medusa.batches.conductor import Conductor
 from medusa.batches.index import Index
 from medusa.batches.places import Keeper
@@ -81,6 +82,7 @@ from medusa.telegram.download import Downloader
 from medusa.telegram.held import HeldFiles
 from medusa.telegram.lanes import Lanes
 from medusa.telegram.messages import Messenger
+from medusa.telegram.people import People
 from medusa.telegram.session import StoreSession
 from medusa.telegram.small import SmallFiles
 from medusa.telegram.transfer import Uploader
@@ -118,6 +120,7 @@ class App:
     notices: Notices
     vault: Vault
     destinations: Destinations
+    access: Access
     router: Router
 
     async def idle(self) -> None:
@@ -190,6 +193,7 @@ class _Ground:
     held: HeldFiles
     destinations: Destinations
     tags: Tags
+    access: Access
 
 
 async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
@@ -236,6 +240,8 @@ async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
         newer=lambda: shelf.folder,
         thumb=ThumbTable(store).picture,
     )
+    access = Access(store)
+    await access.load()
     updater = Updater(shelf, tools, config.index)
     await updater.start()
     budget = Budget(TrafficTable(store), down, up)
@@ -243,7 +249,7 @@ async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
     await registry.load()
     destinations = Destinations(Chats(account, Messenger(account)), registry, settings, account.user_id)
     return _Ground(
-        config, store, settings, budget, guard, account, lanes, tools, vault, updater, held, destinations, tags
+        config, store, settings, budget, guard, account, lanes, tools, vault, updater, held, destinations, tags, access
     )
 
 
@@ -271,6 +277,8 @@ def _assemble(ground: _Ground) -> App:
         library=library,
         vault=ground.vault,
         destinations=ground.destinations,
+        access=ground.access,
+        people=People(account, messenger),
         messenger=messenger,
         settings=settings,
         budget=ground.budget,
@@ -298,7 +306,7 @@ def _assemble(ground: _Ground) -> App:
         config=config, account=account, store=store, jobs=jobs, settings=settings, budget=ground.budget,
         guard=ground.guard, room=pipeline.room, pipeline=pipeline, scheduler=scheduler, conductor=conductor,
         watcher=watcher, status=status, notices=notices, vault=ground.vault, destinations=ground.destinations,
-        router=router,
+        access=ground.access, router=router,
     )  # fmt: skip
 
 
@@ -318,6 +326,7 @@ def _pipeline(ground: _Ground, messenger: Messenger, notices: Notices, turns: Tu
         warns=lambda: settings[WARN_PLAYING],
         turn=turns.mine,
         destinations=ground.destinations,
+        access=ground.access,
     )
 
 

@@ -60,6 +60,10 @@ class Library:
         self._messenger = messenger
         self._under_way: dict[bytes, _First] = {}
 
+    def of(self, person: int) -> "Library":
+        """The library as it lists one person's posts."""
+        return Library(self.posts.of(person), self._messenger, self._tags)
+
     async def newest(self, order: Order, chat_id: int | None = None) -> Post | None:
         """The newest post of an order in a chat, or anywhere; one that only its mark gives away will do, too."""
         source = source_key(order)

@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from medusa import sources, steps
+from medusa.access import Access
 from medusa.channels.destinations import Destinations
 from medusa.documents import NO_FILE, Documents, title_of
 from medusa.errors import LoginNeeded, UserError
@@ -38,7 +39,7 @@ from medusa.storage.outbox import Entry, Outbox
 from medusa.storage.uploads import Uploads
 from medusa.telegram.errors import EmptyMedia, StaleReference
 from medusa.telegram.messages import Document, as_document
-from medusa.tools import Tools
+from medusa.tools import Near, Tools, nothing_kept
 from medusa.vault import Vault
 
 log = structlog.get_logger()
@@ -59,6 +60,7 @@ class Pipeline:
     turn: Callable[[Run], Awaitable[None]]
     """Returns when a job may make its posts."""
     destinations: Destinations
+    access: Access
     warns: Callable[[], bool] = lambda: True
     """Whether the owner wants to hear of what some phones will not play."""
 
@@ -98,7 +100,14 @@ class Pipeline:
 
     def tools_for(self, order: Order) -> Tools:
         """The tool box with what the owner has for this order."""
-        return replace(self.tools, secrets=functools.partial(self.vault.secrets, order=order))
+        tools = replace(self.tools, secrets=functools.partial(self.vault.secrets, order=order))
+        if not order.person:
+            return tools
+        # Others see neither the account's chats nor, unless they are trusted, what sites show to the owner alone.
+        tools = replace(tools, chats=Near(self.tools.chats, order.person) if self.tools.chats else None)
+        if self.access.trusts(order.person):
+            return tools
+        return replace(tools, secrets=nothing_kept)
 
     async def _point(self, run: Run, post: Post) -> None:
         """Make no second post where one stands, but say where."""
@@ -208,6 +217,8 @@ class Pipeline:
         """Process and upload fetched files, which give the room that they take back when the job ends."""
         files = await self._processed(run, files)
         claim.settle()
+        if run.job.order.person:
+            await self._within_quota(run.job, sum(file.path.stat().st_size for file in files))
         if len(files) > 1:
             return await self.documents.of_files(run, files, anew=anew)
         document = await self.documents.of_file(run, files[0])
@@ -222,9 +233,15 @@ class Pipeline:
         async with run.stage(Stage.FETCH if fetching else Stage.RESOLVE):
             source, plan = await sources.resolve(order, run.workdir, self.tools_for(order), run.report)
             log.info("job.resolved", source=source.name, title=plan.title, size=plan.size, stream=bool(plan.stream))
+            await self._within_quota(run.job, plan.size or 0)
             if plan.stream is None or fetching:
                 return source, plan, None
             return source, plan, await self.documents.of_stream(run, source, plan.stream, self.tools_for(order))
+
+    async def _within_quota(self, job: Job, count: int) -> None:
+        """Expect that so many bytes are within the quota of who asked for the job. Raises UserError."""
+        if job.order.person:
+            await self.access.expect_bytes(job.order.person, count - job.size)
 
     async def _fetch(self, run: Run, source: Source, plan: Plan) -> tuple[LocalFile, ...]:
         async with run.stage(Stage.FETCH, title=display_name(plan.title)):

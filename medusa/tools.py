@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from medusa.cage import Cage
+from medusa.errors import UserError
 from medusa.model import Held, Place, Report, Secrets
 from medusa.net import Egress, Web
 from medusa.process import version_line
@@ -45,6 +46,36 @@ class Chats(Protocol):
 
     def read(self, held: Held, offset: int) -> AsyncGenerator[bytes, None]:
         """The file's bytes from ``offset`` on, in order; close the generator to stop early."""
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """The files of one chat alone, by its marked id; those of all other ``chats`` are nobody else's business."""
+
+    chats: Chats
+    chat_id: int
+
+    async def held(self, place: Place, workdir: Path) -> tuple[Held, ...]:
+        """See `Chats.held`. Raises UserError for another chat."""
+        self._expect(place.chat)
+        return await self.chats.held(place, workdir)
+
+    async def following(self, chat_id: int, message_id: int, count: int) -> list[int]:
+        """See `Chats.following`. Raises UserError for another chat."""
+        self._expect(chat_id)
+        return await self.chats.following(chat_id, message_id, count)
+
+    async def fetch(self, held: Held, report: Report) -> None:
+        """See `Chats.fetch`; what is held was looked for here."""
+        await self.chats.fetch(held, report)
+
+    def read(self, held: Held, offset: int) -> AsyncGenerator[bytes, None]:
+        """See `Chats.read`; what is held was looked for here."""
+        return self.chats.read(held, offset)
+
+    def _expect(self, chat: str | int) -> None:
+        if chat != self.chat_id:
+            raise UserError("Only files of your own chat with this account can be named.")
 
 
 async def nothing_kept(_link: str) -> Secrets:

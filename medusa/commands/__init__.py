@@ -3,12 +3,13 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from medusa.access import Access
 from medusa.batches.conductor import Conductor
 from medusa.batches.flight import Flight
 from medusa.channels.destinations import Destinations
 from medusa.gates import Budget
 from medusa.library import Library
-from medusa.model import Order
+from medusa.model import OWNER, Order, Person, Role
 from medusa.scheduler import Scheduler
 from medusa.settings import PREFIX, Settings
 from medusa.sources.described import Description
@@ -21,6 +22,7 @@ from medusa.tags import Tags
 from medusa.telegram.archive import Archive
 from medusa.telegram.inbox import Incoming
 from medusa.telegram.messages import Messenger
+from medusa.telegram.people import People
 from medusa.telegram.small import SmallFiles
 from medusa.vault import Vault
 from medusa.watches.watcher import Watcher
@@ -38,7 +40,9 @@ class Option:
     many: bool = False
     """Whether it may be given several times; the values then stand in lines."""
     secret: bool = False
-    """Whether the message is deleted at once, since what it takes is nobody else's business."""
+    """Whether the message is deleted at once, since what it takes is nobody else's business: only the owner may."""
+    role: Role = Role.VIEWER
+    """Who may use it, of those who may use the command."""
 
     @property
     def name(self) -> str:
@@ -55,6 +59,8 @@ class Desk:
     library: Library
     vault: Vault
     destinations: Destinations
+    access: Access
+    people: People
     messenger: Messenger
     settings: Settings
     budget: Budget
@@ -99,6 +105,8 @@ class Call:
     """Values by option name; a switch that was given has the value ``on``."""
     text: str = field(default="", repr=False)
     """What stands behind the command's name, as it was written."""
+    person: Person = OWNER
+    """Who wrote it. The desk shows a user only what is the user's own."""
 
     @property
     def prefix(self) -> str:
@@ -171,6 +179,10 @@ class Command:
     """Whether its words are not taken apart into options, since dashes mean something else in them."""
     lines: bool = False
     """Whether only the first line behind its name holds words and options; the others are its own business."""
+    role: Role = Role.USER
+    """Who may give it, at least."""
+    audited: bool = False
+    """Whether the record keeps that the owner gave it, too; of others it keeps whatever is more than looking."""
     secret: bool = False
     """Whether what stands behind its name is a secret: the message is deleted before it is obeyed, and the words, which
     are not taken apart, are in no log.

@@ -18,6 +18,13 @@ from medusa.names import display_name
 from medusa.storage.batches import Batch, BatchItem, BatchState, ItemState, Places
 from medusa.words import moment
 
+_LATEST = 100
+
+
+def theirs(call: Call, batch: Batch) -> bool:
+    """Whether a batch is among those that the caller may see and touch."""
+    return not call.person.alone or batch.person == call.person.id
+
 
 async def act(call: Call, name: str, others: Sequence[str]) -> Answer:
     """Do something to a batch that is named by its number; the numbers behind it are places in it."""
@@ -72,13 +79,13 @@ async def _retry(call: Call, batch: Batch, places: Sequence[int]) -> Answer:
 async def _named(call: Call, named: Sequence[str]) -> Batch:
     batches = call.desk.conductor.batches
     if not named:
-        recent = await batches.recent(1)
+        recent = [one for one in await batches.recent(_LATEST) if theirs(call, one)][:1]
         if not recent:
             raise UserError(f"There is no batch yet. Reply to a list with {call.prefix}batch.")
         return recent[0]
     [number] = numbers(named)[:1]
     batch = await batches.get(number)
-    if batch is None:
+    if batch is None or not theirs(call, batch):
         raise UserError(f"There is no batch {number}. {call.prefix}batches lists them.")
     return batch
 

@@ -7,7 +7,7 @@ from medusa.channels.registry import fields
 from medusa.channels.spelling import named
 from medusa.commands import Call, Command
 from medusa.errors import UserError
-from medusa.model import Spot
+from medusa.model import Role, Spot
 from medusa.names import quoted
 from medusa.settings import CHATS, DESTINATION
 from medusa.storage.channels import Channel
@@ -119,6 +119,8 @@ _ACTS: dict[str, Callable[[Call, list[str]], Awaitable[str]]] = {
 
 COMMAND = Command(
     name="channel",
+    role=Role.ADMIN,
+    audited=True,
     family="Channels",
     about="register a channel or forget it, say what holds there, or make it the default",
     usage="add CHAT | remove CHAT | default CHAT|here|off | set CHAT caption=… quality=… silent=on …",

@@ -4,6 +4,7 @@ from markupsafe import Markup
 
 from medusa.commands import Answer, Call, Command, Later
 from medusa.errors import Scope, Transient, UserError
+from medusa.model import Role
 from medusa.settings import DESTINATION
 from medusa.storage.channels import Channel
 from medusa.telegram.chats import Chat
@@ -57,6 +58,7 @@ def _default(call: Call) -> str:
 
 COMMAND = Command(
     name="channels",
+    role=Role.ADMIN,
     family="Channels",
     about="your registered channels, their rights and defaults",
     run=_run,

@@ -11,6 +11,7 @@ from medusa import cookies
 from medusa.commands import Call, Command
 from medusa.commands.secrets import deleted, forgotten, kept_lines
 from medusa.errors import UserError
+from medusa.model import Role
 from medusa.storage.vault import Kept, Kind
 from medusa.telegram.messages import Enclosed
 from medusa.words import moment
@@ -106,6 +107,8 @@ async def _list(call: Call) -> str:
 
 COMMAND = Command(
     name="cookies",
+    role=Role.OWNER,
+    audited=True,
     family="Settings",
     about="keep the cookies of a cookies.txt that you reply to, for the sites they belong to; alone: list them. The "
     "file is deleted at once",

@@ -20,7 +20,7 @@ from medusa.commands.ordering import (
 )
 from medusa.commands.playlists import RANGE
 from medusa.errors import UserError
-from medusa.model import Order
+from medusa.model import Order, Role
 from medusa.sources.telegram import link_to
 from medusa.steps import all_wishes
 from medusa.storage.batches import BatchState
@@ -128,7 +128,7 @@ COMMAND = Command(
             many=True,
             secret=True,
         ),
-        Option(("--cookies",), "use the cookies that are kept for this site, too", "a site"),
+        Option(("--cookies",), "use the cookies that are kept for this site, too", "a site", role=Role.OWNER),
         Option(
             ("--header",), "send it to the link's host, for this job alone", '"Name: value"', many=True, secret=True
         ),

@@ -3,6 +3,7 @@
 from medusa.commands import Call, Command
 from medusa.commands.listing import BEFORE, PAGE, before, page
 from medusa.errors import UserError
+from medusa.model import Role
 from medusa.names import quoted
 
 
@@ -16,6 +17,7 @@ async def _run(call: Call) -> str:
 
 COMMAND = Command(
     name="find",
+    role=Role.VIEWER,
     aliases=("search",),
     family="Library",
     about="posts by words of their title, file name, caption or link",

@@ -2,6 +2,7 @@
 
 from medusa.commands import Call, Command
 from medusa.commands.secrets import forgotten, listed, site_and_rest
+from medusa.model import Role
 from medusa.storage.vault import Kind
 from medusa.vault import a_header
 
@@ -20,6 +21,8 @@ async def _run(call: Call) -> str:
 
 COMMAND = Command(
     name="header",
+    role=Role.OWNER,
+    audited=True,
     aliases=("headers",),
     family="Settings",
     about="keep a header that a site wants to see; alone: list sites and names. The message is deleted at once",

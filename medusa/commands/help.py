@@ -7,12 +7,14 @@ from markupsafe import Markup
 
 from medusa.commands import Call, Command
 from medusa.errors import UserError
+from medusa.model import Role
 from medusa.names import brief
 
 
 async def _run(call: Call) -> str:
     if not call.words:
-        return overview(call.desk.commands, call.prefix)
+        own = {name: one for name, one in call.desk.commands.items() if one.role <= call.person.role}
+        return overview(own, call.prefix)
     name = call.words[0].lstrip("/.").lower()
     names = {name: command for command in call.desk.commands.values() for name in (command.name, *command.aliases)}
     if name not in names:
@@ -63,6 +65,7 @@ def _by_name(command: Command) -> str:
 
 COMMAND = Command(
     name="help",
+    role=Role.VIEWER,
     aliases=("start", "commands"),
     family="Care",
     about="what can be said",

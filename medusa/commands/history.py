@@ -4,6 +4,7 @@ from medusa.commands import Call, Command, Option
 from medusa.commands.listing import BEFORE, PAGE, before, number, page
 from medusa.errors import UserError
 from medusa.library import link_of
+from medusa.model import Role
 from medusa.names import brief
 
 
@@ -32,6 +33,7 @@ async def _show(call: Call, wanted: int) -> str:
 
 COMMAND = Command(
     name="history",
+    role=Role.VIEWER,
     aliases=("posts",),
     family="Library",
     about="what was posted where, the newest first",

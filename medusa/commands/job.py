@@ -9,7 +9,7 @@ from medusa.commands.menus import MOST, which
 from medusa.commands.parsing import numbers
 from medusa.commands.several import left
 from medusa.errors import UserError
-from medusa.model import Job, JobState
+from medusa.model import Job, JobState, Role
 from medusa.words import job_line, progress_line, span
 
 MOST_SHOWN = 20
@@ -56,6 +56,7 @@ def _card(job: Job, call: Call) -> Markup:
 
 COMMAND = Command(
     name="job",
+    role=Role.VIEWER,
     family="Queue",
     about="everything about a job",
     usage="[N…]",

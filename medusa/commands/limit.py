@@ -3,6 +3,7 @@
 from medusa.commands import Call, Command
 from medusa.errors import UserError
 from medusa.gates import Budget
+from medusa.model import Role
 from medusa.settings import LIMIT_DOWN, LIMIT_UP, Setting
 from medusa.words import size
 
@@ -44,6 +45,8 @@ def _line(call: Call, direction: str, setting: Setting[int | None]) -> str:
 
 COMMAND = Command(
     name="limit",
+    role=Role.ADMIN,
+    audited=True,
     aliases=("speed",),
     family="Queue",
     about="how fast all jobs together may fetch and upload, in bytes a second",

@@ -44,9 +44,9 @@ def shown(menu: Menu) -> Markup:
     return Markup("\n").join([*lines, *([Markup("{}").format(menu.note)] if menu.note else [])])
 
 
-def offer(menu: Menu, now: float) -> Offer:
-    """What is to be remembered of a menu shown at Unix time ``now``."""
-    return Offer(menu.command, tuple(choice.word for choice in menu.choices), menu.many, now)
+def offer(menu: Menu, now: float, person: int = 0) -> Offer:
+    """What is to be remembered of a menu shown to somebody at Unix time ``now``."""
+    return Offer(menu.command, tuple(choice.word for choice in menu.choices), menu.many, now, person)
 
 
 def is_choice(text: str) -> bool:

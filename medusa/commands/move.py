@@ -7,7 +7,7 @@ from medusa.commands.menus import which
 from medusa.commands.parsing import numbers
 from medusa.commands.several import left
 from medusa.errors import UserError
-from medusa.model import JobState
+from medusa.model import JobState, Role
 from medusa.storage.jobs import Place
 
 _LAST_FIRST = (Place.TOP, Place.DOWN)
@@ -57,6 +57,7 @@ async def _answer(call: Call, moved: list[int], others: int) -> str:
 
 COMMAND = Command(
     name="move",
+    role=Role.ADMIN,
     family="Queue",
     about="another place in the queue",
     usage="[N…] top | up | down | bottom",

@@ -11,7 +11,7 @@ from medusa.commands.foretold import DRY_RUN, foretold
 from medusa.commands.parsing import moment, priority
 from medusa.commands.recipes import resolved
 from medusa.errors import UserError
-from medusa.model import KIND, Order, Spot
+from medusa.model import KIND, Order, Role, Spot
 from medusa.names import quoted
 from medusa.settings import DOCUMENTS, LIVE_CAP, QUALITY, SILENT
 from medusa.sources.ytdlp_command import expression, language, languages, sorting
@@ -35,14 +35,20 @@ POSTING = (
     Option(("--media",), "post as video or audio, even when the setting “documents” is on"),
     Option(("--spoiler",), "hide behind a spoiler"),
     Option(("--silent",), "post without a notification"),
-    Option(("--to",), "where to post; several may be named, a forum's topic with /TOPIC behind it", _CHATS, many=True),
+    Option(
+        ("--to",),
+        "where to post; several may be named, a forum's topic with /TOPIC behind it",
+        _CHATS,
+        many=True,
+        role=Role.ADMIN,
+    ),
     Option(("--protect",), "let nobody forward or save the post"),
     Option(("--pin",), "pin the post, without a notification"),
 )
 """How what comes of an order is posted."""
 SCHEDULING = (
     Option(("--at",), "start then and not before", "a time such as 18:30, 2026-12-01 07:00, or +2h"),
-    Option(("--prio",), "how soon, and how large a share of the bandwidth", "high, normal or low"),
+    Option(("--prio",), "how soon, and how large a share of the bandwidth", "high, normal or low", role=Role.ADMIN),
     Option(("--force",), "past what was posted before"),
     DRY_RUN,
 )
@@ -66,6 +72,7 @@ async def submit(call: Call, orders: Sequence[Order], at: str) -> Answer:
     place = call.message.chat_id, call.message.message_id
     here = Spot(call.message.chat_id, call.message.topic)
     orders = await call.desk.destinations.place(orders, call.options, here, f"{place[0]} {place[1]}")
+    await call.desk.access.expect_jobs(call.person, len(orders))
     jobs = await call.desk.scheduler.submit(
         orders,
         *place,
@@ -122,6 +129,7 @@ def order_of(link: str, call: Call) -> Order:
         language=language(given["lang"]) if "lang" in given else "",
         edits={name: wished(name, given[name], call) for name in all_wishes() if name in given},
         keys=written(parse_keys(given["key"].replace("\n", ","))) if "key" in given else "",
+        person=call.person.id,
         headers="\n".join(": ".join(a_header(line)) for line in given.get("header", "").splitlines()),
     )
     headers_of(order)  # nobody is to see them from now on

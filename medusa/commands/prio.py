@@ -3,9 +3,9 @@
 from medusa.commands import Answer, Call, Command
 from medusa.commands.menus import which
 from medusa.commands.parsing import numbers, priority
-from medusa.commands.several import to_many
+from medusa.commands.several import expect, to_many
 from medusa.errors import UserError
-from medusa.model import Job, JobState
+from medusa.model import Job, JobState, Role
 
 _LIVE = (JobState.RUNNING, JobState.QUEUED, JobState.WAITING, JobState.PAUSED)
 
@@ -23,6 +23,7 @@ async def _run(call: Call) -> Answer:
         return _said(await prioritise(number))
 
     if len(wanted) == 1:
+        await expect(call, wanted[0])
         return await alone(wanted[0])
     able = await call.desk.jobs.numbers(*_LIVE)
     if not wanted:
@@ -36,6 +37,7 @@ def _said(job: Job) -> str:
 
 COMMAND = Command(
     name="prio",
+    role=Role.ADMIN,
     aliases=("priority",),
     family="Queue",
     about="how soon jobs get their turn (each step makes up for a day of waiting), and their share of the bandwidth",

@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from medusa.commands import Call, Command
 from medusa.errors import UserError
-from medusa.model import Progress
+from medusa.model import Progress, Role
 from medusa.names import quoted
 from medusa.words import queue_line
 
@@ -43,6 +43,7 @@ def _page(words: tuple[str, ...], last: int) -> int:
 
 COMMAND = Command(
     name="queue",
+    role=Role.VIEWER,
     aliases=("q",),
     family="Queue",
     about="what runs, what comes next, what waits and for what, and what is paused",

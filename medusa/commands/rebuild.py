@@ -12,7 +12,7 @@ from markupsafe import Markup
 from medusa.batches.conductor import PAUSE
 from medusa.commands import Answer, Call, Command, Later, Option
 from medusa.errors import MedusaError
-from medusa.model import LocalFile, Spot
+from medusa.model import LocalFile, Role, Spot
 from medusa.names import display_name
 from medusa.storage.library import Post
 from medusa.storage.rebuilds import Rebuild
@@ -123,6 +123,8 @@ def _counted(rebuild: Rebuild) -> str:
 
 COMMAND = Command(
     name="rebuild",
+    role=Role.ADMIN,
+    audited=True,
     family="Library",
     about="make the library know again what stands in a chat, after a loss; marked posts (setting “tags”) are not "
     "posted twice either",

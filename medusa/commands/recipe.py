@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from medusa.commands import Call, Command
 from medusa.errors import UserError
+from medusa.model import Role
 from medusa.names import quoted
 from medusa.settings import MOST_RECIPES, RECIPES
 from medusa.steps.recipes import BUILT_IN, read_recipe
@@ -65,6 +66,8 @@ async def _kept(call: Call, own: dict[str, str]) -> None:
 
 COMMAND = Command(
     name="recipe",
+    role=Role.ADMIN,
+    audited=True,
     aliases=("recipes",),
     family="Media",
     about="list the recipes of convert, and keep your own as arguments of ffmpeg's",

@@ -8,7 +8,7 @@ from medusa.commands import Answer, Call, Command
 from medusa.commands.ordering import ASK, POSTING, QUALITY_OPTION, link_of, option_of, order_of, submit
 from medusa.errors import UserError
 from medusa.library import NUMBERED
-from medusa.model import JobState, Order, Spot
+from medusa.model import JobState, Order, Role, Spot
 from medusa.sources.telegram import link_to
 from medusa.steps import all_wishes
 from medusa.storage.batches import ItemState
@@ -91,6 +91,8 @@ async def _of_batch(call: Call, number: int, seq: int) -> _Place:
 
 COMMAND = Command(
     name="replace",
+    role=Role.ADMIN,
+    audited=True,
     family="Library",
     about="give a post another content, in its place; its caption stays unless -c says otherwise",
     usage="N LINK | BATCH.PLACE LINK | LINK in reply to a post | N in reply to a file",

@@ -7,7 +7,7 @@ from medusa.commands import Answer, Call, Command, Later
 from medusa.commands.ordering import link_of, order_of
 from medusa.commands.parsing import numbers
 from medusa.errors import UserError
-from medusa.model import Order, Spot
+from medusa.model import Order, Role, Spot
 from medusa.sources.described import Description
 from medusa.storage.channels import Rule
 from medusa.words import size
@@ -86,6 +86,8 @@ def _size(found: Description) -> int:
 
 COMMAND = Command(
     name="route",
+    role=Role.ADMIN,
+    audited=True,
     family="Channels",
     about="rules that say where posts go, by site, kind and size",
     usage="add SITE|KIND|SIZE… CHAT | remove N | try LINK",

@@ -4,18 +4,21 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
 
 import structlog
 from markupsafe import Markup
 
+from medusa.access import MOST_COMMANDS
 from medusa.commands import Answer, Aside, Call, Command, Desk, Later, Menu
 from medusa.commands.help import page
 from medusa.commands.menus import chosen, is_choice, offer, shown
 from medusa.commands.parsing import names_secret, parts, split_options, tokens
 from medusa.commands.secrets import deleted
-from medusa.errors import DiskFull, MedusaError, UserError
+from medusa.errors import DiskFull, MedusaError, Scope, Transient, UserError
+from medusa.model import Person, Role
 from medusa.names import brief
 from medusa.observe import Redactor
 from medusa.patience import until_it_works
@@ -25,7 +28,7 @@ from medusa.storage.menus import Menus, Offer
 from medusa.storage.slow import SlowCommands
 from medusa.telegram.client import Account
 from medusa.telegram.inbox import Incoming, follow, incoming
-from medusa.telegram.messages import Messenger, units
+from medusa.telegram.messages import Messenger, random_id_for, units
 
 log = structlog.get_logger()
 
@@ -34,13 +37,14 @@ REMEMBERED_FOR = 90 * 86400.0
 MOST_SLOW = 20
 """Commands that may look for their answers at once."""
 STILL_THERE = "Your message with the secret could not be deleted: delete it yourself."
+_PLURAL = {Role.VIEWER: "viewers", Role.USER: "users", Role.ADMIN: "admins", Role.OWNER: "the owner"}
 _LINKS_ALONE = re.compile(r"https?://\S+(?:\s+https?://\S+)*(?:\s+[-—–]{1,2}[^\W\d].*)?", re.IGNORECASE | re.DOTALL)
 """Nothing but links, with options at the end; a note that has a link in it is no command."""
 _NAME = re.compile(r"([^\W\d_][\w-]*)(?:@\w+)?(?:[^\S\n]+|(?=\n)|$)")
 
 
 class Router:
-    """Obeys the owner's messages, one after the other; the answers go out beside that."""
+    """Obeys messages, one after the other; the answers go out beside that."""
 
     def __init__(
         self, account: Account, desk: Desk, handled: Handled, menus: Menus, slow: SlowCommands, messenger: Messenger
@@ -66,12 +70,44 @@ class Router:
         await until_it_works(self._follow)
         async with asyncio.TaskGroup() as answers:
             for row in await until_it_works(self._slow.all):
-                chat_id, message_id, text, reply_to, private, topic = row
+                chat_id, message_id, text, reply_to, private, topic, person = row
                 self._noted.add((chat_id, message_id))
-                await self._hear(Incoming(chat_id, message_id, text, reply_to, bool(private), topic), answers)
-            async for message in incoming(self._account, self._listens_to):
-                if await self.concerned(message):
-                    await self._hear(message, answers)
+                await self._hear(Incoming(chat_id, message_id, text, reply_to, bool(private), topic, person), answers)
+            async for message in incoming(self._account, self._listens_to, self._knows):
+                if await self.concerned(message) and (placed := await self._placed(message)) is not None:
+                    await self._hear(placed, answers)
+
+    def _knows(self, person: int) -> bool:
+        return self._desk.access.person(person) is not None
+
+    async def _placed(self, message: Incoming) -> Incoming | None:
+        """The message as one of the account's own, in which the answer can stand; None when it is passed over.
+
+        Others' messages can't be edited, so a reply to theirs stands in for it from here on. It is made once for each
+        message, however often that is heard.
+        """
+        person = self._desk.access.person(message.person)
+        if message.person == 0 or person is None:
+            return message if message.person == 0 else None
+        speaks = self._desk.access.may_speak(person)
+        if speaks is None:
+            return None
+        key = f"heard {message.chat_id} {message.message_id}"
+        text = "…" if speaks else f"That is more than {MOST_COMMANDS} commands a minute. Wait a minute, then go on."
+        say = partial(
+            self._messenger.say_once, message.chat_id, text, random_id_for(key), message.message_id, message.topic
+        )
+        try:
+            place = await say()
+        except Transient as error:
+            if error.scope is Scope.CHAT:
+                return None
+            place = await until_it_works(say)
+        except UserError as error:
+            if error.fatal:
+                raise
+            return None  # there is no answering here
+        return replace(message, message_id=place) if speaks else None
 
     async def _hear(self, message: Incoming, answers: asyncio.TaskGroup) -> None:
         """Obey one message, unless it was obeyed before or is just being obeyed."""
@@ -96,7 +132,7 @@ class Router:
     async def _note(self, message: Incoming) -> None:
         """Note a command that Telegram may not hand out again, until it is concluded."""
         place = (message.chat_id, message.message_id)
-        row = (*place, message.text, message.reply_to, message.private, message.topic)
+        row = (*place, message.text, message.reply_to, message.private, message.topic, message.person)
         await until_it_works(partial(self._slow.put, row, time.time()))
         self._noted.add(place)
 
@@ -106,7 +142,7 @@ class Router:
         answer = await self._tried(later.work)
         if isinstance(answer, Menu):
             # Without it there is nothing to go on with: after a kill it is better asked twice than never.
-            await until_it_works(partial(self._menus.put, *place, offer(answer, time.time())))
+            await until_it_works(partial(self._menus.put, *place, offer(answer, time.time(), message.person)))
             await self._answer(message, answer, in_place=True)
         await self._conclude(message, answer)
         if answer is not None and not isinstance(answer, Later | Menu):
@@ -118,7 +154,7 @@ class Router:
         place = (message.chat_id, message.message_id)
         if isinstance(answer, Menu):
             # Before it is shown, so that the first reply to it finds it.
-            await until_it_works(partial(self._menus.put, *place, offer(answer, time.time())))
+            await until_it_works(partial(self._menus.put, *place, offer(answer, time.time(), message.person)))
         await until_it_works(self._follow)
         await until_it_works(partial(self._handled.mark, *place, time.time()))
         if place in self._noted:
@@ -126,8 +162,14 @@ class Router:
             self._noted.discard(place)
 
     async def concerned(self, message: Incoming) -> bool:
-        """Whether the message is a command, or chooses from a menu."""
-        return self._meant(message) is not None or await self._offered(message) is not None
+        """Whether the message is a command, or chooses from a menu.
+
+        What others write into a group may be meant for somebody else there.
+        """
+        meant = self._meant(message)
+        if meant is not None:
+            return message.person in (0, message.chat_id) or meant[0] in self._names
+        return await self._offered(message) is not None
 
     async def _understand(self, message: Incoming) -> tuple[Answer, bool]:
         """Do what the message says; returns the answer, and whether it takes the message's place."""
@@ -146,7 +188,8 @@ class Router:
         """The menu that the message chooses from, if it is nothing but numbers and replies to one."""
         if message.reply_to is None or not is_choice(message.text.strip()):
             return None
-        return await until_it_works(partial(self._menus.get, message.chat_id, message.reply_to))
+        offered = await until_it_works(partial(self._menus.get, message.chat_id, message.reply_to))
+        return offered if offered and message.person in (0, offered.person) else None
 
     async def _chosen(self, message: Incoming) -> tuple[str, str] | None:
         """What the message chooses from a menu, as ``_meant`` does; raises UserError when it was not offered."""
@@ -175,7 +218,10 @@ class Router:
 
     async def _obey(self, message: Incoming, command: Command, rest: str) -> Answer:
         """Do a command; a message that holds a secret is deleted before that, whatever comes of it."""
-        run = partial(self._done, message, command, rest)
+        person = self._desk.access.person(message.person)
+        if person is None or person.role < command.role or (names_secret(rest, command.options) and message.person):
+            return self._refuse(UserError(f"That is for {_PLURAL[command.role]}, not for you."))
+        run = partial(self._done, message, person, command, rest)
         if not (command.secret and rest.strip()) and not names_secret(rest, command.options):
             return await self._do(command, run)
         await self._note(message)  # once it is deleted, nobody else knows of it
@@ -216,14 +262,27 @@ class Router:
             log.error("command.broken", kind=type(error).__name__, exc_info=secrets is None)  # noqa: TRY400
             return "Something went wrong inside Medusa; see its log. Nothing that was running is affected."
 
-    async def _done(self, message: Incoming, command: Command, rest: str) -> Answer:
+    async def _done(self, message: Incoming, person: Person, command: Command, rest: str) -> Answer:
         words, options = tuple(rest.split()), dict[str, str]()
         if ("--help", False) in tokens(rest):
             return page(command, self._prefix)
         if not (command.secret or command.verbatim):
             words, options = split_options(rest.partition("\n")[0] if command.lines else rest, command.options)
-        call = Call(message, self._desk, command.name, words, options, rest)
-        return await command.run(call)
+        above = [one for one in command.options if one.name in options and one.role > person.role]
+        if above:
+            raise UserError(f"{above[0].flags[0]} is for {_PLURAL[above[0].role]}, not for you.")
+        call = Call(message, self._desk_of(person), command.name, words, options, rest, person)
+        answer = await command.run(call)
+        if command.audited or (message.person and command.role > Role.VIEWER):
+            await self._desk.access.note(person, command.name, _record(command, rest))
+        return answer
+
+    def _desk_of(self, person: Person) -> Desk:
+        """What somebody works with: of jobs and posts, users see their own."""
+        if not person.alone:
+            return self._desk
+        desk = self._desk
+        return replace(desk, jobs=desk.jobs.of(person.id), library=desk.library.of(person.id))
 
     def _refuse(self, error: MedusaError, secrets: Iterable[str] = ()) -> str:
         self.refused += 1
@@ -256,7 +315,7 @@ class Router:
             elif not await self._messenger.edit(message.chat_id, message.message_id, first):
                 place = await self._messenger.say(message.chat_id, first, topic=message.topic)
                 if isinstance(answer, Menu):
-                    await self._menus.put(message.chat_id, place, offer(answer, time.time()))
+                    await self._menus.put(message.chat_id, place, offer(answer, time.time(), message.person))
             for text in others:
                 await self._messenger.say(message.chat_id, text, topic=message.topic)
         except MedusaError as error:
@@ -283,6 +342,11 @@ def _worded(answer: str | Menu | Aside) -> str:
             return text
         case _:
             return answer
+
+
+def _record(command: Command, rest: str) -> str:
+    """What the record keeps of a command: no secret, and not its whole text."""
+    return "" if command.secret or names_secret(rest, command.options) else brief(" ".join(rest.split()))
 
 
 def _named(text: str) -> tuple[str, str] | None:

@@ -4,6 +4,7 @@ from markupsafe import Markup
 
 from medusa.channels.routes import conditions
 from medusa.commands import Call, Command
+from medusa.model import Role
 
 
 async def _run(call: Call) -> str:
@@ -20,5 +21,10 @@ async def _run(call: Call) -> str:
 
 
 COMMAND = Command(
-    name="routes", family="Channels", about="the rules that say where posts go", run=_run, examples=("routes",)
+    name="routes",
+    family="Channels",
+    about="the rules that say where posts go",
+    run=_run,
+    role=Role.ADMIN,
+    examples=("routes",),
 )

@@ -2,6 +2,7 @@
 
 from medusa.commands import Call, Command
 from medusa.errors import UserError
+from medusa.model import Role
 
 
 async def _run(call: Call) -> str:
@@ -14,6 +15,8 @@ async def _run(call: Call) -> str:
 
 COMMAND = Command(
     name="set",
+    role=Role.ADMIN,
+    audited=True,
     family="Settings",
     about="change a setting",
     usage="KEY VALUE",

@@ -3,6 +3,7 @@
 from markupsafe import Markup
 
 from medusa.commands import Call, Command
+from medusa.model import Role
 from medusa.settings import ALL
 
 
@@ -22,6 +23,7 @@ async def _run(call: Call) -> str:
 
 COMMAND = Command(
     name="settings",
+    role=Role.ADMIN,
     family="Settings",
     about="every setting with its value",
     run=_run,

@@ -55,8 +55,15 @@ async def each(
         candidates = [] if everything else sorted(able)
         return await which(call, candidates, alone, f"{name} {{}}", nothing=f"There is nothing to {name}.")
     if len(wanted) == 1:
+        await expect(call, wanted[0])
         return await alone(wanted[0])
     return await to_many(wanted, act, able, others=others, many=many)
+
+
+async def expect(call: Call, number: int) -> None:
+    """Expect that there is this job among those that the caller may touch. Raises UserError."""
+    if await call.desk.jobs.get(number) is None:
+        raise UserError(f"There is no job #{number}.")
 
 
 async def to_many(

@@ -1,6 +1,7 @@
 """/status: what is running, live."""
 
 from medusa.commands import Call, Command
+from medusa.model import Role
 
 
 async def _run(call: Call) -> None:
@@ -9,6 +10,7 @@ async def _run(call: Call) -> None:
 
 COMMAND = Command(
     name="status",
+    role=Role.VIEWER,
     aliases=("st",),
     family="Queue",
     about="what is running, in one live message",

@@ -7,6 +7,7 @@ from medusa.commands import Answer, Call, Command, Later
 from medusa.commands.editing import edited, targets
 from medusa.commands.ordering import POSTING, SCHEDULING, submit
 from medusa.errors import UserError
+from medusa.model import Role
 from medusa.steps.image import image_in
 from medusa.steps.thumb import is_time, read_time
 from medusa.storage.thumb import Thumb
@@ -79,6 +80,8 @@ async def _told(call: Call) -> str:
 
 COMMAND = Command(
     name="thumb",
+    role=Role.ADMIN,
+    audited=True,
     aliases=("thumbnail",),
     family="Media",
     about="post a video again with the frame of a time as thumbnail; in reply to a picture: keep it as that of all "

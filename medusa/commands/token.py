@@ -2,6 +2,7 @@
 
 from medusa.commands import Call, Command
 from medusa.commands.secrets import forgotten, listed, site_and_rest
+from medusa.model import Role
 from medusa.storage.vault import Kind
 from medusa.vault import a_token
 
@@ -19,6 +20,8 @@ async def _run(call: Call) -> str:
 
 COMMAND = Command(
     name="token",
+    role=Role.OWNER,
+    audited=True,
     aliases=("tokens",),
     family="Settings",
     about="keep the token with which a site knows you; alone: list sites and ages. The message is deleted at once",

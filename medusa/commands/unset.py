@@ -2,6 +2,7 @@
 
 from medusa.commands import Call, Command
 from medusa.errors import UserError
+from medusa.model import Role
 
 
 async def _run(call: Call) -> str:
@@ -13,6 +14,8 @@ async def _run(call: Call) -> str:
 
 COMMAND = Command(
     name="unset",
+    role=Role.ADMIN,
+    audited=True,
     family="Settings",
     about="return a setting to its default",
     usage="KEY",

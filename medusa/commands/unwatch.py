@@ -6,6 +6,7 @@ from medusa.commands import Answer, Call, Command
 from medusa.commands.parsing import numbers
 from medusa.commands.watch import named
 from medusa.errors import UserError
+from medusa.model import Role
 from medusa.watches import words
 
 
@@ -23,6 +24,8 @@ async def _run(call: Call) -> Answer:
 
 COMMAND = Command(
     name="unwatch",
+    role=Role.ADMIN,
+    audited=True,
     family="Watch",
     about="watch lists no more",
     usage="N…",

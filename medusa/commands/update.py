@@ -2,6 +2,7 @@
 
 from medusa.commands import Answer, Call, Command, Later
 from medusa.errors import UserError
+from medusa.model import Role
 
 
 async def _run(call: Call) -> Answer:
@@ -32,6 +33,8 @@ async def _back(call: Call) -> str:
 
 COMMAND = Command(
     name="update",
+    role=Role.OWNER,
+    audited=True,
     family="Care",
     about="fetch the newest yt-dlp, try it out and use it, or go back to the one before",
     usage="[back]",

@@ -3,6 +3,7 @@
 from markupsafe import Markup
 
 from medusa.commands import Call, Command
+from medusa.model import Role
 
 
 async def _run(call: Call) -> str:
@@ -11,6 +12,7 @@ async def _run(call: Call) -> str:
 
 COMMAND = Command(
     name="version",
+    role=Role.VIEWER,
     family="Care",
     about="which versions are at work",
     run=_run,

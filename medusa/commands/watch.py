@@ -13,7 +13,7 @@ from medusa.commands.ordering import ASK, POSTING, QUALITY_OPTION, link_of, opti
 from medusa.commands.parsing import numbers
 from medusa.commands.playlists import MOST
 from medusa.errors import UserError
-from medusa.model import Order
+from medusa.model import Order, Role
 from medusa.names import brief, quoted
 from medusa.sources.described import Description, Entry
 from medusa.steps import all_wishes
@@ -162,6 +162,8 @@ _ACTS: dict[str, Callable[[Call, Watch], Awaitable[Answer]]] = {"pause": _pause,
 
 COMMAND = Command(
     name="watch",
+    role=Role.ADMIN,
+    audited=True,
     family="Watch",
     about="post what is new in a channel, playlist or feed, from now on",
     usage="LINK [options] | N | pause, resume or now N",

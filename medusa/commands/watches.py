@@ -5,6 +5,7 @@ import time
 from markupsafe import Markup
 
 from medusa.commands import Answer, Call, Command
+from medusa.model import Role
 from medusa.watches import words
 
 
@@ -19,6 +20,7 @@ async def _run(call: Call) -> Answer:
 
 COMMAND = Command(
     name="watches",
+    role=Role.ADMIN,
     family="Watch",
     about="the lists that are watched, when they are looked at next, and what was taken last",
     run=_run,

@@ -66,6 +66,8 @@ class Batch:
     not_before: float = 0.0
     """When it begins at the earliest."""
     indexed: bool = False
+    person: int = 0
+    """Who asked for it; 0 is the owner."""
 
     @property
     def unasked(self) -> bool:
@@ -108,7 +110,7 @@ class Outcome:
 
 _BATCH = (
     "id, chat_id, message_id, name, state, places, spot, items, reason, created, started, ended, priority, "
-    "not_before, indexed"
+    "not_before, indexed, person"
 )
 _COLUMNS = ("batch_id", "seq", "line", "name", '"order"', "state", "random_id", "slot", "job_id", "reason")
 _ITEM = ", ".join(_COLUMNS)
@@ -278,10 +280,10 @@ async def add_batch(
 ) -> Batch:  # fmt: skip
     """Add a batch within a transaction, unless its message (chat id, message id) has one; see `Batches.add`."""
     insert = (
-        "INSERT INTO batches (chat_id, message_id, name, state, places, spot, items, reason, created, indexed) "
-        "VALUES (?, ?, ?, 'planned', ?, ?, ?, '', ?, ?) ON CONFLICT DO NOTHING RETURNING id"
+        "INSERT INTO batches (chat_id, message_id, name, state, places, spot, items, reason, created, indexed, person) "
+        "VALUES (?, ?, ?, 'planned', ?, ?, ?, '', ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id"
     )
-    made = await db.run(insert, (*message, storable(name), places, spot, len(items), now, indexed))
+    made = await db.run(insert, (*message, storable(name), places, spot, len(items), now, indexed, items[0][2].person))
     if made:
         [(number,)] = made
         await db.many(
@@ -298,9 +300,9 @@ async def add_batch(
 
 def _batch(row: Row) -> Batch:
     number, chat_id, message_id, name, state, places, *rest = row
-    *rest, priority, not_before, indexed = rest
+    *rest, priority, not_before, indexed, person = rest
     fresh = Batch(number, chat_id, message_id, name, BatchState(state), Places(places), *rest)
-    return replace(fresh, priority=Priority(priority), not_before=not_before, indexed=bool(indexed))
+    return replace(fresh, priority=Priority(priority), not_before=not_before, indexed=bool(indexed), person=person)
 
 
 def _item(row: Row) -> BatchItem:

@@ -13,7 +13,7 @@ from medusa.telegram.errors import translated
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A message from the owner: where it stands, what it says, and what it answers to."""
+    """A message that may be a command: where it stands, what it says, and what it answers to."""
 
     chat_id: int
     message_id: int
@@ -23,12 +23,17 @@ class Incoming:
     """True in Saved Messages, False in channels and groups."""
     topic: int | None = None
     """The topic of a forum in which it stands, by the number of its opening message; None in the general one."""
+    person: int = 0
+    """Who wrote it, by Telegram's id; 0 is the owner."""
 
 
-async def incoming(account: Account, listens_to: Callable[[int], bool]) -> AsyncIterator[Incoming]:
-    """What the owner wrote, in Saved Messages or in a chat that ``listens_to`` accepts, without end.
+async def incoming(
+    account: Account, listens_to: Callable[[int], bool], knows: Callable[[int], bool]
+) -> AsyncIterator[Incoming]:
+    """What was written in Saved Messages or in a chat that ``listens_to`` accepts, without end.
 
-    Only messages of the account itself come through: forwards are not commands, and nobody else is obeyed.
+    Only messages of the account itself come through, and those of people whom it ``knows``, in their private chats with
+    it, too. Forwards are not commands.
     What other sessions of the account send arrives as updates; what this session sends itself does not. Asking for the
     next message says that the one before has been dealt with.
     """
@@ -36,9 +41,12 @@ async def incoming(account: Account, listens_to: Callable[[int], bool]) -> Async
         event = await account.received.get()
         message = event.message
         private = event.chat_id == account.user_id
-        if message.out and not message.fwd_from and (private or listens_to(event.chat_id)):
+        person = 0 if message.out else message.sender_id or -1
+        here = private or listens_to(event.chat_id) or event.chat_id == person
+        if here and not message.fwd_from and (not person or knows(person)):
             topic, reply_to = _answered(message.reply_to)
-            yield Incoming(event.chat_id, message.id, message.message or "", reply_to, private=private, topic=topic)
+            text = message.message or ""
+            yield Incoming(event.chat_id, message.id, text, reply_to, private=private, topic=topic, person=person)
         account.received.done()
 
 

@@ -13,4 +13,6 @@ ALTER TABLE jobs ADD COLUMN person INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX jobs_by_person ON jobs (person, created) WHERE person <> 0;
 ALTER TABLE library ADD COLUMN person INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX library_by_person ON library (person, id) WHERE person <> 0;
+ALTER TABLE menus ADD COLUMN person INTEGER NOT NULL DEFAULT 0; -- who may choose from it
+ALTER TABLE slow_commands ADD COLUMN person INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE batches ADD COLUMN person INTEGER NOT NULL DEFAULT 0;

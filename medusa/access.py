@@ -1,0 +1,187 @@
+"""Who is obeyed, and how much they may have: roles, rates, quotas, and the record of what was done."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from medusa.errors import UserError
+from medusa.model import OWNER, Person, Role
+from medusa.names import quoted
+from medusa.storage import audit, people
+from medusa.storage.audit import Audit
+from medusa.storage.people import PeopleTable
+from medusa.storage.store import Store
+from medusa.words import clock, size
+
+HOUR = 3600.0
+MOST_COMMANDS = 20
+"""Commands a minute of one person that are obeyed; the owner has no such limit."""
+_MINUTE = 60.0
+MOST_PEOPLE = 100
+
+
+@dataclass(slots=True)
+class _Pace:
+    """When a person's latest commands came (monotonic seconds), and whether it was said that they are too many."""
+
+    came: deque[float] = field(default_factory=deque)
+    said: bool = False
+
+
+class Access:
+    """The people beside the owner. Changes name who makes them: nobody touches people of the same role or above.
+
+    Whatever is changed is committed together with its line in the record.
+    """
+
+    def __init__(self, store: Store, now: Callable[[], float] = time.time) -> None:
+        self._store = store
+        self._table = PeopleTable(store)
+        self.audit = Audit(store)
+        self._now = now
+        self._people: dict[int, Person] = {}
+        self._paces: dict[int, _Pace] = {}
+
+    async def load(self) -> None:
+        """Read who they are."""
+        self._people = {person.id: person for person in await self._table.all()}
+
+    def people(self) -> list[Person]:
+        """Everybody but the owner, in the order in which they came."""
+        return list(self._people.values())
+
+    def person(self, number: int) -> Person | None:
+        """Somebody by Telegram's id, or 0 for the owner; None for strangers."""
+        return OWNER if number == 0 else self._people.get(number)
+
+    def name(self, number: int) -> str:
+        """What to call somebody, also when it is nobody any more."""
+        known = self.person(number)
+        return known.name if known else f"id {number}"
+
+    def trusts(self, number: int) -> bool:
+        """Whether the owner's secrets serve this person's jobs."""
+        known = self.person(number)
+        return known is not None and known.trusted
+
+    async def allow(self, number: int, name: str, role: Role, by: Person) -> Person:
+        """Let somebody in, or change the role. Raises UserError."""
+        self._expect_below(by, role)
+        before = self._people.get(number)
+        if before is not None:
+            self._expect_below(by, before.role)
+        elif len(self._people) >= MOST_PEOPLE:
+            raise UserError(f"{MOST_PEOPLE} people are let in already, and that is the most.")
+        fresh = replace(before, name=name, role=role) if before else Person(number, name, role)
+        return await self._put(fresh, by, "allow", f"{number} {role}")
+
+    async def deny(self, number: int, by: Person) -> Person:
+        """Let somebody in no more; jobs and posts stay. Raises UserError."""
+        person = self._known(number)
+        self._expect_below(by, person.role)
+        async with self._store.write() as db:
+            await people.remove(db, number)
+            await audit.note(db, by.id, "deny", str(number), self._now())
+        self._people.pop(number, None)
+        return person
+
+    async def limit(self, number: int, bytes_a_day: int | None, jobs_an_hour: int | None, by: Person) -> Person:
+        """Give somebody other quotas; None lifts one. Raises UserError."""
+        person = self._known(number)
+        self._expect_below(by, person.role)
+        fresh = replace(person, bytes_a_day=bytes_a_day, jobs_an_hour=jobs_an_hour)
+        return await self._put(fresh, by, "quota", f"{number} {quota(fresh)}")
+
+    async def trust(self, number: int, by: Person, *, trusted: bool) -> Person:
+        """Let the owner's secrets serve somebody's jobs, or no more. Raises UserError, also for all but the owner."""
+        if by.role is not Role.OWNER:
+            raise UserError("Only the owner can say whom the owner's cookies and tokens serve.")
+        person = self._known(number)
+        return await self._put(replace(person, trusted=trusted), by, "trust", f"{number} {trusted}")
+
+    def may_speak(self, person: Person) -> bool | None:
+        """Whether a command that comes now is obeyed; False once when they are too many, then None until it is calm."""
+        if person.role is Role.OWNER:
+            return True
+        pace, now = self._paces.setdefault(person.id, _Pace()), time.monotonic()
+        while pace.came and pace.came[0] <= now - _MINUTE:
+            pace.came.popleft()
+        if len(pace.came) < MOST_COMMANDS:
+            pace.came.append(now)
+            pace.said = False
+            return True
+        pace.came[-1] = now  # who goes on and on waits for longer
+        was, pace.said = pace.said, True
+        return None if was else False
+
+    async def expect_jobs(self, person: Person, count: int) -> None:
+        """Expect that somebody may have so many more jobs now. Raises UserError that says when."""
+        now = self._now()
+        if person.jobs_an_hour is not None:
+            asked = await self._table.asked(person.id, now - HOUR)
+            over = len(asked) + count - person.jobs_an_hour
+            if over > 0:
+                when = f"; the next one at {clock(asked[min(over, len(asked)) - 1] + HOUR, now)}" if asked else ""
+                had = f"{len(asked)} of your {person.jobs_an_hour} jobs an hour are used"
+                raise UserError(f"{had}, and that is {count} more{when}.")
+        if person.bytes_a_day is not None and await self._left(person) <= 0:
+            raise UserError(await self._used_up(person))
+
+    async def expect_bytes(self, number: int, count: int) -> None:
+        """Expect that a job of this size is within somebody's quota. Raises UserError.
+
+        ``count`` are the bytes that are not in the books yet.
+        """
+        person = self.person(number)
+        if person is None:
+            raise UserError("Who asked for this is not let in any more.")
+        if person.bytes_a_day is not None and count > await self._left(person):
+            raise UserError(f"This takes {size(count)}. {await self._used_up(person)}")
+
+    async def used(self, person: Person) -> tuple[int, int]:
+        """Bytes that somebody has used today, and jobs asked for within the hour."""
+        now = self._now()
+        return await self._table.used(person.id, midnight(now)), len(await self._table.asked(person.id, now - HOUR))
+
+    async def note(self, person: Person, act: str, detail: str = "") -> None:
+        """Commit to the record what somebody has done; the detail must hold no secret."""
+        await self.audit.note(person.id, act, detail, self._now())
+
+    async def _left(self, person: Person) -> int:
+        return (person.bytes_a_day or 0) - await self._table.used(person.id, midnight(self._now()))
+
+    async def _used_up(self, person: Person) -> str:
+        used = await self._table.used(person.id, midnight(self._now()))
+        return f"{size(used)} of your {size(person.bytes_a_day or 0)} for today are used; it begins anew at midnight."
+
+    async def _put(self, person: Person, by: Person, act: str, detail: str) -> Person:
+        async with self._store.write() as db:
+            await people.put(db, person, self._now())
+            await audit.note(db, by.id, act, detail, self._now())
+        self._people[person.id] = person
+        return person
+
+    def _known(self, number: int) -> Person:
+        person = self._people.get(number)
+        if person is None:
+            raise UserError(f"{quoted(str(number))} is not let in.")
+        return person
+
+    @staticmethod
+    def _expect_below(by: Person, role: Role) -> None:
+        if role >= by.role:
+            raise UserError(f"That takes somebody above: this person is, or would be, {role}, and you are {by.role}.")
+
+
+def midnight(now: float) -> float:
+    """The Unix time at which the local day of ``now`` began."""
+    day = time.localtime(now)
+    return time.mktime((day.tm_year, day.tm_mon, day.tm_mday, 0, 0, 0, 0, 0, -1))
+
+
+def quota(person: Person) -> str:
+    """Somebody's quotas in words."""
+    amount = f"{size(person.bytes_a_day)} a day" if person.bytes_a_day is not None else "no limit of bytes"
+    count = f"{person.jobs_an_hour} jobs an hour" if person.jobs_an_hour is not None else "no limit of jobs"
+    return f"{amount}, {count}"

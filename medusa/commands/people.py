@@ -1,0 +1,45 @@
+"""What the commands about people share: whom a word means, and how somebody reads."""
+
+import re
+
+from markupsafe import Markup
+
+from medusa.access import quota
+from medusa.commands import Call
+from medusa.errors import UserError
+from medusa.model import Person
+from medusa.names import display_name, quoted
+
+_ID = re.compile(r"[1-9][0-9]{0,15}")
+
+
+async def meant(call: Call, words: list[str]) -> tuple[int, str]:
+    """Telegram's id and name of whom the first word names, which is taken away; of whom is replied to without one.
+
+    Raises UserError.
+    """
+    if words and (words[0].startswith("@") or _ID.fullmatch(words[0])):
+        return await _asked(call, words.pop(0))
+    if call.message.reply_to is not None:
+        found = await call.desk.people.wrote(call.message.chat_id, call.message.reply_to)
+        if found is not None:
+            return found
+    if 0 < call.message.chat_id != call.desk.messenger.home:
+        return await _asked(call, str(call.message.chat_id))
+    raise UserError(f"Who? For instance: {call.prefix}{call.command} @name, an id, or in reply to somebody's message.")
+
+
+async def _asked(call: Call, word: str) -> tuple[int, str]:
+    number, name = await call.desk.people.find(word)
+    if number == call.desk.messenger.home:
+        raise UserError(f"{quoted(word)} is you, the owner; that can't be changed.")
+    return number, display_name(name)
+
+
+def line(person: Person, used: tuple[int, int], size_of: str) -> Markup:
+    """One line on somebody."""
+    trusted = " · trusted with your logins" if person.trusted else ""
+    today = f" · today {size_of}, {used[1]} jobs within the hour" if any(used) else ""
+    return Markup("<b>{}</b> <code>{}</code> · {} · {}{}{}").format(
+        person.name, person.id, person.role, quota(person), trusted, today
+    )
