@@ -3,7 +3,6 @@
 import asyncio
 import functools
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -18,7 +17,8 @@ from medusa.model import Gate, Hold, Job, JobState, Live, Order, Priority, Progr
 from medusa.observe import clean
 from medusa.parking import Key, Parking
 from medusa.patience import Rewind, Tries, to_the_end, until_it_works
-from medusa.slots import Claims, Slot
+from medusa.shares import Shares
+from medusa.slots import SLOT_OF, Claims, Slot
 from medusa.storage.jobs import Beside, Jobs
 from medusa.throttle import Flow, own_flow
 from medusa.words import SCHEDULED
@@ -26,15 +26,6 @@ from medusa.workfolder import remove, sweep, trouble
 
 log = structlog.get_logger()
 
-_SLOT_OF = {
-    Stage.RESOLVE: "fetch",
-    Stage.FETCH: "fetch",
-    # Its source is what a stream waits for, and that must keep no finished file from being uploaded.
-    Stage.STREAM: "fetch",
-    Stage.PROCESS: "process",
-    Stage.UPLOAD: "upload",
-    Stage.POST: "upload",
-}
 _MOVES_BYTES = (Stage.RESOLVE, Stage.FETCH, Stage.STREAM, Stage.UPLOAD)
 """The stages that a hold interrupts."""
 _ORDER = list(Stage)
@@ -133,8 +124,7 @@ class Scheduler:
         self._tries = Tries(away)
         self._hold: Hold | None = None
         """What the gates said last."""
-        self._people = {0}
-        """Who may have queued jobs; nobody else has."""
+        self._shares = Shares()
         self._parking = Parking()
         self._slots = {name: Slot(getattr(slots, name)) for name in ("fetch", "process", "upload")}
         self.claims = Claims(self._slots)
@@ -165,7 +155,7 @@ class Scheduler:
         )
         for job in jobs:
             log.info("job.queued", job=job.id)
-            self._people.add(job.order.person)
+        self._shares.seen(jobs)
         self._wake.set()
         return jobs
 
@@ -320,8 +310,8 @@ class Scheduler:
     @asynccontextmanager
     async def slot(self, stage: Stage, run: Run) -> AsyncIterator[None]:
         """Hold one of the slots in which ``stage`` runs."""
-        self.claims.put(run.job.id, _SLOT_OF[stage], run.job.order.host)
-        async with self._slots[_SLOT_OF[stage]].held(lambda: (run.job.turn, run.job.id)):
+        self.claims.put(run.job.id, SLOT_OF[stage], run.job.order.host)
+        async with self._slots[SLOT_OF[stage]].held(lambda: (run.job.turn, run.job.id)):
             yield
 
     async def commit(self, job: Job, beside: Beside | None = None) -> Job:
@@ -397,30 +387,19 @@ class Scheduler:
         limit = 2 * self.claims.room + len(self._tasks) + len(self._stopping)
         if not self.claims.room_beside(len(self._tasks)):
             return []
-        full = [stage for stage, kind in _SLOT_OF.items() if self.claims.full(kind)]
-        for jobs in await self._in_turn():
-            ready = Stage.FETCH in full
-            found = await (jobs.ready(limit, full) if ready else jobs.queued(limit, self.claims.crowded(), full))
-            if fresh := [job for job in found if job.id not in self._tasks]:
-                return fresh[:1] if len(self._people) > 1 else found
-        return []
+        full = [stage for stage, kind in SLOT_OF.items() if self.claims.full(kind)]
+        crowded, fetched = self.claims.crowded(), Stage.FETCH in full
 
-    async def _in_turn(self) -> list[Jobs]:
-        """The jobs of each person who has queued some, first of those who have the fewest at work.
+        def find(jobs: Jobs) -> Awaitable[list[Job]]:
+            return jobs.ready(limit, full) if fetched else jobs.queued(limit, crowded, full)
 
-        So nobody waits for all that others have asked for. Within a person's jobs, it goes by their turns.
-        """
-        if len(self._people) > 1:
-            self._people = await self._jobs.queueing()
-        if len(self._people) <= 1:
-            return [self._jobs]
-        working = Counter(run.job.order.person for run in self._runs.values())
-        return [self._jobs.of(person) for person in sorted(self._people, key=lambda one: (working[one], one))]
+        working = [run.job.order.person for run in self._runs.values()]
+        return await self._shares.first(self._jobs, working, find, self._may_start)
 
     def _may_start(self, job: Job) -> bool:
         known = job.id in self._tasks or job.id in self._stopping
         room = self.claims.room_beside(len(self._tasks))
-        return room and not known and self.claims.allow(_SLOT_OF[job.stage], job.order.host)
+        return room and not known and self.claims.allow(SLOT_OF[job.stage], job.order.host)
 
     async def _sleep(self) -> None:
         """Sleep until something changes or the next waiting job is due; never long, for the clock may be set."""
@@ -441,7 +420,7 @@ class Scheduler:
         if parked := self._parking.of(job, self._now()):
             await self._put_off([job], *parked)
             return True
-        self.claims.put(job.id, _SLOT_OF[job.stage], job.order.host)
+        self.claims.put(job.id, SLOT_OF[job.stage], job.order.host)
         run = self._runs[job.id] = Run(job, self._workroot / str(job.id), self)
         task = self._tasks[job.id] = group.create_task(self._attempt(run), name=f"job {job.id}")
 
@@ -510,7 +489,7 @@ class Scheduler:
     async def _recover(self) -> None:
         """Queue what a previous process left running, and remove the work folders of jobs that have ended."""
         living = await until_it_works(self._jobs.live)
-        self._people.update(job.order.person for job in living)
+        self._shares.seen(living)
         for job in living:
             if job.state is JobState.RUNNING:
                 log.info("job.resumed", job=job.id, stage=str(job.stage))

@@ -5,6 +5,18 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
+from medusa.model import Stage
+
+SLOT_OF = {
+    Stage.RESOLVE: "fetch",
+    Stage.FETCH: "fetch",
+    # Its source is what a stream waits for, and that must keep no finished file from being uploaded.
+    Stage.STREAM: "fetch",
+    Stage.PROCESS: "process",
+    Stage.UPLOAD: "upload",
+    Stage.POST: "upload",
+}
+"""Which kind of slot a stage runs in."""
 Turn = Callable[[], tuple[int, int]]
 """Whose turn it is, as a key of which the lowest goes first; asked when a place is free, since turns can change."""
 
