@@ -39,6 +39,7 @@ class Access:
         self._store = store
         self._table = PeopleTable(store)
         self.audit = Audit(store)
+        self.most_commands = MOST_COMMANDS
         self._now = now
         self._people: dict[int, Person] = {}
         self._paces: dict[int, _Pace] = {}
@@ -107,7 +108,7 @@ class Access:
         pace, now = self._paces.setdefault(person.id, _Pace()), time.monotonic()
         while pace.came and pace.came[0] <= now - _MINUTE:
             pace.came.popleft()
-        if len(pace.came) < MOST_COMMANDS:
+        if len(pace.came) < self.most_commands:
             pace.came.append(now)
             pace.said = False
             return True

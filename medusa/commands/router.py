@@ -11,7 +11,6 @@ from functools import partial
 import structlog
 from markupsafe import Markup
 
-from medusa.access import MOST_COMMANDS
 from medusa.commands import Answer, Aside, Call, Command, Desk, Later, Menu
 from medusa.commands.help import page
 from medusa.commands.menus import chosen, is_choice, offer, shown
@@ -93,7 +92,8 @@ class Router:
         if speaks is None:
             return None
         key = f"heard {message.chat_id} {message.message_id}"
-        text = "…" if speaks else f"That is more than {MOST_COMMANDS} commands a minute. Wait a minute, then go on."
+        most = self._desk.access.most_commands
+        text = "…" if speaks else f"That is more than {most} commands a minute. Wait a minute, then go on."
         say = partial(
             self._messenger.say_once, message.chat_id, text, random_id_for(key), message.message_id, message.topic
         )
@@ -219,8 +219,9 @@ class Router:
     async def _obey(self, message: Incoming, command: Command, rest: str) -> Answer:
         """Do a command; a message that holds a secret is deleted before that, whatever comes of it."""
         person = self._desk.access.person(message.person)
-        if person is None or person.role < command.role or (names_secret(rest, command.options) and message.person):
-            return self._refuse(UserError(f"That is for {_PLURAL[command.role]}, not for you."))
+        needed = Role.OWNER if names_secret(rest, command.options) else command.role
+        if person is None or person.role < needed:
+            return self._refuse(UserError(f"That is for {_PLURAL[needed]}, not for you."))
         run = partial(self._done, message, person, command, rest)
         if not (command.secret and rest.strip()) and not names_secret(rest, command.options):
             return await self._do(command, run)

@@ -2,8 +2,10 @@
 
 import asyncio
 
+import pytest
+
 from medusa.demo.stage import Stage
-from medusa.model import Role
+from medusa.model import JobState, Role
 from medusa.telegram.phone import Message, Phone
 from tests.e2e.kit import send
 
@@ -16,13 +18,13 @@ async def met(stage: Stage, name: str) -> Phone:
     return phone
 
 
-async def asks(stage: Stage, phone: Phone, text: str) -> str:
-    """What stands as the answer to a command that somebody writes to the owner's account."""
+async def asks(stage: Stage, phone: Phone, text: str, beginning: str = "") -> str:
+    """The answer to a command that somebody writes to the owner's account, once it begins like that."""
     sent = await phone.send(stage.owner.user_id, text)
     async with asyncio.timeout(60):
         while True:
             for one in await phone.history(stage.owner.user_id):
-                if one.reply_to == sent and one.text != "…":
+                if one.reply_to == sent and one.text != "…" and one.text.startswith(beginning):
                     return one.text
             await asyncio.sleep(0.05)
 
@@ -44,5 +46,82 @@ async def test_somebody_who_is_let_in_has_jobs_of_their_own(stage: Stage) -> Non
     assert "There is no job #1." in await asks(stage, anna, "/cancel 1")
     assert "for admins" in await asks(stage, anna, "/settings")
     assert "for the owner" in await asks(stage, anna, "/token example.com abc")
-    assert stage.app.destinations is not None
     assert stage.app.access.people()[0].role is Role.USER
+
+
+async def files_of(stage: Stage, phone: Phone) -> int:
+    return len([one for one in await chat_with(stage, phone) if one.file])
+
+
+async def test_quotas_and_floods_are_answered(stage: Stage) -> None:
+    anna = await met(stage, "Anna")
+    await send(stage, f"/allow {anna.user_id} user", f"/quota {anna.user_id} 2/h 1MB/day")
+    link = f"{stage.media.url}/archive.bin"
+    await anna.send(stage.owner.user_id, f"/dl {link}")
+    await send(stage, "/version")
+    said = [one.text for one in await chat_with(stage, anna) if "12.6 MB" in one.text]
+    assert said and "0 B of your 1.0 MB for today are used; it begins anew at midnight." in said[0]
+    await asks(stage, anna, f"/dl {stage.media.url}/dead")
+    over = await asks(stage, anna, f"/dl {link} --force")
+    assert over.startswith("2 of your 2 jobs an hour are used, and that is 1 more; the next one at ")
+    assert "2 jobs within the hour" in await asks(stage, anna, "/quota")
+    for _ in range(stage.app.access.most_commands + 5):
+        await anna.send(stage.owner.user_id, "/version")
+    await send(stage, "/version")
+    said = [one.text for one in await chat_with(stage, anna)]
+    assert len([text for text in said if text.startswith("That is more than 20 commands a minute")]) == 1
+    versions = [text for text in said if text.startswith("Medusa ")]
+    assert len(versions) < stage.app.access.most_commands
+
+
+async def test_nothing_of_the_owners_comes_to_light(stage: Stage) -> None:
+    anna = await met(stage, "Anna")
+    await send(stage, f"/allow {anna.user_id} user", "/dl sample:song.mp3", "/dl sample:notes.pdf", "/cancel 9")
+    uploaded = stage.telegram.calls["upload.saveFilePart"]
+    await anna.send(stage.owner.user_id, f"/dl {stage.media.url}/song.mp3")
+    async with asyncio.timeout(60):
+        while not await files_of(stage, anna):
+            await asyncio.sleep(0.05)
+    # What the owner has posted, perhaps with a login, is no answer to a link of hers.
+    assert stage.telegram.calls["upload.saveFilePart"] > uploaded
+    assert "own chat" in await asks(stage, anna, f"/dl https://t.me/c/{stage.owner.user_id}/1", "✗")
+    assert "There is no job #1." in await asks(stage, anna, "/job 1")
+    assert "1 running" not in await asks(stage, anna, "/queue")
+    assert "--to is for admins" in await asks(stage, anna, "/dl https://example.com/a.mp4 --to me")
+    assert "for the owner" in await asks(stage, anna, '/dl https://example.com/a.mp4 --header "A: b"')
+
+
+async def test_one_job_does_not_wait_for_a_hundred_of_others(stage: Stage) -> None:
+    anna = await met(stage, "Anna")
+    await send(stage, f"/allow {anna.user_id} user", "/set per-host 16")
+    slow = " ".join(f"{stage.media.url}/slow/song.mp3?rate=60000&n={number}" for number in range(20))
+    await stage.owner.send(0, f"/dl {slow} --force")
+    await anna.send(stage.owner.user_id, f"/dl {stage.media.url}/notes.pdf")
+    async with asyncio.timeout(100):
+        while not await files_of(stage, anna):
+            await asyncio.sleep(0.1)
+    left = await stage.app.jobs.of(0).numbers(JobState.QUEUED)
+    assert len(left) > 10
+    await send(stage, "/cancel all")
+
+
+async def test_the_record_holds_and_forgets(stage: Stage) -> None:
+    anna = await met(stage, "Anna")
+    await send(stage, f"/allow {anna.user_id} user", "/set quality 720", "/token example.com SECRETSECRET")
+    await asks(stage, anna, "/dl https://dead.invalid/x")
+    audit = stage.app.access.audit
+    entries = await audit.recent(10)
+    assert [(one.person, one.act, one.detail) for one in reversed(entries)] == [
+        (0, "allow", f"{anna.user_id} user"),
+        (0, "allow", f"{anna.user_id} user"),
+        (0, "set", "quality 720"),
+        (0, "token", ""),
+        (anna.user_id, "dl", "https://dead.invalid/x"),
+    ][-len(entries) :]
+    assert await audit.verified() == len(entries)
+    assert await audit.erase(anna.user_id) == 1
+    assert await audit.verified() == len(entries)
+    async with stage.app.store.write() as db:
+        await db.run("UPDATE audit SET at = at + 1 WHERE id = 2")
+    with pytest.raises(LookupError, match="2"):
+        await audit.verified()
