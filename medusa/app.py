@@ -31,6 +31,7 @@ from medusa.library import Library
 from medusa.model import Notice
 from medusa.net import Guard, Refused, open_egress, open_web
 from medusa.notices import Notices
+from medusa.observe.logs import kept
 from medusa.pipeline import Pipeline
 from medusa.posting import Posting
 from medusa.room import Room
@@ -200,6 +201,7 @@ async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
     store = await stack.enter_async_context(
         open_store(config.data, key_file=config.key_file, passphrase=config.passphrase)
     )
+    stack.enter_context(kept(config.data / "log", config.log_format))
     await clear(config.work / _LOOKS)
     settings = Settings(StoredSettings(store))
     await settings.load()

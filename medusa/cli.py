@@ -13,7 +13,7 @@ from typing import Any
 from medusa import __version__
 from medusa.config import Config, load
 from medusa.errors import MedusaError
-from medusa.observe import set_up
+from medusa.observe.logs import log_crashes, set_up
 
 ROOT = Path(__file__).resolve().parent.parent
 DOTENV = ROOT / ".env"
@@ -36,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.further = further
     try:
         config = load(os.environ, DOTENV)
-        set_up(config.log, _secrets(config))
+        set_up(config.log, config.secrets, config.log_format)
+        log_crashes()
         code: int = options.command(options, config)
     except MedusaError as error:
         print(error.user_text, file=sys.stderr)
@@ -61,11 +62,6 @@ def _stayed(code: int) -> int:
         await asyncio.Event().wait()
 
     return _until_signal(idle(), interrupted=code)
-
-
-def _secrets(config: Config) -> list[str]:
-    proxy = config.proxy.password if config.proxy else None
-    return [secret for secret in (config.api_hash, config.session_string, config.passphrase, proxy) if secret]
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from medusa.errors import MedusaError
 from medusa.model import Job, JobState, Notice
+from medusa.observe.metrics import NOTICES_TOLD
 from medusa.patience import until_it_works
 from medusa.settings import NOTICES, PREFIX, Settings
 from medusa.telegram.messages import Messenger, new_random_id
@@ -87,6 +88,7 @@ class Notices:
         at = time.monotonic()
         if self._wants(kind) and at - self._told.get((kind, text), float("-inf")) >= REPEAT:
             self._remember((kind, text), at)
+            NOTICES_TOLD.labels(kind).inc()
             self._news.lines.setdefault(kind, []).append(text)
             self._due.set()
 

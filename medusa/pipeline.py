@@ -232,7 +232,7 @@ class Pipeline:
         order, fetching = run.job.order, run.job.stage is Stage.FETCH
         async with run.stage(Stage.FETCH if fetching else Stage.RESOLVE):
             source, plan = await sources.resolve(order, run.workdir, self.tools_for(order), run.report)
-            log.info("job.resolved", source=source.name, title=plan.title, size=plan.size, stream=bool(plan.stream))
+            log.info("job.resolved", source=source.name, size=plan.size, stream=bool(plan.stream))
             await self._within_quota(run.job, plan.size or 0)
             if plan.stream is None or fetching:
                 return source, plan, None

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+import structlog
+
 from medusa.errors import MedusaError, Scope, Transient, Wait
 from medusa.library import caption_of, make_post, source_key
 from medusa.model import Job, LocalFile, Stage
+from medusa.observe.metrics import POSTS
 from medusa.scheduler import Run
 from medusa.storage import outbox
 from medusa.storage.outbox import APART, Entry, Look, Outbox
@@ -19,6 +22,8 @@ from medusa.tags import MARK_UNITS, Tags
 from medusa.telegram.client import Account
 from medusa.telegram.errors import MessageGone
 from medusa.telegram.messages import Document, Item, Manner, Messenger, cut, new_random_id, units
+
+log = structlog.get_logger()
 
 NOT_PINNED = "It is posted, but this account may not pin it."
 POST_WITHIN = 5.0
@@ -120,6 +125,8 @@ class Posting:
             named = list(zip(group, made, strict=True))
             kept = [make_post(job, *one, time.time()) for one in named if one[0].kind == "media" and job.files]
             await self.outbox.posted(job.id, {entry.seq: message_id for entry, message_id in named}, kept)
+            POSTS.inc(len(kept))
+            log.info("job.posted", posts=[f"{entry.chat_id}:{message_id}" for entry, message_id in named])
             return made
 
         task = asyncio.ensure_future(both())

@@ -15,6 +15,7 @@ from medusa.config import Slots
 from medusa.errors import BROKEN, MedusaError, UserError
 from medusa.model import Gate, Hold, Job, JobState, Live, Order, Priority, Progress, Stage
 from medusa.observe import clean
+from medusa.observe.metrics import JOBS_ENDED, RETRIES
 from medusa.parking import Key, Parking
 from medusa.patience import Rewind, Tries, to_the_end, until_it_works
 from medusa.shares import Shares
@@ -436,7 +437,7 @@ class Scheduler:
     async def _attempt(self, run: Run) -> None:
         """One run of a job; its outcome is committed here, whatever it was, unless the process is ending."""
         job = run.job
-        structlog.contextvars.bind_contextvars(job=job.id)
+        structlog.contextvars.bind_contextvars(job=job.id, message=f"{job.chat_id}:{job.message_id}")
         try:
             run.workdir.mkdir(parents=True, exist_ok=True, mode=0o700)
             with own_flow(_WEIGHTS[job.priority]) as run.flow:
@@ -465,6 +466,7 @@ class Scheduler:
             return
         hold = Hold(self._now() + pause, clean(error.user_text))
         log.info("job.waiting", reason=hold.reason, seconds=round(pause, 1), attempts=attempts)
+        RETRIES.inc()
         self._parking.park(job, error.scope, hold)
         waiting = replace(job, state=JobState.WAITING, attempts=attempts)
         await self.commit(replace(waiting, not_before=hold.until, reason=hold.reason))
@@ -477,6 +479,7 @@ class Scheduler:
         if state is JobState.DONE:
             await self._open_up(job)
         await asyncio.to_thread(remove, self._workroot, [job.id])
+        JOBS_ENDED.labels(state).inc()
         self._tries.forget(job.id)
         self._settled.set()
         return job

@@ -10,7 +10,7 @@ from pathlib import Path
 from medusa.bench.peers import Server
 from medusa.bench.peers.kit import pin
 from medusa.config import Config, DataCentre, load
-from medusa.observe import set_up
+from medusa.observe.logs import set_up
 from medusa.telegram import phone
 
 

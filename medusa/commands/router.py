@@ -20,6 +20,7 @@ from medusa.errors import DiskFull, MedusaError, Scope, Transient, UserError
 from medusa.model import Person, Role
 from medusa.names import brief
 from medusa.observe import Redactor
+from medusa.observe.metrics import COMMANDS, REFUSALS
 from medusa.patience import until_it_works
 from medusa.settings import BARE_LINKS, PREFIX
 from medusa.storage.handled import Handled
@@ -110,7 +111,11 @@ class Router:
         return replace(message, message_id=place) if speaks else None
 
     async def _hear(self, message: Incoming, answers: asyncio.TaskGroup) -> None:
-        """Obey one message, unless it was obeyed before or is just being obeyed."""
+        """Obey one message, unless it was obeyed before or is just being obeyed; all that is logged of it names it."""
+        with structlog.contextvars.bound_contextvars(message=f"{message.chat_id}:{message.message_id}"):
+            await self._heed(message, answers)
+
+    async def _heed(self, message: Incoming, answers: asyncio.TaskGroup) -> None:
         place = (message.chat_id, message.message_id)
         if place in self._under_way:
             return
@@ -242,6 +247,7 @@ class Router:
         self, command: Command, run: Callable[[], Awaitable[Answer]], secrets: Collection[str] | None = None
     ) -> Answer:
         structlog.contextvars.bind_contextvars(command=command.name)
+        COMMANDS.labels(command.name).inc()
         try:
             return await self._tried(run, secrets)
         finally:
@@ -287,6 +293,7 @@ class Router:
 
     def _refuse(self, error: MedusaError, secrets: Iterable[str] = ()) -> str:
         self.refused += 1
+        REFUSALS.inc()
         text = Redactor(secrets).clean(error.user_text)
         log.info("command.refused", error=text)
         return text

@@ -2,16 +2,27 @@
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from medusa.config.dotenv import read, save_credentials
 from medusa.config.fields import FIELDS, Field, example
-from medusa.config.values import DataCentre, Proxy, Slots, machine_slots
+from medusa.config.values import Address, DataCentre, Proxy, Slots, machine_slots
 from medusa.errors import UserError
 
-__all__ = ["FIELDS", "Config", "DataCentre", "Field", "Proxy", "Slots", "example", "load", "save_credentials"]
+__all__ = [
+    "FIELDS",
+    "Address",
+    "Config",
+    "DataCentre",
+    "Field",
+    "Proxy",
+    "Slots",
+    "example",
+    "load",
+    "save_credentials",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +42,7 @@ class Config:
     """PEM file with the public key of ``telegram_dc``."""
     key_file: Path | None = None
     passphrase: str | None = field(default=None, repr=False)
+    passphrase_file: Path | None = None
     allow: tuple[str, ...] = ()
     """Hosts, ``host:port`` pairs and networks that may be reached although they are private."""
     max_file: int = 20 * 10**9
@@ -39,6 +51,20 @@ class Config:
     index: str | None = field(default=None, repr=False)
     """Address of a package index, which may hold a password; None for the usual one."""
     log: str = "INFO"
+    log_format: Literal["console", "json"] = "console"
+    metrics: Address | None = None
+    metrics_token: str | None = field(default=None, repr=False)
+    sentry_dsn: str | None = field(default=None, repr=False)
+
+    @property
+    def secrets(self) -> list[str]:
+        """All of it that no text may show."""
+        proxy = self.proxy.password if self.proxy else None
+        known = (self.api_hash, self.session_string, self.passphrase, proxy, self.metrics_token, self.sentry_dsn)
+        return [secret for secret in known if secret]
+
+
+SHORTEST_PASSPHRASE, LONGEST_PASSPHRASE = 8, 1024
 
 
 def load(env: Mapping[str, str], dotenv: Path) -> Config:
@@ -59,11 +85,29 @@ def load(env: Mapping[str, str], dotenv: Path) -> Config:
         except (ValueError, KeyError, RuntimeError):
             problems.append(f"{name}{'' if one.secret else f' is {text[:60]!r}, but'} must be {one.accepted}.")
     config = Config(**values)
+    if config.passphrase is None and config.passphrase_file is not None:
+        try:
+            config = replace(config, passphrase=passphrase(config.passphrase_file))
+        except ValueError:
+            problems.append("MEDUSA_PASSPHRASE_FILE must hold 8 to 1024 characters in UTF-8.")
+    if config.metrics is not None and not config.metrics.loopback and config.metrics_token is None:
+        problems.append(f"MEDUSA_METRICS ({config.metrics}) is beyond this machine, so it needs MEDUSA_METRICS_TOKEN.")
     if config.work.is_relative_to(config.data) or config.data.is_relative_to(config.work):
         problems.append(f"MEDUSA_WORK ({config.work}) and MEDUSA_DATA ({config.data}) must not lie in one another.")
     if problems:
         raise UserError("\n".join(["Some settings can't be used:", *(f"- {problem}" for problem in problems)]))
     return config
+
+
+def passphrase(file: Path) -> str:
+    """The passphrase that a file holds; a line break at its end is none of it. Raises ValueError."""
+    try:
+        text = file.read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise ValueError from error
+    if not SHORTEST_PASSPHRASE <= len(text) <= LONGEST_PASSPHRASE:
+        raise ValueError
+    return text
 
 
 def _pick(one: Field, *places: Mapping[str, str]) -> tuple[str, str]:

@@ -118,6 +118,13 @@ FIELDS = (
         secret=True,
     ),
     Field(
+        "MEDUSA_PASSPHRASE_FILE",
+        values.existing_file,
+        "the path of an existing file",
+        "A file with that passphrase (a Docker secret, for instance), where MEDUSA_PASSPHRASE is not set.",
+        "/run/secrets/medusa_passphrase",
+    ),
+    Field(
         "MEDUSA_SLOTS",
         values.slots,
         "fetch=N,process=N,upload=N,extract=N, each from 1 to 32 (leave out what should keep its default)",
@@ -163,6 +170,38 @@ FIELDS = (
         "How much is logged.",
         "info",
         default="info",
+    ),
+    Field(
+        "MEDUSA_LOG_FORMAT",
+        values.log_format,
+        "console or json",
+        "How the log is written: for people, or one JSON object a line.",
+        "json",
+        default="console",
+    ),
+    Field(
+        "MEDUSA_METRICS",
+        values.listen,
+        "off, a port, or ADDRESS:PORT such as 127.0.0.1:9877 (beyond this machine only with MEDUSA_METRICS_TOKEN)",
+        "Where /healthz, /readyz and /metrics are served, by plain HTTP; a port alone is one of this machine only.",
+        "9877",
+        default="off",
+    ),
+    Field(
+        "MEDUSA_METRICS_TOKEN",
+        values.matching(r"[!-~]{16,256}"),
+        "16 to 256 characters without spaces",
+        "Who is not on this machine has to send this (Authorization: Bearer …) to see /readyz and /metrics.",
+        "take-a-long-random-text",
+        secret=True,
+    ),
+    Field(
+        "MEDUSA_SENTRY_DSN",
+        values.matching(r"https?://[^\s@/]+@[^\s/?#]+/[^\s?#]+"),
+        "the DSN of a Sentry project: https://KEY@HOST/NUMBER",
+        "Errors inside Medusa are reported there: kinds and places, no words. Needs requirements/sentry.txt.",
+        "https://0123456789abcdef@sentry.example.com/1",
+        secret=True,
     ),
 )
 

@@ -34,6 +34,22 @@ class DataCentre:
 
 
 @dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen: an address of this machine, and a port."""
+
+    host: str
+    port: int
+
+    @property
+    def loopback(self) -> bool:
+        """Whether nobody but this machine reaches it."""
+        return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
 class Slots:
     """How many jobs may fetch, be processed and upload at the same time, and how many may ask yt-dlp about a page."""
 
@@ -171,6 +187,20 @@ def size(text: str, _base: Path) -> int:
     if not match or float(match[1]) == 0:
         raise ValueError
     return int(float(match[1]) * (1024 if match[3] else 1000) ** " KMGT".index(match[2] or " "))
+
+
+def listen(text: str, _base: Path) -> Address | None:
+    """Read where to listen: ``ADDRESS:PORT``, a port alone for loopback, or ``off``."""
+    if text.lower() in ("off", "no"):
+        return None
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]") if colon else "127.0.0.1"
+    return Address("localhost" if host == "localhost" else str(ipaddress.ip_address(host)), _port(port))
+
+
+def log_format(text: str, _base: Path) -> str:
+    """Read how the log is written."""
+    return _match("console|json", text.lower())
 
 
 def level(text: str, _base: Path) -> str:

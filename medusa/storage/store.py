@@ -12,6 +12,7 @@ from aiosqlite import Connection
 from sqlcipher3 import dbapi2 as sqlcipher
 
 from medusa.errors import DiskFull, UserError
+from medusa.observe.metrics import COMMITS
 from medusa.patience import to_the_end
 from medusa.storage.ballast import Ballast
 from medusa.storage.errors import DAMAGED, translated, translated_files
@@ -126,6 +127,7 @@ class Store:
     async def _commit(self) -> None:
         await self._connection.commit()
         self.commits += 1
+        COMMITS.inc()
 
     def _refuse_nesting(self) -> None:
         if self._writer is not None and self._writer is asyncio.current_task():

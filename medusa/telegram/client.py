@@ -1,6 +1,7 @@
 """Opens the owner's account: one Telethon client, connected, logged in and catching up."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from telethon.tl import functions, types
 from medusa import __version__
 from medusa.config import Config, Proxy
 from medusa.errors import UserError
+from medusa.observe.metrics import FLOOD_SECONDS, FLOOD_WAITS, REQUEST_SECONDS, REQUESTS_FAILED
 from medusa.patience import until_it_works
 from medusa.telegram.errors import SessionLost, frozen, translated
 from medusa.telegram.line import ANSWER_WITHIN, Line, connection
@@ -100,7 +102,8 @@ class _Client(TelegramClient):  # type: ignore[misc]
     async def _call(self, sender: Any, *call: Any, **options: Any) -> Any:
         answer = asyncio.ensure_future(super()._call(sender, *call, **options))
         try:
-            await self._patience(answer)
+            with REQUEST_SECONDS.time():
+                await self._patience(answer)
         finally:
             if not answer.done():
                 answer.cancel()
@@ -109,6 +112,8 @@ class _Client(TelegramClient):  # type: ignore[misc]
                 _withdraw(sender)
         if answer.cancelled():
             raise ConnectionError("Telethon gave the connection up")
+        if answer.exception() is not None:
+            REQUESTS_FAILED.inc()
         return answer.result()
 
     async def _patience(self, answer: asyncio.Future[Any]) -> None:
@@ -117,6 +122,15 @@ class _Client(TelegramClient):  # type: ignore[misc]
             await asyncio.wait({answer}, timeout=CALL_WITHIN)
             if not answer.done() and self.line.stood_for >= CALL_WITHIN:
                 raise TimeoutError("Telegram does not answer")
+
+
+class _Floods(dict[int, float]):
+    """Until when kinds of requests have to wait, as Telethon notes it, the short waits among them."""
+
+    def __setitem__(self, kind: int, until: float) -> None:
+        FLOOD_WAITS.inc()
+        FLOOD_SECONDS.inc(max(0.0, until - time.time()))
+        super().__setitem__(kind, until)
 
 
 def _withdraw(sender: Any) -> None:
@@ -157,6 +171,7 @@ def make_client(config: Config, session: Session, *, tries: int = -1, **options:
         **options,
     )
     client.line = line
+    client._flood_waited_requests = _Floods()  # noqa: SLF001 (nothing else tells of the short ones)
     return client
 
 

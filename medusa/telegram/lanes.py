@@ -14,6 +14,7 @@ import structlog
 from telethon import errors as rpc
 
 from medusa.errors import FOREVER, Transient
+from medusa.observe.metrics import FLOOD_SECONDS, FLOOD_WAITS
 from medusa.telegram.client import MOST_WAIT, Account
 from medusa.telegram.errors import BROKEN_CONNECTION, flood_wait
 from medusa.telegram.lane import STUCK_AFTER, Endpoint, Lane
@@ -199,6 +200,8 @@ class Lanes:
 
     def _hold(self, seconds: int) -> None:
         """Hold all lanes back (https://core.telegram.org/api/errors#420-flood). Raises Transient for a long wait."""
+        FLOOD_WAITS.inc()
+        FLOOD_SECONDS.inc(seconds)
         log.info("transfer.flood", seconds=seconds)
         if seconds > MOST_WAIT:
             raise flood_wait(seconds)

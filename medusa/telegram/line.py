@@ -11,6 +11,7 @@ import structlog
 from telethon.network import ConnectionTcpFull
 
 from medusa.model import Notice, Tell
+from medusa.observe.metrics import BREAKS
 from medusa.words import span
 
 log = structlog.get_logger()
@@ -84,6 +85,7 @@ class Line:
             self._deadline.reschedule(None)
         if self._lost_at is None:
             self._lost_at = time.monotonic()
+            BREAKS.inc()
             log.warning("telegram.lost", error=str(error) or type(error).__name__)
 
     async def once(self, call: Coroutine[Any, Any, T]) -> T:

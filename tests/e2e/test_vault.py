@@ -14,7 +14,6 @@ import pytest
 import structlog
 from aiohttp import web
 
-from medusa import observe
 from medusa.commands.secrets import deleted
 from medusa.config import Config
 from medusa.demo.lines import Line
@@ -22,6 +21,7 @@ from medusa.demo.samples import Samples
 from medusa.demo.script import play
 from medusa.demo.stage import Stage, open_stage
 from medusa.model import JobState
+from medusa.observe import logs
 from medusa.storage.vault import Kind
 from medusa.telegram.phone import Message
 from tests.e2e.kit import send
@@ -145,7 +145,7 @@ class Watch:
 async def test_secrets_stand_nowhere(scene: Scene, capfd: pytest.CaptureFixture[str]) -> None:
     root = logging.getLogger()
     before = root.handlers[:], root.level
-    observe.set_up("DEBUG")
+    logs.set_up("DEBUG")
     structlog.configure(cache_logger_on_first_use=False)
     try:
         async with Watch() as watch:

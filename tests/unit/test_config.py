@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medusa.config import FIELDS, Config, DataCentre, Proxy, Slots, example, load, save_credentials
+from medusa.config import FIELDS, Address, Config, DataCentre, Proxy, Slots, example, load, save_credentials
 from medusa.config.values import default_slots
 from medusa.errors import UserError
 
@@ -75,6 +75,11 @@ def test_written_defaults_are_the_real_ones(tmp_path: Path) -> None:
         ("MEDUSA_MAX_FILE", "7b", 7),
         ("MEDUSA_KEEP_FREE", "2GiB", 2 * 2**30),
         ("MEDUSA_LOG", "debug", "DEBUG"),
+        ("MEDUSA_LOG_FORMAT", "JSON", "json"),
+        ("MEDUSA_METRICS", "9877", Address("127.0.0.1", 9877)),
+        ("MEDUSA_METRICS", "[::1]:9877", Address("::1", 9877)),
+        ("MEDUSA_METRICS", "localhost:9877", Address("localhost", 9877)),
+        ("MEDUSA_METRICS", "Off", None),
     ],
 )
 def test_accepted_values(tmp_path: Path, name: str, text: str, value: object) -> None:
@@ -112,6 +117,13 @@ def test_accepted_values(tmp_path: Path, name: str, text: str, value: object) ->
         ("MEDUSA_MAX_FILE", "0GB"),
         ("MEDUSA_MAX_FILE", "many GB"),
         ("MEDUSA_LOG", "loud"),
+        ("MEDUSA_LOG_FORMAT", "xml"),
+        ("MEDUSA_METRICS", "example.org:9877"),
+        ("MEDUSA_METRICS", "127.0.0.1:0"),
+        ("MEDUSA_METRICS", ":9877"),
+        ("MEDUSA_METRICS_TOKEN", "short"),
+        ("MEDUSA_SENTRY_DSN", "https://sentry.example/1"),
+        ("MEDUSA_PASSPHRASE_FILE", "missing"),
     ],
 )
 def test_malformed_values_are_named_with_the_accepted_form(tmp_path: Path, name: str, text: str) -> None:
@@ -163,9 +175,28 @@ def test_relative_paths_start_beside_the_file(tmp_path: Path) -> None:
 
 def test_secrets_stay_out_of_the_representation(tmp_path: Path) -> None:
     secrets = {"API_HASH": HASH, "SESSION_STRING": SESSION, "MEDUSA_PASSPHRASE": "correct horse"}
+    secrets |= {"MEDUSA_METRICS_TOKEN": "0123456789abcdef", "MEDUSA_SENTRY_DSN": "https://key@sentry.example/1"}
     shown = repr(load(secrets | {"MEDUSA_PROXY": "socks5://u:hidden@h:1"}, tmp_path / ".env"))
     assert "sessions" in shown
     assert not [secret for secret in (*secrets.values(), "hidden") if secret in shown]
+
+
+@pytest.mark.parametrize("held", ["short", "x" * 1025, b"\xff\xfe12345678"])
+def test_a_passphrase_may_stand_in_a_file(tmp_path: Path, held: str | bytes) -> None:
+    file = tmp_path / "passphrase"
+    file.write_text(" correct horse \r\n", encoding="utf-8")
+    assert load({"MEDUSA_PASSPHRASE_FILE": "passphrase"}, tmp_path / ".env").passphrase == " correct horse "
+    both = {"MEDUSA_PASSPHRASE_FILE": "passphrase", "MEDUSA_PASSPHRASE": "battery staple"}
+    assert load(both, tmp_path / ".env").passphrase == "battery staple"
+    file.write_bytes(held.encode() if isinstance(held, str) else held)
+    (line,) = said({"MEDUSA_PASSPHRASE_FILE": "passphrase"}, tmp_path / ".env")
+    assert line.endswith("must hold 8 to 1024 characters in UTF-8.")
+
+
+def test_metrics_leave_this_machine_only_with_a_token(tmp_path: Path) -> None:
+    (line,) = said({"MEDUSA_METRICS": "0.0.0.0:9877"}, tmp_path / ".env")
+    assert line.endswith("beyond this machine, so it needs MEDUSA_METRICS_TOKEN.")
+    assert load({"MEDUSA_METRICS": "0.0.0.0:9877", "MEDUSA_METRICS_TOKEN": "t" * 16}, tmp_path / ".env").metrics
 
 
 def test_a_file_that_is_no_text_is_refused_in_words(tmp_path: Path) -> None:
@@ -204,7 +235,10 @@ def test_the_example_file_means_nothing_until_a_line_is_taken(tmp_path: Path) ->
 
 def test_each_example_is_accepted(tmp_path: Path) -> None:
     (tmp_path / "loopback.pem").touch()
+    secret = tmp_path / "passphrase"
+    secret.write_text("correct horse\n", encoding="utf-8")
     env = {one.name: one.example.strip("'") for one in FIELDS if one.name != "SESSION_STRING"}
+    env["MEDUSA_PASSPHRASE_FILE"] = str(secret)
     config = load(env, tmp_path / ".env")
     assert [name for name in Config.__slots__ if getattr(config, name) is None] == ["session_string"]
 

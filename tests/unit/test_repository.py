@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-_SPECIAL = ("bench", "build", "dev", "ffmpeg", "galleries", "javascript")
+_SPECIAL = ("bench", "build", "dev", "ffmpeg", "galleries", "javascript", "sentry")
 LISTS = ["requirements.txt", *(f"requirements/{name}.txt" for name in _SPECIAL)]
 # Home folders of developers, and the hosts of package indexes.
 FOREIGN = re.compile(r"/[r]oot/\w|/(home|Users)/\w+/|\.py[e]nv|py[p]i\.(org|python)|python[h]osted")

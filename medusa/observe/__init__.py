@@ -1,13 +1,8 @@
-"""Sets up the log: readable lines on standard error, with every known secret blotted out."""
+"""Log and metrics: what can be seen of Medusa, and what must not be, since every known secret is blotted out."""
 
-import logging
 import re
-import sys
 from bisect import bisect_left
 from collections.abc import Iterable
-from typing import Any
-
-import structlog
 
 _BLOT = "[secret]"
 SHORTEST_SECRET = 6
@@ -29,12 +24,10 @@ class Redactor:
         """How long those can be, the longest first."""
         self.add(secrets)
 
-    def __call__(self, _logger: Any, _method: str, line: Any) -> str:
-        return self.clean(str(line))
-
     def add(self, secrets: Iterable[str]) -> None:
-        """Blot out these, too."""
-        new = {secret for secret in secrets if len(secret) >= SHORTEST_SECRET} - self._all
+        """Blot out these, too, also as Python writes them where they stand among others, with their quotes escaped."""
+        forms = (form for secret in secrets for form in (secret, repr(secret)[1:-1]))
+        new = {form for form in forms if len(form) >= SHORTEST_SECRET} - self._all
         self._all |= new
         for secret in new:
             self._alike.setdefault(secret[:SHORTEST_SECRET], []).append(secret)
@@ -85,37 +78,3 @@ def hide(secrets: Iterable[str]) -> None:
 def clean(text: str) -> str:
     """``text`` without any secret that is known."""
     return _known.clean(text)
-
-
-def set_up(level: str, secrets: Iterable[str] = ()) -> None:
-    """Send the log of Medusa and of its libraries to standard error, from ``level`` on (libraries from WARNING on)."""
-    hide(secrets)
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.PositionalArgumentsFormatter(),
-        structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
-        structlog.processors.format_exc_info,
-    ]
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0),
-                _known,
-            ],
-        )
-    )
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(logging.WARNING)
-    logging.getLogger("medusa").setLevel(level)
