@@ -32,6 +32,7 @@ from medusa.model import Notice
 from medusa.net import Guard, Refused, open_egress, open_web
 from medusa.notices import Notices
 from medusa.observe.logs import kept
+from medusa.observe.metrics import BUILD, BYTES
 from medusa.pipeline import Pipeline
 from medusa.posting import Posting
 from medusa.room import Room
@@ -91,12 +92,16 @@ from medusa.telegram.watch import stay_connected
 from medusa.throttle import Throttle
 from medusa.tools import Tools, find_ffmpeg, find_javascript
 from medusa.vault import Vault
+from medusa.vitals import Vitals
 from medusa.watches.watcher import Watcher
+from medusa.web.health import serve_health
 
 log = structlog.get_logger()
 
 _LOOKS = "looks"
 """The folder beside those of the jobs in which commands look at links."""
+LOG_FOLDER = "log"
+"""The folder of the log in that of the state."""
 
 T = TypeVar("T")
 
@@ -123,6 +128,8 @@ class App:
     destinations: Destinations
     access: Access
     router: Router
+    clock: Clock
+    vitals: Vitals
 
     async def idle(self) -> None:
         """Wait until no list is due, every job has ended and its outcome stands in the chat."""
@@ -142,6 +149,8 @@ async def running(config: Config) -> AsyncIterator[App]:
     """
     async with AsyncExitStack() as stack:
         app = _assemble(await _open(config, stack))
+        if config.metrics is not None:
+            await stack.enter_async_context(serve_health(app.vitals, config.metrics, config.metrics_token))
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(part) for part in _parts(app)]
@@ -155,7 +164,6 @@ async def running(config: Config) -> AsyncIterator[App]:
 
 def _parts(app: App) -> list[Coroutine[Any, Any, None]]:
     """What runs for as long as Medusa does."""
-    clock = Clock(app.account, app.notices.tell)
     return [
         app.status.run(),
         app.notices.run(),
@@ -164,8 +172,9 @@ def _parts(app: App) -> list[Coroutine[Any, Any, None]]:
         app.room.run(),
         app.budget.run(app.scheduler.look_again),
         app.vault.run(app.notices.tell),
-        stay_connected(app.account, clock, app.notices.tell),
-        _on_time(clock, app.scheduler, app.watcher),
+        app.vitals.run(),
+        stay_connected(app.account, app.clock, app.notices.tell),
+        _on_time(app.clock, app.scheduler, app.watcher),
     ]
 
 
@@ -201,7 +210,7 @@ async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
     store = await stack.enter_async_context(
         open_store(config.data, key_file=config.key_file, passphrase=config.passphrase)
     )
-    stack.enter_context(kept(config.data / "log", config.log_format))
+    stack.enter_context(kept(config.data / LOG_FOLDER, config.log_format))
     await clear(config.work / _LOOKS)
     settings = Settings(StoredSettings(store))
     await settings.load()
@@ -210,7 +219,7 @@ async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
     tags = Tags(TagKey(store))
     await tags.load()
     settings.follow(TAGS, tags.turn)
-    down, up = Throttle(), Throttle()
+    down, up = Throttle(BYTES.labels("down").inc), Throttle(BYTES.labels("up").inc)
     settings.follow(LIMIT_DOWN, down.limit)
     settings.follow(LIMIT_UP, up.limit)
     guard = Guard(config.allow)
@@ -301,14 +310,17 @@ def _assemble(ground: _Ground) -> App:
         inspect=looks.inspect,
         thumbnail=looks.thumbnail,
         thumb=ThumbTable(store),
+        log_folder=config.data / LOG_FOLDER,
         following=ground.held.following,
     )
     router = Router(account, desk, Handled(store), Menus(store), SlowCommands(store), messenger)
+    clock = Clock(account, notices.tell)
     return App(
         config=config, account=account, store=store, jobs=jobs, settings=settings, budget=ground.budget,
         guard=ground.guard, room=pipeline.room, pipeline=pipeline, scheduler=scheduler, conductor=conductor,
         watcher=watcher, status=status, notices=notices, vault=ground.vault, destinations=ground.destinations,
-        access=ground.access, router=router,
+        access=ground.access, router=router, clock=clock,
+        vitals=_vitals(ground, jobs, scheduler, pipeline.room, clock),
     )  # fmt: skip
 
 
@@ -339,6 +351,12 @@ def _conductor(
     keeper = Keeper(batches, messenger, files)
     index = Index(batches, BatchPages(ground.store), messenger, ground.account.user_id)
     return Conductor(batches, jobs, scheduler, messenger, keeper, turns, index, ground.config.slots)
+
+
+def _vitals(ground: _Ground, jobs: Jobs, scheduler: Scheduler, room: Room, clock: Clock) -> Vitals:
+    BUILD.info({"version": __version__, "python": platform.python_version()})
+    folders = (ground.config.data, ground.config.work)
+    return Vitals(ground.account, ground.store, jobs, scheduler, room, clock, folders, ground.tools.ffmpeg)
 
 
 def _obey(settings: Settings, scheduler: Scheduler, quiet: QuietHours, budget: Budget) -> None:

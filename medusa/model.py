@@ -335,6 +335,15 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Lap:
+    """Time that a job has spent in a stage, but for waits for a slot: from Unix time ``began`` on, in seconds."""
+
+    stage: Stage
+    began: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One order on its way through the house; ``id`` is the number the owner sees.
 
@@ -362,6 +371,8 @@ class Job:
     """The place in the queue: of two jobs, the one with the lower turn goes first."""
     files: tuple[LocalFile, ...] = field(default=())
     """What fetching (or processing) left in the work folder, so that a restart goes on from there."""
+    laps: tuple[Lap, ...] = ()
+    """The latest stages of its runs, the oldest first."""
 
     @property
     def unasked(self) -> bool:

@@ -109,6 +109,11 @@ class Room:
         finally:
             self._claims.remove(claim)
 
+    def free(self) -> tuple[int, int]:
+        """Bytes that are free on the disk, and that are kept free. Raises OSError."""
+        disk = self._disk()
+        return disk.free, disk.kept
+
     async def run(self) -> None:
         """Watch the disk until cancelled."""
         while True:

@@ -20,6 +20,7 @@ from medusa.parking import Key, Parking
 from medusa.patience import Rewind, Tries, to_the_end, until_it_works
 from medusa.shares import Shares
 from medusa.slots import SLOT_OF, Claims, Slot
+from medusa.stopwatch import MOST_LAPS, Stopwatch
 from medusa.storage.jobs import Beside, Jobs
 from medusa.throttle import Flow, own_flow
 from medusa.words import SCHEDULED
@@ -59,10 +60,13 @@ class Run:
         self.flow = Flow()
         self.started = self.since = time.monotonic()
         self._scheduler = scheduler
+        self._stopwatch: Stopwatch | None = None
 
     def report(self, progress: Progress) -> None:
         """Overwrite the progress cell."""
         self.progress = progress
+        if self._stopwatch is not None:
+            self._stopwatch.moved(progress)
 
     def step_aside(self, progress: Progress) -> None:
         """Report what the job waits for, and let another one have the slot meanwhile."""
@@ -80,13 +84,24 @@ class Run:
             further = _ORDER.index(stage) > max(_ORDER.index(self.job.stage), _FETCHED)
             attempts = 0 if further else self.job.attempts
             await self.enter(stage, beside=beside, attempts=attempts, **facts)
-            yield
+            try:
+                yield
+            finally:
+                self.leave()
 
     async def enter(self, stage: Stage, *, beside: Beside | None = None, **facts: Any) -> None:
         """Commit a stage that needs no other slot than the one that is held, and what ``beside`` writes with it."""
+        self.leave()
         self.progress, self.since = Progress(), time.monotonic()
+        self._stopwatch = Stopwatch(stage)
         self.learn(state=JobState.RUNNING, stage=stage, reason="", not_before=0.0, **facts)
         self.job = await self._scheduler.commit(self.job, beside)
+
+    def leave(self) -> None:
+        """Note how long the stage at hand took, if there is one; it is committed with the next one, or with the end."""
+        if self._stopwatch is not None:
+            self.learn(laps=(*self.job.laps, self._stopwatch.stop())[-MOST_LAPS:])
+            self._stopwatch = None
 
     def learn(self, **facts: Any) -> None:
         """Keep in mind columns of the job, to be committed with its next stage or its end."""
@@ -278,7 +293,7 @@ class Scheduler:
             return await self._end(job, stop.state, "cancelled")
         # What the cut-off task knew may be older than what it had committed.
         kept = await until_it_works(lambda: self._jobs.get(job.id)) or job
-        kept = replace(kept, state=stop.state)
+        kept = replace(kept, state=stop.state, laps=job.laps)
         if stop.hold is not None:
             kept = replace(kept, not_before=stop.hold.until, reason=stop.hold.reason)
         stopped = await self.commit(kept)
@@ -441,7 +456,10 @@ class Scheduler:
         try:
             run.workdir.mkdir(parents=True, exist_ok=True, mode=0o700)
             with own_flow(_WEIGHTS[job.priority]) as run.flow:
-                await self._work(run)
+                try:
+                    await self._work(run)
+                finally:
+                    run.leave()
         except asyncio.CancelledError:
             if job.id not in self._stopping:
                 raise

@@ -91,6 +91,11 @@ class Claims:
         """Whether the job needs something now."""
         return number in self._claims
 
+    def use(self) -> dict[str, tuple[int, int]]:
+        """How many slots there are of each kind, and how many of them are spoken for."""
+        taken = Counter(kind for kind, _ in self._claims.values())
+        return {kind: (slot.count, min(slot.count, taken[kind])) for kind, slot in self._slots.items()}
+
     def full(self, kind: str) -> bool:
         """Whether all slots of a kind are spoken for."""
         return sum(claimed == kind for claimed, _ in self._claims.values()) >= self._slots[kind].count

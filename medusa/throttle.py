@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -120,12 +120,13 @@ class Throttle:
     over the burst passes when the bucket is full and is paid off afterwards.
 
     Whoever moves bytes says ``await throttle.take(size)`` before sending them, or after reading them and before reading
-    more; the flow is that of the job. Lanes, web client and egress proxy do so already.
+    more; the flow is that of the job. Lanes, web client and egress proxy do so already. ``counted`` hears of each size.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, counted: Callable[[int], object] = lambda _: None) -> None:
         self.passed = 0
         """Bytes that were let through so far."""
+        self._counted = counted
         self._rate: int | None = None
         self._level = 0.0
         self._at = 0.0
@@ -147,6 +148,7 @@ class Throttle:
     async def take(self, size: int, flow: Flow | None = None) -> None:
         """Wait until ``size`` bytes may pass; without a limit, this does not wait at all."""
         self.passed += size
+        self._counted(size)
         if self._rate is None or not size:
             return
         turn = self._turns.join(flow or current_flow(), size)

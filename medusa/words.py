@@ -1,10 +1,11 @@
 """How sizes, times, progress and jobs read."""
 
 import time
+from collections.abc import Iterable
 
 from markupsafe import Markup
 
-from medusa.model import Job, JobState, Priority, Progress, Stage
+from medusa.model import Job, JobState, Lap, Priority, Progress, Stage
 
 VERBS = {
     Stage.RESOLVE: "looking at the link",
@@ -89,6 +90,15 @@ def progress_line(progress: Progress, speed: float | None) -> str:
 
 def _played(milliseconds: float) -> str:
     return span(milliseconds / 1000)
+
+
+def laps_line(laps: Iterable[Lap]) -> str:
+    """How long a job has spent in each stage, all its tries together: ``fetch 1.2 s · upload 3 min 20 s``."""
+    spent: dict[Stage, float] = {}
+    for lap in laps:
+        spent[lap.stage] = spent.get(lap.stage, 0.0) + lap.seconds
+    told = ((stage, f"{seconds:.1f} s" if seconds < 10 else span(seconds)) for stage, seconds in spent.items())
+    return " · ".join(f"{stage} {took}" for stage, took in told)
 
 
 def short(link: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from medusa.access import Access
 from medusa.batches.conductor import Conductor
@@ -88,6 +89,7 @@ class Desk:
     thumbnail: Callable[[bytes], Awaitable[bytes]]
     """Makes a thumbnail of a picture."""
     thumb: ThumbTable
+    log_folder: Path
     following: Callable[[int, int, int], Awaitable[list[int]]]
     """Numbers of the next messages of a chat that hold files: its marked id, where to begin, how many at most."""
 

@@ -1,16 +1,20 @@
 """/job: everything about one job."""
 
+import json
 import time
 
 from markupsafe import Markup
 
-from medusa.commands import Answer, Call, Command
+from medusa import __version__
+from medusa.commands import Answer, Call, Command, Later, Option
 from medusa.commands.menus import MOST, which
 from medusa.commands.parsing import numbers
 from medusa.commands.several import left
 from medusa.errors import UserError
 from medusa.model import Job, JobState, Role
-from medusa.words import job_line, progress_line, span
+from medusa.observe import otlp
+from medusa.telegram.messages import random_id_for
+from medusa.words import job_line, laps_line, progress_line, span
 
 MOST_SHOWN = 20
 
@@ -19,7 +23,10 @@ _LIVE = (JobState.RUNNING, JobState.QUEUED, JobState.WAITING, JobState.PAUSED)
 
 
 async def _run(call: Call) -> Answer:
-    if wanted := numbers(call.words):
+    wanted = numbers(call.words)
+    if "trace" in call.options:
+        return await _trace(call, wanted)
+    if wanted:
         return await _cards(call, wanted)
     # Of what has ended, the latest jobs are asked for when nothing else is there.
     able = sorted(await call.desk.jobs.numbers(*_LIVE)) or [job.id for job in await call.desk.jobs.recent(MOST)]
@@ -39,6 +46,24 @@ async def _cards(call: Call, wanted: list[int]) -> str:
     return Markup("\n\n").join(blocks)
 
 
+async def _trace(call: Call, wanted: list[int]) -> Answer:
+    """Send the times of a job's stages as a file that other tools read."""
+    if len(wanted) != 1:
+        raise UserError(f"A trace is that of one job: {call.prefix}job 3 --trace")
+    job = await call.desk.jobs.get(wanted[0])
+    if job is None:
+        raise UserError(f"There is no job #{wanted[0]}.")
+    text, place = json.dumps(otlp.trace(job, __version__, time.time()), indent=1), call.message
+    name = f"job-{job.id}.otlp.json"
+
+    async def send() -> Answer:
+        number = random_id_for(f"trace {place.chat_id} {place.message_id}")
+        await call.desk.files.send(place.chat_id, place.message_id, name, text, number)
+        return f"{name}: the reply to this."
+
+    return Later(send)
+
+
 def _card(job: Job, call: Call) -> Markup:
     now = time.time()
     lines = [job_line(job, now)]
@@ -51,6 +76,7 @@ def _card(job: Job, call: Call) -> Markup:
     ]
     facts = f"asked {span(now - job.created)} ago · tries {job.attempts + 1}"
     lines.append(Markup("{} · {} priority").format(facts, job.priority))
+    lines += [Markup("{}").format(laps_line(job.laps))] if job.laps else []
     return Markup("\n").join(lines)
 
 
@@ -61,5 +87,6 @@ COMMAND = Command(
     about="everything about a job",
     usage="[N…]",
     run=_run,
-    examples=("job", "job 3", "job 1,4-6"),
+    options=(Option(("--trace",), "send when it was in which stage, as OTLP in JSON"),),
+    examples=("job", "job 3", "job 1,4-6", "job 3 --trace"),
 )

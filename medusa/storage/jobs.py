@@ -9,7 +9,7 @@ from medusa.errors import Scope
 from medusa.model import Hold, Job, JobState, Order, Priority, Stage
 from medusa.parking import Key
 from medusa.storage.handled import note
-from medusa.storage.sparse import differing, files_of, files_text
+from medusa.storage.sparse import differing, files_of, files_text, laps_of, laps_text
 from medusa.storage.store import Row, Store, Transaction
 from medusa.storage.text import storable
 
@@ -31,7 +31,7 @@ _FROM = {
 
 _CHANGING = (
     "state", "stage", '"order"', "attempts", "not_before", "reason", "title", "size", "post_id", "ended", "told",
-    "files",
+    "files", "laps",
 )  # fmt: skip
 _COLUMNS = f"id, chat_id, message_id, created, priority, turn, {', '.join(_CHANGING)}"
 _SELECT = f"SELECT {_COLUMNS} FROM jobs"  # noqa: S608 (constants)
@@ -431,6 +431,7 @@ def _encode(job: Job) -> Row:
         job.ended,
         job.told,
         files_text(job.files),
+        laps_text(job.laps),
     )
 
 
@@ -446,7 +447,7 @@ def order_from(text: str) -> Order:
 
 def _decode(row: Row) -> Job:
     (number, chat_id, message_id, created, priority, turn, state, stage, order, attempts, not_before, reason, title,
-     size, post_id, ended, told, files) = row  # fmt: skip
+     size, post_id, ended, told, files, laps) = row  # fmt: skip
     return Job(
         id=number,
         state=JobState(state),
@@ -466,4 +467,5 @@ def _decode(row: Row) -> Job:
         ended=ended,
         told=bool(told),
         files=files_of(files),
+        laps=laps_of(laps),
     )

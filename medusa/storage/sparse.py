@@ -5,7 +5,7 @@ from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medusa.model import LocalFile, Media
+from medusa.model import Lap, LocalFile, Media, Stage
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -43,6 +43,16 @@ def files_text(files: tuple[LocalFile, ...]) -> str:
 def files_of(text: str) -> tuple[LocalFile, ...]:
     """The files that JSON tells of."""
     return tuple(_file(values) for values in json.loads(text))
+
+
+def laps_text(laps: tuple[Lap, ...]) -> str:
+    """Laps as JSON; nothing for none."""
+    return json.dumps([[lap.stage, lap.began, lap.seconds] for lap in laps], separators=(",", ":")) if laps else ""
+
+
+def laps_of(text: str) -> tuple[Lap, ...]:
+    """The laps that `laps_text` has written."""
+    return tuple(Lap(Stage(stage), began, seconds) for stage, began, seconds in json.loads(text or "[]"))
 
 
 def _file(values: dict[str, Any]) -> LocalFile:

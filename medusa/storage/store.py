@@ -60,18 +60,28 @@ class Transaction:
 class Store:
     """The open state file. Reads and transactions take turns, so that nobody sees what is not committed.
 
-    ``commits`` counts the transactions that were committed, ``created`` says that the state was made just now and
-    ``slot`` names the kind of key slot that opened it.
+    ``commits`` counts the transactions that were committed, ``version`` is the number of the schema, ``created`` says
+    that the state was made just now and ``slot`` names the kind of key slot that opened it.
     """
 
-    def __init__(self, connection: Connection, ballast: Ballast, *, created: bool, slot: str) -> None:
+    def __init__(self, connection: Connection, ballast: Ballast, *, version: int, created: bool, slot: str) -> None:
         self.commits = 0
+        self.version = version
         self.created = created
         self.slot = slot
         self._connection = connection
         self._ballast = ballast
         self._turn = asyncio.Lock()
         self._writer: asyncio.Task[Any] | None = None
+
+    async def probe(self) -> None:
+        """See whether the state can be written, without writing. Raises MedusaError."""
+        async with self._turn:
+            with translated():
+                try:
+                    await self._connection.execute_fetchall("BEGIN IMMEDIATE")
+                finally:
+                    await to_the_end(self._connection.rollback())
 
     async def read(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """Return the rows of one SELECT. Raises MedusaError."""
@@ -164,7 +174,7 @@ async def open_store(
             with translated():
                 await to_the_end(_start(connection, steps))
             await asyncio.to_thread(ballast.trim)
-            yield Store(connection, ballast, created=unlocked.created, slot=unlocked.slot)
+            yield Store(connection, ballast, version=len(steps), created=unlocked.created, slot=unlocked.slot)
         finally:
             await to_the_end(connection.close())
 

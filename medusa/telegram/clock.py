@@ -32,6 +32,8 @@ class Clock:
         self._client = account.client
         self._tell = tell
         self._told = False
+        self.seen: float | None = None
+        """What ``ahead`` last said."""
 
     async def ahead(self) -> float:
         """Seconds that this machine's clock is ahead of Telegram's, to half a second or so; below 0 it is behind.
@@ -44,7 +46,8 @@ class Clock:
                 config = await self._client(functions.help.GetConfigRequest())
         middle = began + (time.monotonic() - asked) / 2
         # Telegram says whole seconds, and drops the rest.
-        return middle - (float(config.date.timestamp()) + 0.5)
+        self.seen = middle - (float(config.date.timestamp()) + 0.5)
+        return self.seen
 
     async def check(self) -> float:
         """Look, and tell of a clock that is wrong; returns ``ahead``. Raises MedusaError."""
