@@ -12,6 +12,7 @@ from typing import Any
 
 from medusa import __version__
 from medusa.config import Config, load
+from medusa.config.supervisor import supervisor
 from medusa.errors import MedusaError
 from medusa.observe.logs import log_crashes, set_up
 
@@ -85,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     tests.add_argument("--coverage", action="store_true", help="measure how much of Medusa the tests reach")
     bench.add_arguments(add("bench", _bench, "measure Medusa against the other clients"))
     doctor = add("doctor", _doctor, "look at everything Medusa stands on")
-    doctor.add_argument("--quick", action="store_true", help="only say, by exit code, whether Medusa is running")
+    doctor.add_argument("--quick", action="store_true", help="only say, by exit code, whether Medusa runs and answers")
     alone = add("loopback", _loopback, "run the embedded Telegram alone, for any MTProto client")
     alone.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     alone.add_argument("--port", type=int, default=0, help="port to listen on (default: any free one)")
@@ -112,9 +113,10 @@ def _run(_options: argparse.Namespace, config: Config) -> int:
 
     async def run() -> int:
         from medusa.app import running
+        from medusa.supervised import supervised
 
         await firstrun.ensure_login(config)
-        async with running(config):
+        async with running(config) as app, supervised(supervisor(os.environ), app.vitals.summary):
             print("Medusa is ready. Write /help to yourself, in Saved Messages.", file=sys.stderr, flush=True)
             await asyncio.Event().wait()
         return 0
@@ -145,7 +147,7 @@ def _doctor(options: argparse.Namespace, config: Config) -> int:
     from medusa import doctor
 
     if options.quick:
-        return 0 if doctor.alive(config) else 1
+        return 0 if doctor.healthy(config) else 1
 
     async def run() -> int:
         well = True

@@ -7,11 +7,13 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from importlib.util import find_spec
 from pathlib import Path
 
 from medusa import __version__, cage, process
-from medusa.config import Config
+from medusa.config import Address, Config
 from medusa.errors import MedusaError, UserError
 from medusa.steps.encoders import CODECS, encoder_for
 from medusa.storage import open_store
@@ -21,6 +23,7 @@ from medusa.storage.telegram import TelegramState
 from medusa.tools import find_ffmpeg, find_javascript
 from medusa.words import size
 
+_ANSWER_WITHIN = 5.0
 LITTLE_ROOM = 2 * 10**9
 """Bytes of free disk below which the doctor worries."""
 
@@ -55,6 +58,24 @@ async def examine(config: Config) -> AsyncIterator[Finding]:
 def alive(config: Config) -> bool:
     """Whether a Medusa is running on this state."""
     return holder(config.data) is not None
+
+
+def healthy(config: Config) -> bool:
+    """Whether a Medusa is running on this state and, where it serves /healthz, answers."""
+    return alive(config) and (config.metrics is None or _answers(config.metrics))
+
+
+def _answers(where: Address) -> bool:
+    """Ask the Medusa of this very machine, which is no business of the guard."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(where.host, where.host)  # noqa: S104 (nothing listens here)
+    asking = HTTPConnection(host, where.port, timeout=_ANSWER_WITHIN)
+    try:
+        asking.request("GET", "/healthz")
+        return asking.getresponse().status == HTTPStatus.OK
+    except (OSError, HTTPException):
+        return False
+    finally:
+        asking.close()
 
 
 async def _ffmpeg() -> Finding:

@@ -24,7 +24,7 @@ from medusa.words import size, span
 log = structlog.get_logger()
 
 CHILD_EVERY = 600.0
-"""Seconds for which it is taken as known whether children can start."""
+"""Seconds from one try whether children can start to the next."""
 CHILD_WITHIN = 20.0
 BACKUP_WITHIN = 8 * 86400.0
 """Seconds that the last backup may be old: a week, and a day for one that came late."""
@@ -68,27 +68,20 @@ class Vitals:
         self._data, self._work = folders
         self._ffmpeg = ffmpeg
         self.backup: Callable[[], float | None] = lambda: None
-        self._child = Check("children", True, "not tried yet")
-        self._child_at = float("-inf")
-        self._trying = asyncio.Lock()
-        self.beat_at = time.monotonic()
-        """When the event loop was last seen to turn (monotonic seconds)."""
+        self._children = Check("children", True, "not tried yet")
 
     async def run(self) -> None:
-        """Watch how punctual the event loop is, until cancelled."""
+        """Watch how punctual the event loop is, and whether children can start, until cancelled."""
         metrics.STARTED.set(time.time())
-        while True:
-            due = time.monotonic() + BEAT
-            await asyncio.sleep(BEAT)
-            self.beat_at = time.monotonic()
-            late = max(0.0, self.beat_at - due)
-            metrics.STALLS.observe(late)
-            if late >= WORTH_A_LINE:
-                log.warning("loop.stalled", seconds=round(late, 1))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_watch_loop())
+            while True:
+                self._children = await self._tried()
+                await asyncio.sleep(CHILD_EVERY)
 
     async def ready(self) -> list[Check]:
-        """Look at everything that work needs; takes a few milliseconds, and a second when a child is tried."""
-        checks = [self._telegram(), await self._storage(), self._disk(), await self._children(), self._time()]
+        """Look at everything that work needs, which takes a few milliseconds."""
+        checks = [self._telegram(), await self._storage(), self._disk(), self._children, self._time()]
         checks += self._backups()
         metrics.READY.set(all(check.well for check in checks))
         return checks
@@ -111,12 +104,6 @@ class Vitals:
         except OSError as error:
             return Check("disk", False, f"the work folder can't be reached: {error.strerror}")
         return Check("disk", free >= kept, f"{size(free)} free, {size(kept)} are to stay free")
-
-    async def _children(self) -> Check:
-        async with self._trying:
-            if time.monotonic() - self._child_at >= CHILD_EVERY:
-                self._child, self._child_at = await self._tried(), time.monotonic()
-            return self._child
 
     async def _tried(self) -> Check:
         """Start a child as jobs do: in a cage, in the work folder."""
@@ -168,6 +155,16 @@ class Vitals:
         """One line on what is going on, for whoever supervises the process."""
         stands = "connected to Telegram" if self._telegram().well else "Telegram cannot be reached"
         return f"{stands}, {len(self._scheduler.live())} jobs at work"
+
+
+async def _watch_loop() -> None:
+    while True:
+        due = time.monotonic() + BEAT
+        await asyncio.sleep(BEAT)
+        late = max(0.0, time.monotonic() - due)
+        metrics.STALLS.observe(late)
+        if late >= WORTH_A_LINE:
+            log.warning("loop.stalled", seconds=round(late, 1))
 
 
 def resident() -> int:

@@ -181,7 +181,7 @@ FIELDS = (
     ),
     Field(
         "MEDUSA_METRICS",
-        values.listen,
+        values.address,
         "off, a port, or ADDRESS:PORT such as 127.0.0.1:9877 (beyond this machine only with MEDUSA_METRICS_TOKEN)",
         "Where /healthz, /readyz and /metrics are served, by plain HTTP; a port alone is one of this machine only.",
         "9877",

@@ -189,7 +189,7 @@ def size(text: str, _base: Path) -> int:
     return int(float(match[1]) * (1024 if match[3] else 1000) ** " KMGT".index(match[2] or " "))
 
 
-def listen(text: str, _base: Path) -> Address | None:
+def address(text: str, _base: Path) -> Address | None:
     """Read where to listen: ``ADDRESS:PORT``, a port alone for loopback, or ``off``."""
     if text.lower() in ("off", "no"):
         return None
