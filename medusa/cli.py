@@ -15,6 +15,7 @@ from medusa.config import Config, load
 from medusa.config.supervisor import supervisor
 from medusa.errors import MedusaError
 from medusa.observe.logs import log_crashes, set_up
+from medusa.observe.sentry import report_errors
 
 ROOT = Path(__file__).resolve().parent.parent
 DOTENV = ROOT / ".env"
@@ -39,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config = load(os.environ, DOTENV)
         set_up(config.log, config.secrets, config.log_format)
         log_crashes()
+        if config.sentry_dsn and options.command is _run:
+            report_errors(config.sentry_dsn, __version__)
         code: int = options.command(options, config)
     except MedusaError as error:
         print(error.user_text, file=sys.stderr)
