@@ -25,6 +25,8 @@ log = structlog.get_logger()
 
 CHILD_EVERY = 600.0
 """Seconds from one try whether children can start to the next."""
+CHILD_AGAIN = 30.0
+"""The same while they can't."""
 CHILD_WITHIN = 20.0
 BACKUP_WITHIN = 8 * 86400.0
 """Seconds that the last backup may be old: a week, and a day for one that came late."""
@@ -77,7 +79,7 @@ class Vitals:
             group.create_task(_watch_loop())
             while True:
                 self._children = await self._tried()
-                await asyncio.sleep(CHILD_EVERY)
+                await asyncio.sleep(CHILD_EVERY if self._children.well else CHILD_AGAIN)
 
     async def ready(self) -> list[Check]:
         """Look at everything that work needs, which takes a few milliseconds."""
@@ -111,6 +113,7 @@ class Vitals:
             return Check("children", False, "ffmpeg is not found, so videos are posted as plain files")
         argv = [str(self._ffmpeg), "-hide_banner", "-version"]
         try:
+            self._work.mkdir(mode=0o700, parents=True, exist_ok=True)
             done = await process.run(argv, cwd=self._work, timeout=CHILD_WITHIN)
         except (MedusaError, OSError) as error:
             return Check("children", False, f"ffmpeg can't be started: {error}")
