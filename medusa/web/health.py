@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from medusa.config import Address
 from medusa.errors import UserError
@@ -44,8 +45,6 @@ def routes(vitals: Vitals, token: str | None) -> list[web.RouteDef]:
         return web.json_response(body, status=200 if well else 503, headers=_PLAIN)
 
     async def metrics(_request: web.Request) -> web.Response:
-        from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
-
         await vitals.gauge()
         return web.Response(
             body=generate_latest(REGISTRY), headers={**_PLAIN, "Content-Type": CONTENT_TYPE_PLAIN_0_0_4}
