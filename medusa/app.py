@@ -32,7 +32,7 @@ from medusa.model import Notice
 from medusa.net import Guard, Refused, open_egress, open_web
 from medusa.notices import Notices
 from medusa.observe.logs import kept
-from medusa.observe.metrics import BUILD, BYTES
+from medusa.observe.metrics import BYTES
 from medusa.pipeline import Pipeline
 from medusa.posting import Posting
 from medusa.room import Room
@@ -320,7 +320,7 @@ def _assemble(ground: _Ground) -> App:
         guard=ground.guard, room=pipeline.room, pipeline=pipeline, scheduler=scheduler, conductor=conductor,
         watcher=watcher, status=status, notices=notices, vault=ground.vault, destinations=ground.destinations,
         access=ground.access, router=router, clock=clock,
-        vitals=_vitals(ground, jobs, scheduler, pipeline.room, clock),
+        vitals=Vitals(account, store, jobs, scheduler, pipeline.room, clock, config, ground.tools.ffmpeg),
     )  # fmt: skip
 
 
@@ -351,12 +351,6 @@ def _conductor(
     keeper = Keeper(batches, messenger, files)
     index = Index(batches, BatchPages(ground.store), messenger, ground.account.user_id)
     return Conductor(batches, jobs, scheduler, messenger, keeper, turns, index, ground.config.slots)
-
-
-def _vitals(ground: _Ground, jobs: Jobs, scheduler: Scheduler, room: Room, clock: Clock) -> Vitals:
-    BUILD.info({"version": __version__, "python": platform.python_version()})
-    folders = (ground.config.data, ground.config.work)
-    return Vitals(ground.account, ground.store, jobs, scheduler, room, clock, folders, ground.tools.ffmpeg)
 
 
 def _obey(settings: Settings, scheduler: Scheduler, quiet: QuietHours, budget: Budget) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import structlog
 
-from medusa import process
+from medusa import __version__, process
+from medusa.config import Config
 from medusa.errors import MedusaError
 from medusa.observe import metrics
 from medusa.room import Room
@@ -58,7 +60,7 @@ class Vitals:
         scheduler: Scheduler,
         room: Room,
         clock: Clock,
-        folders: tuple[Path, Path],
+        config: Config,
         ffmpeg: Path | None,
     ) -> None:
         self._account = account
@@ -67,7 +69,7 @@ class Vitals:
         self._scheduler = scheduler
         self._room = room
         self._clock = clock
-        self._data, self._work = folders
+        self._data, self._work = config.data, config.work
         self._ffmpeg = ffmpeg
         self.backup: Callable[[], float | None] = lambda: None
         self._children = Check("children", True, "not tried yet")
@@ -75,6 +77,7 @@ class Vitals:
     async def run(self) -> None:
         """Watch how punctual the event loop is, and whether children can start, until cancelled."""
         metrics.STARTED.set(time.time())
+        metrics.BUILD.info({"version": __version__, "python": platform.python_version()})
         async with asyncio.TaskGroup() as group:
             group.create_task(_watch_loop())
             while True:
