@@ -25,6 +25,7 @@ from medusa.commands.router import Router
 from medusa.config import Config
 from medusa.discover import plugins
 from medusa.documents import Documents
+from medusa.door import Door
 from medusa.errors import first_of
 from medusa.gates import Budget, QuietHours
 from medusa.library import Library
@@ -63,6 +64,7 @@ from medusa.storage.jobs import Jobs
 from medusa.storage.library import Posts
 from medusa.storage.menus import Menus
 from medusa.storage.outbox import Outbox
+from medusa.storage.panel import PanelTable
 from medusa.storage.rebuilds import Rebuilds
 from medusa.storage.settings import StoredSettings
 from medusa.storage.slow import SlowCommands
@@ -91,6 +93,7 @@ from medusa.throttle import Throttle
 from medusa.tools import Tools, find_ffmpeg, find_javascript
 from medusa.vault import Vault
 from medusa.watches.watcher import Watcher
+from medusa.web.serving import serving
 
 log = structlog.get_logger()
 
@@ -122,6 +125,7 @@ class App:
     destinations: Destinations
     access: Access
     router: Router
+    desk: Desk
 
     async def idle(self) -> None:
         """Wait until no list is due, every job has ended and its outcome stands in the chat."""
@@ -141,6 +145,7 @@ async def running(config: Config) -> AsyncIterator[App]:
     """
     async with AsyncExitStack() as stack:
         app = _assemble(await _open(config, stack))
+        await stack.enter_async_context(serving(app.desk, config))
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(part) for part in _parts(app)]
@@ -300,13 +305,15 @@ def _assemble(ground: _Ground) -> App:
         thumbnail=looks.thumbnail,
         thumb=ThumbTable(store),
         following=ground.held.following,
+        door=Door(PanelTable(store), account.user_id),
+        home=account.user_id,
     )
     router = Router(account, desk, Handled(store), Menus(store), SlowCommands(store), messenger)
     return App(
         config=config, account=account, store=store, jobs=jobs, settings=settings, budget=ground.budget,
         guard=ground.guard, room=pipeline.room, pipeline=pipeline, scheduler=scheduler, conductor=conductor,
         watcher=watcher, status=status, notices=notices, vault=ground.vault, destinations=ground.destinations,
-        access=ground.access, router=router,
+        access=ground.access, router=router, desk=desk,
     )  # fmt: skip
 
 
