@@ -145,7 +145,7 @@ async def running(config: Config) -> AsyncIterator[App]:
     """
     async with AsyncExitStack() as stack:
         app = _assemble(await _open(config, stack))
-        await stack.enter_async_context(serving(app.desk, config))
+        await stack.enter_async_context(serving(app.desk, app.store, config))
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(part) for part in _parts(app)]
