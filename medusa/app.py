@@ -305,7 +305,7 @@ def _assemble(ground: _Ground) -> App:
         thumbnail=looks.thumbnail,
         thumb=ThumbTable(store),
         following=ground.held.following,
-        door=Door(PanelTable(store), account.user_id),
+        door=Door(PanelTable(store)),
         home=account.user_id,
     )
     router = Router(account, desk, Handled(store), Menus(store), SlowCommands(store), messenger)
