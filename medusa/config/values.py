@@ -35,7 +35,7 @@ class DataCentre:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where to listen: an address of this machine, and a port."""
+    """Where to listen: an address of this machine, and a port; 0 is any that is free."""
 
     host: str
     port: int
@@ -201,6 +201,26 @@ def address(text: str, _base: Path) -> Address | None:
 def log_format(text: str, _base: Path) -> str:
     """Read how the log is written."""
     return _match("console|json", text.lower())
+
+
+def origin(text: str, _base: Path) -> str:
+    """Read the address of a page without any path: ``https://medusa.example.org``."""
+    parts = urlsplit(text.rstrip("/"))
+    if parts.scheme not in {"http", "https"} or parts.path or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError
+    port = "" if parts.port is None else f":{_port(str(parts.port))}"
+    return f"{parts.scheme}://{_host(parts.hostname or '')}{port}"
+
+
+def two_files(text: str, base: Path) -> tuple[Path, Path]:
+    """Read the paths of two files that exist, with a comma between."""
+    first, second = (existing_file(part.strip(), base) for part in text.split(","))
+    return first, second
+
+
+def networks(text: str, _base: Path) -> tuple[str, ...]:
+    """Read addresses and networks, with commas between."""
+    return tuple(str(ipaddress.ip_network(part.strip())) for part in text.split(","))
 
 
 def level(text: str, _base: Path) -> str:

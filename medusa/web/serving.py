@@ -1,0 +1,160 @@
+"""Opens the panel's port, and closes it again."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import structlog
+
+from medusa.commands import Desk
+from medusa.config import Address, Config
+from medusa.errors import UserError
+from medusa.storage import Store
+from medusa.web.site import Site, site_of
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+log = structlog.get_logger()
+
+MOST_CONNECTIONS = 200
+"""Connections at once; further ones are hung up on."""
+_IDLE = 15.0
+"""Seconds that a connection may take to send the head of a request, and may stay open without one."""
+
+
+class _Hall:
+    """Where connections come in. The panel, which takes 2 MB of memory, is loaded when the first one does."""
+
+    def __init__(self, load: Callable[[], "web.Application"]) -> None:
+        self._load = load
+        self._loading = asyncio.Lock()
+        self._runner: web.AppRunner | None = None
+        self._admissions: set[asyncio.Task[None]] = set()
+
+    def arrived(self) -> asyncio.BaseProtocol:
+        """What is to see to one more connection."""
+        return _Arrival(self)
+
+    def seat(self, transport: asyncio.Transport) -> None:
+        """Hand a connection to the panel, or hang up when there are too many."""
+        known = len(self._runner.server.connections) if self._runner and self._runner.server else 0
+        if known + len(self._admissions) >= MOST_CONNECTIONS:
+            transport.abort()
+            return
+        transport.pause_reading()
+        task = asyncio.get_running_loop().create_task(self._admit(transport))
+        self._admissions.add(task)
+        task.add_done_callback(self._admissions.discard)
+
+    async def _admit(self, transport: asyncio.Transport) -> None:
+        async with self._loading:
+            if self._runner is None:
+                self._runner = await _prepared(self._load)
+        if transport.is_closing() or self._runner.server is None:
+            return
+        protocol = self._runner.server()
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        transport.resume_reading()
+
+    async def close(self) -> None:
+        """Hang up on everybody."""
+        for task in self._admissions:
+            task.cancel()
+        await asyncio.gather(*self._admissions, return_exceptions=True)
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+
+class _Arrival(asyncio.Protocol):
+    """Holds a connection until it is handed over."""
+
+    def __init__(self, hall: _Hall) -> None:
+        self._hall = hall
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if isinstance(transport, asyncio.Transport):
+            self._hall.seat(transport)
+
+
+async def _prepared(load: Callable[[], "web.Application"]) -> "web.AppRunner":
+    app = await asyncio.to_thread(load)
+    from aiohttp import web
+
+    runner = web.AppRunner(app, access_log=None, keepalive_timeout=_IDLE, shutdown_timeout=0.5)
+    await runner.setup()
+    return runner
+
+
+def _loaded(desk: Desk, store: Store, site: Site) -> "web.Application":
+    from medusa.web.panel import Panel
+
+    return Panel(desk, store, site).application()
+
+
+@asynccontextmanager
+async def serving(desk: Desk, store: Store, config: Config) -> AsyncIterator[None]:
+    """Serve the panel while the block runs, where it is wanted and possible: ``desk.door`` says where, or why not."""
+    try:
+        async with _open(desk, store, config) as address:
+            if address:
+                log.info("panel.open", address=address)
+            desk.door.address = address
+            yield
+    finally:
+        desk.door.address = ""
+
+
+@asynccontextmanager
+async def _open(desk: Desk, store: Store, config: Config) -> AsyncIterator[str]:
+    """The panel at work, and its address; an empty one where there is none."""
+    if config.panel is None:
+        yield ""
+        return
+    hall = _Hall(lambda: _loaded(desk, store, site))
+    try:
+        server = await _listen(hall.arrived, config.panel, config)
+    except UserError as error:
+        log.warning("panel.not_open", reason=error.user_text)
+        desk.door.closed = error.user_text
+        yield ""
+        return
+    async with server:
+        site = site_of(config, config.panel.host, server.sockets[0].getsockname()[1])
+        try:
+            yield site.address
+        finally:
+            server.close()
+            await hall.close()
+
+
+async def _listen(connected: Callable[[], asyncio.BaseProtocol], where: Address, config: Config) -> asyncio.Server:
+    """Address there. Raises UserError where that is not possible, or would be open to everybody."""
+    site_of(config, where.host, where.port)
+    tls = await asyncio.to_thread(_certificates, config)
+    try:
+        return await asyncio.get_running_loop().create_server(
+            connected, where.host, where.port, ssl=tls, ssl_handshake_timeout=_IDLE if tls else None
+        )
+    except OSError as error:
+        reason = error.strerror or "it is not possible"
+        raise UserError(
+            f"The panel does not listen at {where.host}:{where.port} ({reason}). Set MEDUSA_PANEL to another port."
+        ) from None
+
+
+def _certificates(config: Config) -> ssl.SSLContext | None:
+    if config.panel_tls is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    certificates, key = config.panel_tls
+    try:
+        context.load_cert_chain(certificates, key, password="")
+    except (OSError, ssl.SSLError) as error:
+        raise UserError(
+            f"The panel can't use {certificates.name} and {key.name} of MEDUSA_PANEL_TLS: {error}"
+        ) from None
+    return context
