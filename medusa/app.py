@@ -31,6 +31,7 @@ from medusa.library import Library
 from medusa.model import Notice
 from medusa.net import Guard, Refused, open_egress, open_web
 from medusa.notices import Notices
+from medusa.numbers import Numbers
 from medusa.pipeline import Pipeline
 from medusa.posting import Posting
 from medusa.room import Room
@@ -66,6 +67,7 @@ from medusa.storage.outbox import Outbox
 from medusa.storage.rebuilds import Rebuilds
 from medusa.storage.settings import StoredSettings
 from medusa.storage.slow import SlowCommands
+from medusa.storage.sums import SumTable
 from medusa.storage.tag_key import TagKey
 from medusa.storage.telegram import TelegramState
 from medusa.storage.thumb import ThumbTable
@@ -122,6 +124,7 @@ class App:
     destinations: Destinations
     access: Access
     router: Router
+    numbers: Numbers
 
     async def idle(self) -> None:
         """Wait until no list is due, every job has ended and its outcome stands in the chat."""
@@ -163,6 +166,7 @@ def _parts(app: App) -> list[Coroutine[Any, Any, None]]:
         app.room.run(),
         app.budget.run(app.scheduler.look_again),
         app.vault.run(app.notices.tell),
+        app.numbers.run(),
         stay_connected(app.account, clock, app.notices.tell),
         _on_time(clock, app.scheduler, app.watcher),
     ]
@@ -208,7 +212,7 @@ async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
     tags = Tags(TagKey(store))
     await tags.load()
     settings.follow(TAGS, tags.turn)
-    down, up = Throttle(), Throttle()
+    down, up = Throttle(), Throttle("up")
     settings.follow(LIMIT_DOWN, down.limit)
     settings.follow(LIMIT_UP, up.limit)
     guard = Guard(config.allow)
@@ -300,13 +304,14 @@ def _assemble(ground: _Ground) -> App:
         thumbnail=looks.thumbnail,
         thumb=ThumbTable(store),
         following=ground.held.following,
+        numbers=Numbers(SumTable(store), config.work),
     )
     router = Router(account, desk, Handled(store), Menus(store), SlowCommands(store), messenger)
     return App(
         config=config, account=account, store=store, jobs=jobs, settings=settings, budget=ground.budget,
         guard=ground.guard, room=pipeline.room, pipeline=pipeline, scheduler=scheduler, conductor=conductor,
         watcher=watcher, status=status, notices=notices, vault=ground.vault, destinations=ground.destinations,
-        access=ground.access, router=router,
+        access=ground.access, router=router, numbers=desk.numbers,
     )  # fmt: skip
 
 

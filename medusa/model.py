@@ -335,6 +335,31 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """What a job has done over all its runs, as far as it is committed: bytes, and milliseconds at work."""
+
+    down: int = 0
+    up: int = 0
+    fetching: int = 0
+    sending: int = 0
+    making: int = 0
+    streamed: int = 0
+    """1 when its bytes went from source to Telegram without being on the disk, else 0."""
+
+    def after(self, stage: Stage, milliseconds: int, down: int, up: int) -> "Moved":
+        """The same once a stage has taken so long, and moved so many bytes."""
+        both = stage is Stage.STREAM
+        return Moved(
+            self.down + down,
+            self.up + up,
+            self.fetching + milliseconds * (both or stage is Stage.FETCH),
+            self.sending + milliseconds * (both or stage is Stage.UPLOAD),
+            self.making + milliseconds * (stage is Stage.PROCESS),
+            1 if both else 0 if stage in (Stage.FETCH, Stage.UPLOAD) else self.streamed,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One order on its way through the house; ``id`` is the number the owner sees.
 
@@ -362,6 +387,7 @@ class Job:
     """The place in the queue: of two jobs, the one with the lower turn goes first."""
     files: tuple[LocalFile, ...] = field(default=())
     """What fetching (or processing) left in the work folder, so that a restart goes on from there."""
+    moved: Moved = Moved()
 
     @property
     def unasked(self) -> bool:

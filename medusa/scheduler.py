@@ -58,6 +58,10 @@ class Run:
         self.flow = Flow()
         self.started = self.since = time.monotonic()
         self._scheduler = scheduler
+        self._counted = (0, 0)
+        """The bytes of ``flow`` that are in the job."""
+        self._stage: Stage | None = None
+        """The stage whose time runs."""
 
     def report(self, progress: Progress) -> None:
         """Overwrite the progress cell."""
@@ -75,6 +79,7 @@ class Run:
 
         Having a whole file is a success that no later failure takes back: the tries start anew.
         """
+        self.count()
         async with self._scheduler.slot(stage, self):
             further = _ORDER.index(stage) > max(_ORDER.index(self.job.stage), _FETCHED)
             attempts = 0 if further else self.job.attempts
@@ -83,9 +88,18 @@ class Run:
 
     async def enter(self, stage: Stage, *, beside: Beside | None = None, **facts: Any) -> None:
         """Commit a stage that needs no other slot than the one that is held, and what ``beside`` writes with it."""
-        self.progress, self.since = Progress(), time.monotonic()
+        self.count()
+        self.progress, self.since, self._stage = Progress(), time.monotonic(), stage
         self.learn(state=JobState.RUNNING, stage=stage, reason="", not_before=0.0, **facts)
         self.job = await self._scheduler.commit(self.job, beside)
+
+    def count(self) -> None:
+        """End the stage at hand, if there is one, and keep in mind what was moved and how long it took."""
+        passed = (self.flow.down, self.flow.up)
+        down, up = (now - before for now, before in zip(passed, self._counted, strict=True))
+        took = 0 if self._stage is None else round((time.monotonic() - self.since) * 1000)
+        self.learn(moved=self.job.moved.after(self._stage or self.job.stage, took, down, up))
+        self._counted, self._stage = passed, None
 
     def learn(self, **facts: Any) -> None:
         """Keep in mind columns of the job, to be committed with its next stage or its end."""
@@ -277,7 +291,7 @@ class Scheduler:
             return await self._end(job, stop.state, "cancelled")
         # What the cut-off task knew may be older than what it had committed.
         kept = await until_it_works(lambda: self._jobs.get(job.id)) or job
-        kept = replace(kept, state=stop.state)
+        kept = replace(kept, state=stop.state, moved=job.moved)
         if stop.hold is not None:
             kept = replace(kept, not_before=stop.hold.until, reason=stop.hold.reason)
         stopped = await self.commit(kept)
@@ -440,7 +454,10 @@ class Scheduler:
         try:
             run.workdir.mkdir(parents=True, exist_ok=True, mode=0o700)
             with own_flow(_WEIGHTS[job.priority]) as run.flow:
-                await self._work(run)
+                try:
+                    await self._work(run)
+                finally:
+                    run.count()
         except asyncio.CancelledError:
             if job.id not in self._stopping:
                 raise

@@ -10,6 +10,7 @@ from medusa.channels.destinations import Destinations
 from medusa.gates import Budget
 from medusa.library import Library
 from medusa.model import OWNER, Order, Person, Role
+from medusa.numbers import Numbers
 from medusa.scheduler import Scheduler
 from medusa.settings import PREFIX, Settings
 from medusa.sources.described import Description
@@ -90,6 +91,7 @@ class Desk:
     thumb: ThumbTable
     following: Callable[[int, int, int], Awaitable[list[int]]]
     """Numbers of the next messages of a chat that hold files: its marked id, where to begin, how many at most."""
+    numbers: Numbers
 
 
 @dataclass(frozen=True, slots=True)

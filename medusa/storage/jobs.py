@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import astuple
 from enum import StrEnum
 from typing import Any
 
 from medusa.errors import Scope
-from medusa.model import Hold, Job, JobState, Order, Priority, Stage
+from medusa.model import Hold, Job, JobState, Moved, Order, Priority, Stage
 from medusa.parking import Key
 from medusa.storage.handled import note
 from medusa.storage.sparse import differing, files_of, files_text
@@ -31,7 +32,7 @@ _FROM = {
 
 _CHANGING = (
     "state", "stage", '"order"', "attempts", "not_before", "reason", "title", "size", "post_id", "ended", "told",
-    "files",
+    "files", "moved",
 )  # fmt: skip
 _COLUMNS = f"id, chat_id, message_id, created, priority, turn, {', '.join(_CHANGING)}"
 _SELECT = f"SELECT {_COLUMNS} FROM jobs"  # noqa: S608 (constants)
@@ -431,6 +432,7 @@ def _encode(job: Job) -> Row:
         job.ended,
         job.told,
         files_text(job.files),
+        json.dumps(astuple(job.moved), separators=(",", ":")),
     )
 
 
@@ -446,7 +448,7 @@ def order_from(text: str) -> Order:
 
 def _decode(row: Row) -> Job:
     (number, chat_id, message_id, created, priority, turn, state, stage, order, attempts, not_before, reason, title,
-     size, post_id, ended, told, files) = row  # fmt: skip
+     size, post_id, ended, told, files, moved) = row  # fmt: skip
     return Job(
         id=number,
         state=JobState(state),
@@ -466,4 +468,5 @@ def _decode(row: Row) -> Job:
         ended=ended,
         told=bool(told),
         files=files_of(files),
+        moved=Moved(*json.loads(moved)),
     )
