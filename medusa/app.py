@@ -33,6 +33,7 @@ from medusa.net import Guard, Refused, open_egress, open_web
 from medusa.notices import Notices
 from medusa.numbers import Numbers
 from medusa.pipeline import Pipeline
+from medusa.poster import Poster
 from medusa.posting import Posting
 from medusa.room import Room
 from medusa.scheduler import Scheduler
@@ -305,6 +306,7 @@ def _assemble(ground: _Ground) -> App:
         thumb=ThumbTable(store),
         following=ground.held.following,
         numbers=Numbers(SumTable(store), config.work),
+        draw=Poster(ground.tools.ffmpeg, config.work / _LOOKS).draw,
     )
     router = Router(account, desk, Handled(store), Menus(store), SlowCommands(store), messenger)
     return App(

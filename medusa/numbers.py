@@ -49,7 +49,10 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A span as a whole; ``best`` is the piece in which most was posted, None when there was nothing."""
+    """A span as a whole, where a day begins at midnight.
+
+    ``best`` is the piece in which most was posted, None when there was nothing.
+    """
 
     span: Span
     points: tuple[Point, ...]
@@ -84,6 +87,8 @@ class Numbers:
         at = self._now() if now is None else now
         points = await self.series(span, at)
         known, days = await self._days(span, at)
+        if span is Span.DAY:  # an hour may begin on the day before, where zones differ by half hours
+            points = [point for point in points if point.at > _begin(days[0]) - 3600]
         total = reduce(Sums.__add__, known.values(), Sums())
         named = await self._table.sources(str(days[0]), str(days[-1]), sources)
         best = max(points, key=lambda point: (point.sums.posted, point.sums.done))

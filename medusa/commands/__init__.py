@@ -10,7 +10,7 @@ from medusa.channels.destinations import Destinations
 from medusa.gates import Budget
 from medusa.library import Library
 from medusa.model import OWNER, Order, Person, Role
-from medusa.numbers import Numbers
+from medusa.numbers import Numbers, Report
 from medusa.scheduler import Scheduler
 from medusa.settings import PREFIX, Settings
 from medusa.sources.described import Description
@@ -92,6 +92,8 @@ class Desk:
     following: Callable[[int, int, int], Awaitable[list[int]]]
     """Numbers of the next messages of a chat that hold files: its marked id, where to begin, how many at most."""
     numbers: Numbers
+    draw: Callable[[Report], Awaitable[bytes | None]]
+    """Draws the picture of a report as a JPEG; None when it can't be drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,17 @@ class Aside:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """An answer with a picture: the command message becomes a photo, a JPEG, with the text below it.
+
+    Without a picture, or where Telegram takes none, the text alone answers.
+    """
+
+    text: str
+    picture: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Later:
     """An answer that takes long to find: ``work`` does that, while other commands are obeyed.
 
@@ -156,8 +169,11 @@ class Later:
     work: "Callable[[], Awaitable[Answer]]"
 
 
-Answer = str | Menu | Aside | Later | None
-"""What replaces the command message: plain text, Markup, or a menu; None when the command has seen to it itself."""
+Answer = str | Menu | Aside | Picture | Later | None
+"""What replaces the command message: plain text, Markup, a menu or a picture.
+
+None when the command has seen to it itself.
+"""
 
 
 @dataclass(frozen=True, slots=True)
