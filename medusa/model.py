@@ -44,6 +44,11 @@ class Notice(StrEnum):
     DISK = "disk"
     SECRETS = "secrets"
     NETWORK = "network"
+    BACKUP = "backup"
+    MEMORY = "memory"
+    FAILURES = "failures"
+    FLOOD = "flood"
+    UPDATE = "update"
 
 
 KIND = re.compile(r"[a-z0-9_]{1,30}:(?=https?://)", re.IGNORECASE)

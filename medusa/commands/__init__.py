@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from medusa.access import Access
+from medusa.alerts import Check
 from medusa.batches.conductor import Conductor
 from medusa.batches.flight import Flight
 from medusa.channels.destinations import Destinations
@@ -92,6 +93,8 @@ class Desk:
     following: Callable[[int, int, int], Awaitable[list[int]]]
     """Numbers of the next messages of a chat that hold files: its marked id, where to begin, how many at most."""
     numbers: Numbers
+    checks: Callable[[], Awaitable[list[Check]]]
+    """Looks at everything that ought to be well."""
     draw: Callable[[Report], Awaitable[bytes | None]]
     """Draws the picture of a report as a JPEG; None when it can't be drawn."""
 

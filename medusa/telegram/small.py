@@ -25,7 +25,7 @@ class SmallFiles:
     async def illustrate(self, chat_id: int, message_id: int, picture: bytes, text: str) -> None:
         """Turn a message into a photo, a JPEG, with a text below it; where that can't be, reply to it with the photo.
 
-        What is too long for below a photo stays in the message. Raises MedusaError.
+        A text is cut where there is no room for all of it. Raises MedusaError.
         """
         name = "picture.jpg"
         file = LocalFile(Path(name), name, "image/jpeg", photo=True)
