@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from medusa.alerts import Check
 from medusa.commands import Answer, Call, Command, Later
+from medusa.model import Role
 
 
 async def _run(call: Call) -> Answer:
@@ -29,6 +30,7 @@ def worded(checks: Sequence[Check]) -> Markup:
 
 COMMAND = Command(
     name="health",
+    role=Role.ADMIN,
     aliases=("checks",),
     family="Care",
     about="whether all is well, and if not, what helps",

@@ -7,6 +7,7 @@ from markupsafe import Markup
 from medusa.commands import Answer, Call, Command, Later, Picture
 from medusa.errors import UserError
 from medusa.gates import Budget
+from medusa.model import Role
 from medusa.names import quoted
 from medusa.numbers import Report, Span
 from medusa.words import size, span
@@ -91,6 +92,7 @@ def _budgets(budget: Budget) -> list[str]:
 
 COMMAND = Command(
     name="stats",
+    role=Role.ADMIN,
     aliases=("statistics",),
     family="Care",
     about="what was done lately: jobs, bytes, speeds and sources",
