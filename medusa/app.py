@@ -12,6 +12,7 @@ import structlog
 
 from medusa import __version__
 from medusa.access import Access
+from medusa.alerts import Alerts, Watched
 from medusa.batches.conductor import Conductor
 from medusa.batches.index import Index
 from medusa.batches.places import Keeper
@@ -20,6 +21,7 @@ from medusa.batches.turns import Turns
 from medusa.cage import has_filter, lacking, landlock_abi
 from medusa.channels.destinations import Destinations
 from medusa.channels.registry import Registry
+from medusa.checks import STATE_NEEDS, clock_check, disk_check, line_check, look_at_memory, ytdlp_check
 from medusa.commands import Command, Desk
 from medusa.commands.router import Router
 from medusa.config import Config
@@ -32,11 +34,13 @@ from medusa.library import Library
 from medusa.model import Notice
 from medusa.net import Guard, Refused, open_egress, open_web
 from medusa.notices import Notices
+from medusa.numbers import Numbers
 from medusa.observe.logs import kept
 from medusa.observe.metrics import BYTES
 from medusa.pipeline import Pipeline
+from medusa.poster import Poster
 from medusa.posting import Posting
-from medusa.room import Room
+from medusa.room import KEEP_FREE, Room
 from medusa.scheduler import Scheduler
 from medusa.settings import (
     ALLOW,
@@ -45,6 +49,7 @@ from medusa.settings import (
     HTTPS_ONLY,
     LIMIT_DOWN,
     LIMIT_UP,
+    NOTICES,
     PER_HOST,
     QUIET_HOURS,
     TAGS,
@@ -56,6 +61,7 @@ from medusa.sources.looking import Looks, clear
 from medusa.sources.ytdlp_update import Updater
 from medusa.status import Status
 from medusa.storage import Store, open_store
+from medusa.storage.alerts import AlertTable
 from medusa.storage.answers import Answers
 from medusa.storage.batch_pages import BatchPages
 from medusa.storage.batches import Batches
@@ -70,6 +76,7 @@ from medusa.storage.panel import PanelTable
 from medusa.storage.rebuilds import Rebuilds
 from medusa.storage.settings import StoredSettings
 from medusa.storage.slow import SlowCommands
+from medusa.storage.sums import SumTable
 from medusa.storage.tag_key import TagKey
 from medusa.storage.telegram import TelegramState
 from medusa.storage.thumb import ThumbTable
@@ -93,6 +100,7 @@ from medusa.telegram.transfer import Uploader
 from medusa.telegram.watch import stay_connected
 from medusa.throttle import Throttle
 from medusa.tools import Tools, find_ffmpeg, find_javascript
+from medusa.trouble import Trouble
 from medusa.vault import Vault
 from medusa.vitals import Vitals
 from medusa.watches.watcher import Watcher
@@ -134,6 +142,8 @@ class App:
     clock: Clock
     vitals: Vitals
     desk: Desk
+    numbers: Numbers
+    alerts: Alerts
 
     async def idle(self) -> None:
         """Wait until no list is due, every job has ended and its outcome stands in the chat."""
@@ -178,6 +188,8 @@ def _parts(app: App) -> list[Coroutine[Any, Any, None]]:
         app.budget.run(app.scheduler.look_again),
         app.vault.run(app.notices.tell),
         app.vitals.run(),
+        app.numbers.run(),
+        app.alerts.run(),
         stay_connected(app.account, app.clock, app.notices.tell),
         _on_time(app.clock, app.scheduler, app.watcher),
     ]
@@ -224,7 +236,7 @@ async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
     tags = Tags(TagKey(store))
     await tags.load()
     settings.follow(TAGS, tags.turn)
-    down, up = Throttle(BYTES.labels("down").inc), Throttle(BYTES.labels("up").inc)
+    down, up = Throttle("down", BYTES.labels("down").inc), Throttle("up", BYTES.labels("up").inc)
     settings.follow(LIMIT_DOWN, down.limit)
     settings.follow(LIMIT_UP, up.limit)
     guard = Guard(config.allow)
@@ -287,6 +299,7 @@ def _assemble(ground: _Ground) -> App:
     watcher = Watcher(Watches(store), looks.describe, conductor.look_again, notices.tell)
     scheduler.listeners += [status.changed, notices.changed, conductor.changed]
     ground.guard.listeners.append(_warning(scheduler, notices))
+    alerts = _alerts(ground, scheduler, jobs, notices)
     desk = Desk(
         scheduler=scheduler,
         jobs=jobs,
@@ -319,6 +332,9 @@ def _assemble(ground: _Ground) -> App:
         following=ground.held.following,
         door=Door(PanelTable(store)),
         home=account.user_id,
+        numbers=Numbers(SumTable(store), config.work),
+        checks=alerts.checks,
+        draw=Poster(ground.tools.ffmpeg, config.work / _LOOKS).draw,
     )
     router = Router(account, desk, Handled(store), Menus(store), SlowCommands(store), messenger)
     clock = Clock(account, notices.tell)
@@ -326,7 +342,7 @@ def _assemble(ground: _Ground) -> App:
         config=config, account=account, store=store, jobs=jobs, settings=settings, budget=ground.budget,
         guard=ground.guard, room=pipeline.room, pipeline=pipeline, scheduler=scheduler, conductor=conductor,
         watcher=watcher, status=status, notices=notices, vault=ground.vault, destinations=ground.destinations,
-        access=ground.access, router=router, clock=clock, desk=desk,
+        access=ground.access, router=router, clock=clock, desk=desk, numbers=desk.numbers, alerts=alerts,
         vitals=Vitals(account, store, jobs, scheduler, pipeline.room, clock, config, ground.tools.ffmpeg),
     )  # fmt: skip
 
@@ -358,6 +374,25 @@ def _conductor(
     keeper = Keeper(batches, messenger, files)
     index = Index(batches, BatchPages(ground.store), messenger, ground.account.user_id)
     return Conductor(batches, jobs, scheduler, messenger, keeper, turns, index, ground.config.slots)
+
+
+def _alerts(ground: _Ground, scheduler: Scheduler, jobs: Jobs, notices: Notices) -> Alerts:
+    config, account, settings = ground.config, ground.account, ground.settings
+    trouble = Trouble(jobs.recent)
+    scheduler.listeners.append(trouble.changed)
+    kept = KEEP_FREE if config.keep_free is None else config.keep_free
+    old = ytdlp_check(lambda: ground.updater.used, lambda now: trouble.failing(now) is not None)
+    watched = [
+        Watched(line_check(lambda: account.client.line.away)),
+        Watched(disk_check("work folder", config.work, kept, "Jobs wait for room.")),
+        Watched(disk_check("state", config.data, STATE_NEEDS, "Soon nothing more can be noted."), Notice.DISK),
+        Watched(look_at_memory, Notice.MEMORY),
+        Watched(trouble.failures, Notice.FAILURES),
+        Watched(trouble.floods, Notice.FLOOD),
+        Watched(old, Notice.UPDATE),
+        Watched(clock_check(Clock(account, notices.tell).ahead)),
+    ]
+    return Alerts(watched, AlertTable(ground.store), notices.tell, lambda kind: settings[NOTICES[kind]])
 
 
 def _obey(settings: Settings, scheduler: Scheduler, quiet: QuietHours, budget: Budget) -> None:

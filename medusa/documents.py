@@ -15,7 +15,7 @@ from medusa.library import Library, document_of, sha256_of, shows_no_name
 from medusa.model import LocalFile, Order, Progress, Stage
 from medusa.names import display_name
 from medusa.posting import media_entries
-from medusa.scheduler import Run
+from medusa.runs import Run
 from medusa.sources import ByteStream, Source
 from medusa.steps.ahead import Ahead, foresee
 from medusa.storage import uploads

@@ -44,6 +44,11 @@ class Notice(StrEnum):
     DISK = "disk"
     SECRETS = "secrets"
     NETWORK = "network"
+    BACKUP = "backup"
+    MEMORY = "memory"
+    FAILURES = "failures"
+    FLOOD = "flood"
+    UPDATE = "update"
 
 
 KIND = re.compile(r"[a-z0-9_]{1,30}:(?=https?://)", re.IGNORECASE)
@@ -344,6 +349,31 @@ class Lap:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """What a job has done over all its runs, as far as it is committed: bytes, and milliseconds at work."""
+
+    down: int = 0
+    up: int = 0
+    fetching: int = 0
+    sending: int = 0
+    making: int = 0
+    streamed: int = 0
+    """1 when its bytes went from source to Telegram without being on the disk, else 0."""
+
+    def after(self, stage: Stage, milliseconds: int, down: int, up: int) -> "Moved":
+        """The same once a stage has taken so long, and moved so many bytes."""
+        both = stage is Stage.STREAM
+        return Moved(
+            self.down + down,
+            self.up + up,
+            self.fetching + milliseconds * (both or stage is Stage.FETCH),
+            self.sending + milliseconds * (both or stage is Stage.UPLOAD),
+            self.making + milliseconds * (stage is Stage.PROCESS),
+            1 if both else 0 if stage in (Stage.FETCH, Stage.UPLOAD) else self.streamed,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One order on its way through the house; ``id`` is the number the owner sees.
 
@@ -373,6 +403,7 @@ class Job:
     """What fetching (or processing) left in the work folder, so that a restart goes on from there."""
     laps: tuple[Lap, ...] = ()
     """The latest stages of its runs, the oldest first."""
+    moved: Moved = Moved()
 
     @property
     def unasked(self) -> bool:

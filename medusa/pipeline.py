@@ -31,7 +31,7 @@ from medusa.model import Job, LocalFile, Order, Stage
 from medusa.names import display_name
 from medusa.posting import Posting, complete, media_entries
 from medusa.room import Claim, Room
-from medusa.scheduler import Run
+from medusa.runs import Run
 from medusa.sources import Plan, Source
 from medusa.steps.playing import warning
 from medusa.storage.library import Post

@@ -15,7 +15,7 @@ from medusa.errors import MedusaError, Scope, Transient, Wait
 from medusa.library import caption_of, make_post, source_key
 from medusa.model import Job, LocalFile, Stage
 from medusa.observe.metrics import POSTS
-from medusa.scheduler import Run
+from medusa.runs import Run
 from medusa.storage import outbox
 from medusa.storage.outbox import APART, Entry, Look, Outbox
 from medusa.tags import MARK_UNITS, Tags

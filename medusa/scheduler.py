@@ -7,22 +7,21 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import structlog
 
 from medusa.config import Slots
 from medusa.errors import BROKEN, MedusaError, UserError
-from medusa.model import Gate, Hold, Job, JobState, Live, Order, Priority, Progress, Stage
+from medusa.model import Gate, Hold, Job, JobState, Live, Order, Priority, Stage
 from medusa.observe import clean
 from medusa.observe.metrics import JOBS_ENDED, RETRIES
 from medusa.parking import Key, Parking
 from medusa.patience import Rewind, Tries, to_the_end, until_it_works
+from medusa.runs import Run, Work
 from medusa.shares import Shares
 from medusa.slots import SLOT_OF, Claims, Slot
-from medusa.stopwatch import MOST_LAPS, Stopwatch
 from medusa.storage.jobs import Beside, Jobs
-from medusa.throttle import Flow, own_flow
+from medusa.throttle import own_flow
 from medusa.words import SCHEDULED
 from medusa.workfolder import remove, sweep, trouble
 
@@ -30,8 +29,6 @@ log = structlog.get_logger()
 
 _MOVES_BYTES = (Stage.RESOLVE, Stage.FETCH, Stage.STREAM, Stage.UPLOAD)
 """The stages that a hold interrupts."""
-_ORDER = list(Stage)
-_FETCHED = _ORDER.index(Stage.STREAM)
 _WEIGHTS = {Priority.HIGH: 4, Priority.NORMAL: 2, Priority.LOW: 1}
 """The shares of the bandwidth that jobs get."""
 STOP_WITHIN = 30.0
@@ -48,67 +45,6 @@ class _Stop:
 
     state: JobState
     hold: Hold | None = None
-
-
-class Run:
-    """One run of one job: what the work may know of the job, and the only way in which it reports."""
-
-    def __init__(self, job: Job, workdir: Path, scheduler: "Scheduler") -> None:
-        self.job = job
-        self.workdir = workdir
-        self.progress = Progress()
-        self.flow = Flow()
-        self.started = self.since = time.monotonic()
-        self._scheduler = scheduler
-        self._stopwatch: Stopwatch | None = None
-
-    def report(self, progress: Progress) -> None:
-        """Overwrite the progress cell."""
-        self.progress = progress
-        if self._stopwatch is not None:
-            self._stopwatch.moved(progress)
-
-    def step_aside(self, progress: Progress) -> None:
-        """Report what the job waits for, and let another one have the slot meanwhile."""
-        self.report(progress)
-        self._scheduler.claims.drop(self.job.id)
-        self._scheduler.look_again()
-
-    @asynccontextmanager
-    async def stage(self, stage: Stage, *, beside: Beside | None = None, **facts: Any) -> AsyncIterator[None]:
-        """Wait for a slot of this stage's kind and commit the stage, with ``facts``, further columns of the job.
-
-        Having a whole file is a success that no later failure takes back: the tries start anew.
-        """
-        async with self._scheduler.slot(stage, self):
-            further = _ORDER.index(stage) > max(_ORDER.index(self.job.stage), _FETCHED)
-            attempts = 0 if further else self.job.attempts
-            await self.enter(stage, beside=beside, attempts=attempts, **facts)
-            try:
-                yield
-            finally:
-                self.leave()
-
-    async def enter(self, stage: Stage, *, beside: Beside | None = None, **facts: Any) -> None:
-        """Commit a stage that needs no other slot than the one that is held, and what ``beside`` writes with it."""
-        self.leave()
-        self.progress, self.since = Progress(), time.monotonic()
-        self._stopwatch = Stopwatch(stage)
-        self.learn(state=JobState.RUNNING, stage=stage, reason="", not_before=0.0, **facts)
-        self.job = await self._scheduler.commit(self.job, beside)
-
-    def leave(self) -> None:
-        """Note how long the stage at hand took, if there is one; it is committed with the next one, or with the end."""
-        if self._stopwatch is not None:
-            self.learn(laps=(*self.job.laps, self._stopwatch.stop())[-MOST_LAPS:])
-            self._stopwatch = None
-
-    def learn(self, **facts: Any) -> None:
-        """Keep in mind columns of the job, to be committed with its next stage or its end."""
-        self.job = replace(self.job, **facts)
-
-
-Work = Callable[[Run], Awaitable[None]]
 
 
 class Scheduler:
@@ -293,7 +229,7 @@ class Scheduler:
             return await self._end(job, stop.state, "cancelled")
         # What the cut-off task knew may be older than what it had committed.
         kept = await until_it_works(lambda: self._jobs.get(job.id)) or job
-        kept = replace(kept, state=stop.state, laps=job.laps)
+        kept = replace(kept, state=stop.state, laps=job.laps, moved=job.moved)
         if stop.hold is not None:
             kept = replace(kept, not_before=stop.hold.until, reason=stop.hold.reason)
         stopped = await self.commit(kept)

@@ -296,6 +296,11 @@ NOTICES: dict[Notice, Setting[bool]] = {
     Notice.DISK: switch("notice-disk", True, "say there when the disk is nearly full"),
     Notice.SECRETS: switch("notice-secrets", True, "say there when cookies or a token that were used lately expire"),
     Notice.NETWORK: switch("notice-network", True, "say there when a link leads on to where it may not"),
+    Notice.BACKUP: switch("notice-backup", True, "say there when a backup fails, and when backups work again"),
+    Notice.MEMORY: switch("notice-memory", True, "say there when memory is nearly used up"),
+    Notice.FAILURES: switch("notice-failures", True, "say there when many jobs fail in a row, or all of one site"),
+    Notice.FLOOD: switch("notice-flood", True, "say there when Telegram makes jobs wait long, or often"),
+    Notice.UPDATE: switch("notice-update", True, "say there when a site fails and yt-dlp is old"),
 }
 """Which kinds of news the owner wants to hear of."""
 

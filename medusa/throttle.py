@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Literal
 from weakref import WeakKeyDictionary
 
 BURST_SECONDS = 0.25
 """How long a limit may be saved up while nobody uses it."""
+Way = Literal["down", "up"]
 _NORMAL = 2
 _HAIR = 1.0
 """Bytes that a bucket may lack all the same, since timers and sums of fractions are never exact."""
@@ -23,6 +25,17 @@ class Flow:
     """
 
     weight: int = _NORMAL
+    down: int = 0
+    """Bytes that it has fetched so far."""
+    up: int = 0
+    """Bytes that it has uploaded so far."""
+
+    def count(self, way: Way, size: int) -> None:
+        """Note bytes that passed, or with a negative size did not pass after all."""
+        if way == "down":
+            self.down += size
+        else:
+            self.up += size
 
 
 _CURRENT: ContextVar[Flow] = ContextVar("flow", default=Flow())  # noqa: B039 -- what belongs to no job shares one flow
@@ -114,7 +127,7 @@ class Turns:
 
 
 class Throttle:
-    """The limit of one direction: a token bucket that all flows of this process share.
+    """The limit of one direction, ``way``: a token bucket that all flows of this process share.
 
     In any span of time, at most rate × time + max(``BURST_SECONDS`` of the rate, the largest size) bytes pass. A size
     over the burst passes when the bucket is full and is paid off afterwards.
@@ -123,7 +136,8 @@ class Throttle:
     more; the flow is that of the job. Lanes, web client and egress proxy do so already. ``counted`` hears of each size.
     """
 
-    def __init__(self, counted: Callable[[int], object] = lambda _: None) -> None:
+    def __init__(self, way: Way = "down", counted: Callable[[int], object] = lambda _: None) -> None:
+        self._way = way
         self.passed = 0
         """Bytes that were let through so far."""
         self._counted = counted
@@ -149,14 +163,17 @@ class Throttle:
         """Wait until ``size`` bytes may pass; without a limit, this does not wait at all."""
         self.passed += size
         self._counted(size)
+        flow = flow or current_flow()
+        flow.count(self._way, size)
         if self._rate is None or not size:
             return
-        turn = self._turns.join(flow or current_flow(), size)
+        turn = self._turns.join(flow, size)
         self._serve()
         try:
             await turn.ready
         except asyncio.CancelledError:
             self.passed -= size
+            flow.count(self._way, -size)
             if not self._turns.leave(turn) and not turn.ready.cancelled():
                 self._level += size
             self._serve()

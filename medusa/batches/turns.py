@@ -3,7 +3,7 @@
 import asyncio
 
 from medusa.model import Progress
-from medusa.scheduler import Run
+from medusa.runs import Run
 from medusa.storage.batches import Batches, BatchItem, Places
 
 PATIENCE = 600.0

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from medusa.access import Access
+from medusa.alerts import Check
 from medusa.batches.conductor import Conductor
 from medusa.batches.flight import Flight
 from medusa.channels.destinations import Destinations
@@ -12,6 +13,7 @@ from medusa.door import Door
 from medusa.gates import Budget
 from medusa.library import Library
 from medusa.model import OWNER, Order, Person, Role
+from medusa.numbers import Numbers, Report
 from medusa.scheduler import Scheduler
 from medusa.settings import PREFIX, Settings
 from medusa.sources.described import Description
@@ -96,6 +98,11 @@ class Desk:
     """The id of Saved Messages."""
     following: Callable[[int, int, int], Awaitable[list[int]]]
     """Numbers of the next messages of a chat that hold files: its marked id, where to begin, how many at most."""
+    numbers: Numbers
+    checks: Callable[[], Awaitable[list[Check]]]
+    """Looks at everything that ought to be well."""
+    draw: Callable[[Report], Awaitable[bytes | None]]
+    """Draws the picture of a report as a JPEG; None when it can't be drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +158,17 @@ class Aside:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """An answer with a picture: the command message becomes a photo, a JPEG, with the text below it.
+
+    Without a picture, or where Telegram takes none, the text alone answers.
+    """
+
+    text: str
+    picture: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Later:
     """An answer that takes long to find: ``work`` does that, while other commands are obeyed.
 
@@ -160,8 +178,11 @@ class Later:
     work: "Callable[[], Awaitable[Answer]]"
 
 
-Answer = str | Menu | Aside | Later | None
-"""What replaces the command message: plain text, Markup, or a menu; None when the command has seen to it itself."""
+Answer = str | Menu | Aside | Picture | Later | None
+"""What replaces the command message: plain text, Markup, a menu or a picture.
+
+None when the command has seen to it itself.
+"""
 
 
 @dataclass(frozen=True, slots=True)

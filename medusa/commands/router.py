@@ -11,7 +11,7 @@ from functools import partial
 import structlog
 from markupsafe import Markup
 
-from medusa.commands import Answer, Aside, Command, Desk, Later, Menu
+from medusa.commands import Answer, Aside, Command, Desk, Later, Menu, Picture
 from medusa.commands.giving import entitled, give
 from medusa.commands.menus import chosen, is_choice, offer, shown
 from medusa.commands.parsing import names_secret, parts
@@ -287,7 +287,7 @@ class Router:
     def _listens_to(self, chat_id: int) -> bool:
         return chat_id in self._desk.destinations.registry.obeyed
 
-    async def _answer(self, message: Incoming, answer: str | Menu | Aside, *, in_place: bool) -> None:
+    async def _answer(self, message: Incoming, answer: str | Menu | Aside | Picture, *, in_place: bool) -> None:
         """Put the answer in the command's place; what is too long for one message goes on in further ones.
 
         What only looked like a command may be a note: it stays, and the answer replies to it.
@@ -302,6 +302,8 @@ class Router:
                     await self._menus.put(message.chat_id, place, offer(answer, time.time(), message.person))
             for text in others:
                 await self._messenger.say(message.chat_id, text, topic=message.topic)
+            if isinstance(answer, Picture) and answer.picture is not None:
+                await self._desk.files.illustrate(message.chat_id, message.message_id, answer.picture, answer.text)
         except MedusaError as error:
             if error.fatal:
                 raise
@@ -310,19 +312,19 @@ class Router:
 
 def _warned(answer: Answer, *, gone: bool) -> Answer:
     """An answer, with a word on a message that is not gone; what takes its place needs none where it is a question."""
-    if gone or isinstance(answer, Menu | Later):
+    if gone or isinstance(answer, Menu | Picture | Later):
         return answer
     if isinstance(answer, Aside):
         return Aside(f"{answer.text}\n{STILL_THERE}")
     return Markup("{}\n{}").format(answer or "", STILL_THERE)
 
 
-def _worded(answer: str | Menu | Aside) -> str:
+def _worded(answer: str | Menu | Aside | Picture) -> str:
     """What an answer reads."""
     match answer:
         case Menu():
             return shown(answer)
-        case Aside(text):
+        case Aside(text) | Picture(text, _):
             return text
         case _:
             return answer

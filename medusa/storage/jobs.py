@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import astuple
 from enum import StrEnum
 from typing import Any
 
 from medusa.errors import Scope
-from medusa.model import Hold, Job, JobState, Order, Priority, Stage
+from medusa.model import Hold, Job, JobState, Moved, Order, Priority, Stage
 from medusa.parking import Key
 from medusa.storage.handled import note
 from medusa.storage.sparse import differing, files_of, files_text, laps_of, laps_text
@@ -31,7 +32,7 @@ _FROM = {
 
 _CHANGING = (
     "state", "stage", '"order"', "attempts", "not_before", "reason", "title", "size", "post_id", "ended", "told",
-    "files", "laps",
+    "files", "laps", "moved",
 )  # fmt: skip
 _COLUMNS = f"id, chat_id, message_id, created, priority, turn, {', '.join(_CHANGING)}"
 _SELECT = f"SELECT {_COLUMNS} FROM jobs"  # noqa: S608 (constants)
@@ -432,6 +433,7 @@ def _encode(job: Job) -> Row:
         job.told,
         files_text(job.files),
         laps_text(job.laps),
+        json.dumps(astuple(job.moved), separators=(",", ":")),
     )
 
 
@@ -447,7 +449,7 @@ def order_from(text: str) -> Order:
 
 def _decode(row: Row) -> Job:
     (number, chat_id, message_id, created, priority, turn, state, stage, order, attempts, not_before, reason, title,
-     size, post_id, ended, told, files, laps) = row  # fmt: skip
+     size, post_id, ended, told, files, laps, moved) = row  # fmt: skip
     return Job(
         id=number,
         state=JobState(state),
@@ -468,4 +470,5 @@ def _decode(row: Row) -> Job:
         told=bool(told),
         files=files_of(files),
         laps=laps_of(laps),
+        moved=Moved(*json.loads(moved)),
     )

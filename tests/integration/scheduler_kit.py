@@ -8,7 +8,8 @@ from pathlib import Path
 
 from medusa.config import Slots
 from medusa.model import Gate, Job
-from medusa.scheduler import Run, Scheduler
+from medusa.runs import Run
+from medusa.scheduler import Scheduler
 from medusa.storage import Store
 from medusa.storage.jobs import Jobs
 

@@ -11,7 +11,8 @@ from medusa.config import Slots
 from medusa.errors import Scope, Transient, Wait
 from medusa.gates import QuietHours
 from medusa.model import Job, JobState, Order
-from medusa.scheduler import Run, Scheduler
+from medusa.runs import Run
+from medusa.scheduler import Scheduler
 from medusa.storage import Store, open_store
 from medusa.storage.jobs import Jobs
 from medusa.words import SCHEDULED

@@ -13,7 +13,8 @@ import pytest
 from medusa.errors import FOREVER, Broken, DiskFull, Transient, UserError
 from medusa.model import Job, JobState, Order, Priority, Progress, Stage
 from medusa.patience import backoff
-from medusa.scheduler import Run, Scheduler
+from medusa.runs import Run
+from medusa.scheduler import Scheduler
 from medusa.storage import Store, open_store
 from medusa.storage.jobs import Beside, Jobs
 from medusa.throttle import current_flow

@@ -12,7 +12,7 @@ import pytest
 from medusa.config import Slots
 from medusa.errors import Scope, Transient
 from medusa.model import Hold, JobState, Order, Priority, Progress, Stage
-from medusa.scheduler import Run
+from medusa.runs import Run
 from medusa.storage import Store, open_store
 from medusa.storage.jobs import Jobs
 from tests.integration.scheduler_kit import HERE, scheduling
