@@ -12,6 +12,8 @@ import structlog
 
 from medusa import __version__
 from medusa.access import Access
+from medusa.backups.quarantine import Quarantine
+from medusa.backups.service import Backups
 from medusa.batches.conductor import Conductor
 from medusa.batches.index import Index
 from medusa.batches.places import Keeper
@@ -43,6 +45,7 @@ from medusa.settings import (
     LIMIT_DOWN,
     LIMIT_UP,
     PER_HOST,
+    PREFIX,
     QUIET_HOURS,
     TAGS,
     WARN_PLAYING,
@@ -54,6 +57,7 @@ from medusa.sources.ytdlp_update import Updater
 from medusa.status import Status
 from medusa.storage import Store, open_store
 from medusa.storage.answers import Answers
+from medusa.storage.backups import BackupTable
 from medusa.storage.batch_pages import BatchPages
 from medusa.storage.batches import Batches
 from medusa.storage.boards import Boards
@@ -82,6 +86,7 @@ from medusa.telegram.download import Downloader
 from medusa.telegram.held import HeldFiles
 from medusa.telegram.lanes import Lanes
 from medusa.telegram.messages import Messenger
+from medusa.telegram.offsite import Offsite
 from medusa.telegram.people import People
 from medusa.telegram.session import StoreSession
 from medusa.telegram.small import SmallFiles
@@ -118,6 +123,8 @@ class App:
     watcher: Watcher
     status: Status
     notices: Notices
+    backups: Backups
+    quarantine: Quarantine
     vault: Vault
     destinations: Destinations
     access: Access
@@ -163,6 +170,8 @@ def _parts(app: App) -> list[Coroutine[Any, Any, None]]:
         app.room.run(),
         app.budget.run(app.scheduler.look_again),
         app.vault.run(app.notices.tell),
+        app.backups.run(),
+        app.quarantine.run(app.settings[PREFIX][0]),
         stay_connected(app.account, clock, app.notices.tell),
         _on_time(clock, app.scheduler, app.watcher),
     ]
@@ -194,6 +203,8 @@ class _Ground:
     destinations: Destinations
     tags: Tags
     access: Access
+    offsite: Offsite
+    quarantine: Quarantine
 
 
 async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
@@ -248,9 +259,13 @@ async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
     registry = Registry(ChannelTable(store), settings)
     await registry.load()
     destinations = Destinations(Chats(account, Messenger(account)), registry, settings, account.user_id)
+    offsite = Offsite(account, Messenger(account), Uploader(lanes), downloader)
+    quarantine = Quarantine(BackupTable(store), Jobs(store), offsite)
+    await quarantine.load()
     return _Ground(
-        config, store, settings, budget, guard, account, lanes, tools, vault, updater, held, destinations, tags, access
-    )
+        config, store, settings, budget, guard, account, lanes, tools, vault, updater, held, destinations, tags, access,
+        offsite, quarantine,
+    )  # fmt: skip
 
 
 def _assemble(ground: _Ground) -> App:
@@ -271,6 +286,7 @@ def _assemble(ground: _Ground) -> App:
     watcher = Watcher(Watches(store), looks.describe, conductor.look_again, notices.tell)
     scheduler.listeners += [status.changed, notices.changed, conductor.changed]
     ground.guard.listeners.append(_warning(scheduler, notices))
+    backups = Backups(store, settings, notices.tell, config.data, ground.offsite)
     desk = Desk(
         scheduler=scheduler,
         jobs=jobs,
@@ -299,14 +315,15 @@ def _assemble(ground: _Ground) -> App:
         inspect=looks.inspect,
         thumbnail=looks.thumbnail,
         thumb=ThumbTable(store),
+        backups=backups,
         following=ground.held.following,
     )
     router = Router(account, desk, Handled(store), Menus(store), SlowCommands(store), messenger)
     return App(
         config=config, account=account, store=store, jobs=jobs, settings=settings, budget=ground.budget,
         guard=ground.guard, room=pipeline.room, pipeline=pipeline, scheduler=scheduler, conductor=conductor,
-        watcher=watcher, status=status, notices=notices, vault=ground.vault, destinations=ground.destinations,
-        access=ground.access, router=router,
+        watcher=watcher, status=status, notices=notices, backups=backups, quarantine=ground.quarantine,
+        vault=ground.vault, destinations=ground.destinations, access=ground.access, router=router,
     )  # fmt: skip
 
 
@@ -318,7 +335,7 @@ def _pipeline(ground: _Ground, messenger: Messenger, notices: Notices, turns: Tu
         tools=ground.tools,
         room=Room(config.work, notices.tell, config.keep_free),
         documents=Documents(account, messenger, Uploader(ground.lanes), uploads, outbox, library, decide),
-        posting=Posting(account, messenger, outbox, ground.tags),
+        posting=Posting(account, messenger, outbox, ground.tags, ground.quarantine.stood),
         uploads=uploads,
         outbox=outbox,
         library=library,

@@ -44,6 +44,7 @@ class Notice(StrEnum):
     DISK = "disk"
     SECRETS = "secrets"
     NETWORK = "network"
+    BACKUP = "backup"
 
 
 KIND = re.compile(r"[a-z0-9_]{1,30}:(?=https?://)", re.IGNORECASE)

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from medusa import intervals
 from medusa.config import values
 from medusa.errors import UserError
 from medusa.model import Hours, Notice
@@ -288,6 +289,31 @@ RECIPES: Setting[dict[str, str]] = Setting(
     "your own recipes for convert",
     _show_recipes,
 )
+BACKUP: Setting[float | None] = Setting(
+    "backup",
+    86400.0,
+    intervals.every,
+    "1h to 30d, such as 12h or 7d, or off",
+    "how often a backup is made",
+    intervals.show_every,
+)
+BACKUP_TO: Setting[tuple[str, ...]] = Setting(
+    "backup-to",
+    ("folder",),
+    intervals.places,
+    "folder (beside the state), me (Saved Messages), a chat id such as -1001234567890, or a folder such as /mnt/usb, "
+    "with commas between",
+    "where backups go",
+    intervals.show_places,
+)
+BACKUP_KEEP: Setting[tuple[int, int, int]] = Setting(
+    "backup-keep",
+    (5, 4, 3),
+    intervals.generations,
+    "how many days, weeks and months, each up to 99, such as 7d 4w 6m",
+    "how many days, weeks and months keep a backup in each place",
+    intervals.show_generations,
+)
 NOTICES: dict[Notice, Setting[bool]] = {
     Notice.DONE: switch("notice-done", False, "say in Saved Messages what is done, beside the command message"),
     Notice.FAILED: switch("notice-failed", True, "say there what failed out of sight: elsewhere, late, or many"),
@@ -296,6 +322,7 @@ NOTICES: dict[Notice, Setting[bool]] = {
     Notice.DISK: switch("notice-disk", True, "say there when the disk is nearly full"),
     Notice.SECRETS: switch("notice-secrets", True, "say there when cookies or a token that were used lately expire"),
     Notice.NETWORK: switch("notice-network", True, "say there when a link leads on to where it may not"),
+    Notice.BACKUP: switch("notice-backup", True, "say there when a backup fails, and when backups work again"),
 }
 """Which kinds of news the owner wants to hear of."""
 
@@ -319,6 +346,9 @@ _ALL: tuple[Setting[Any], ...] = (
     HTTPS_ONLY,
     ALLOW,
     RECIPES,
+    BACKUP,
+    BACKUP_TO,
+    BACKUP_KEEP,
     *NOTICES.values(),
 )
 ALL = {setting.key: setting for setting in _ALL}

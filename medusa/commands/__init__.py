@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from medusa.access import Access
+from medusa.backups.service import Backups
 from medusa.batches.conductor import Conductor
 from medusa.batches.flight import Flight
 from medusa.channels.destinations import Destinations
@@ -88,6 +89,7 @@ class Desk:
     thumbnail: Callable[[bytes], Awaitable[bytes]]
     """Makes a thumbnail of a picture."""
     thumb: ThumbTable
+    backups: Backups
     following: Callable[[int, int, int], Awaitable[list[int]]]
     """Numbers of the next messages of a chat that hold files: its marked id, where to begin, how many at most."""
 
