@@ -31,6 +31,7 @@ class Config:
     """PEM file with the public key of ``telegram_dc``."""
     key_file: Path | None = None
     passphrase: str | None = field(default=None, repr=False)
+    backup_key: str | None = field(default=None, repr=False)
     allow: tuple[str, ...] = ()
     """Hosts, ``host:port`` pairs and networks that may be reached although they are private."""
     max_file: int = 20 * 10**9

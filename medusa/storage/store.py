@@ -222,12 +222,12 @@ def _unlock(folder: Path, key_file: Path | None, passphrase: str | None, known: 
     if path.stat().st_size < min(_PAGES):
         raise UserError(DAMAGED)  # SQLite would take it for an empty database
     with translated():
-        page, version = _look(path, unlocked.data_key)
+        page, version = look(path, unlocked.data_key)
     refuse_newer(version, known)
     return unlocked, page
 
 
-def _look(path: Path, data_key: bytes) -> tuple[int, int]:
+def look(path: Path, data_key: bytes) -> tuple[int, int]:
     """The database's page size, which is the one that decrypts it, and its version. Raises SQLCipher's error."""
     *likely, last = _PAGES
     for page in likely:
