@@ -47,7 +47,7 @@ def place(text: str) -> str:
 
 def generations(text: str) -> tuple[int, int, int]:
     """How many days, weeks and months."""
-    found = re.fullmatch(r"([0-9]{1,2}) ?d ([0-9]{1,2}) ?w ([0-9]{1,2}) ?m", text.lower(), re.ASCII)
+    found = re.fullmatch(r"([0-9]{1,2}) ?d ?([0-9]{1,2}) ?w ?([0-9]{1,2}) ?m", text.lower(), re.ASCII)
     if found is None:
         raise ValueError
     return int(found[1]), int(found[2]), int(found[3])

@@ -127,9 +127,11 @@ def read_copy(source: BinaryIO, key: bytes, path: Path, data_key: bytes) -> Mani
             connection = connector(path, data_key)()
             try:
                 connection.execute("PRAGMA journal_mode = OFF")  # what is not finished is thrown away
+                connection.execute("PRAGMA synchronous = OFF")  # and what is, is written out below
                 build(connection, migrations()[: manifest.schema], _rows(lines, hashes))
             finally:
                 connection.close()
+            _write_out(path)
             _prove(path, data_key, manifest, hashes)
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(DAMAGED) from error
@@ -140,6 +142,14 @@ def make_empty(path: Path) -> None:
     """An empty file that only its owner may read, in place of what is there. Raises OSError."""
     path.unlink(missing_ok=True)
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+
+def _write_out(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _rows(lines: Iterator[bytes], hashes: list[dict[str, str]]) -> Iterator[bytes]:

@@ -62,10 +62,8 @@ def build(connection: Any, steps: Iterable[Migration], lines: Iterable[bytes]) -
 
     Raises SQLCipher's errors, ValueError and KeyError for lines that do not fit the schema.
     """
-    version = 0
-    for step in steps:
-        connection.executescript(step.sql)
-        version = step.number
+    found = list(steps)
+    connection.executescript("\n".join(["BEGIN IMMEDIATE;", *(step.sql for step in found), "COMMIT;"]))
     triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
     connection.execute("PRAGMA foreign_keys = OFF")
     connection.execute("BEGIN IMMEDIATE")
@@ -83,7 +81,7 @@ def build(connection: Any, steps: Iterable[Migration], lines: Iterable[bytes]) -
         connection.executemany(inserts[name], ([_real(value) for value in row] for row in rows))
     for _, sql in triggers:
         connection.execute(sql)
-    connection.execute(f"PRAGMA user_version = {version}")
+    connection.execute(f"PRAGMA user_version = {len(found)}")
     connection.execute("COMMIT")
 
 
