@@ -129,7 +129,7 @@ class Round:
         """Restore, killed at any moment of it, until one is left alone."""
         for _ in range(self._die.choice([0, 1, 1, 2])):
             self._verdict.blows["restore, at any time"] += 1
-            medusa = await self._restoring()
+            medusa = await self._restoring("--replace")
             delay = self._die.uniform(0, 1.2)
             done, _ = await asyncio.wait({asyncio.ensure_future(medusa.gone.wait())}, timeout=delay)
             if not done:
