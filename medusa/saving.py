@@ -117,12 +117,13 @@ def _show(manifest: Manifest) -> None:
 
 
 def _tell_outcome(outcome: Outcome, config: Config) -> None:
+    stilled = outcome.stilled
     _say(
-        f"Restored into {config.data}. {outcome.jobs} jobs and {outcome.batches} batches are paused: nothing goes on "
-        "by itself. Start Medusa and look at /queue; /resume all has the jobs go on."
+        f"Restored into {config.data}. Paused are {stilled.jobs} jobs, {stilled.batches} batches and {stilled.watches} "
+        "watches: nothing goes on by itself. Start Medusa and look at /queue; /resume all has the jobs go on."
     )
-    if outcome.commands:
-        _say(f"{outcome.commands} commands were under way and are forgotten: write them again if need be.")
+    if stilled.commands:
+        _say(f"{stilled.commands} commands were under way and are forgotten: write them again if need be.")
     if outcome.aside is not None:
         _say(f"What was there before is in {outcome.aside}.")
     if not outcome.login:

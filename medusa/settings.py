@@ -289,11 +289,11 @@ RECIPES: Setting[dict[str, str]] = Setting(
     "your own recipes for convert",
     _show_recipes,
 )
-BACKUP: Setting[float | None] = Setting(
+BACKUP: Setting[intervals.Every] = Setting(
     "backup",
     86400.0,
     intervals.every,
-    "1h to 30d, such as 12h or 7d, or off",
+    "1h to 30d, such as 12h or 7d, a cron expression such as 0 4 * * *, or off",
     "how often a backup is made",
     intervals.show_every,
 )

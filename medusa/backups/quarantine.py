@@ -25,7 +25,8 @@ LATELY = 3600.0
 """Seconds within which another Medusa counts as one that is at work."""
 _RESTORED = (
     "Medusa was restored, as instance {id}, from the backup of {when}.\n"
-    "{jobs} paused, and nothing goes on by itself: {prefix}queue shows what there is, {prefix}resume all has it go on. "
+    "{jobs} paused, as are batches and watches, and nothing goes on by itself: {prefix}queue shows what there is, "
+    "{prefix}resume all has it go on, {prefix}batches and {prefix}watches show the rest. "
     "What was posted since the backup is looked for first, and not posted again. What you have asked for since then is "
     "not known any more: ask again for what was not done."
 )

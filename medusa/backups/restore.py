@@ -16,7 +16,7 @@ from medusa.backups.sealed import NO_BACKUP
 from medusa.errors import MedusaError, UserError
 from medusa.patience import to_the_end
 from medusa.storage import open_store
-from medusa.storage.backups import BackupTable
+from medusa.storage.backups import BackupTable, Stilled
 from medusa.storage.errors import translated, translated_files
 from medusa.storage.folder import DATABASE, has_database, make_private
 from medusa.storage.keys import unlock
@@ -44,12 +44,10 @@ class Secrets:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was restored: how many jobs, batches and commands under way stand still, and where the old state is."""
+    """What was restored, what of it stands still, whether it has a login, and where the old state is."""
 
     manifest: Manifest
-    jobs: int
-    batches: int
-    commands: int
+    stilled: Stilled
     login: bool
     aside: Path | None
 
@@ -160,10 +158,10 @@ async def restore(
         old = await asyncio.to_thread(_standing, folder, opened_by, replace=replace)
         with translated_files(folder), _staged(folder) as staging:
             manifest = await to_the_end(asyncio.to_thread(_built, paths, key, staging, opened_by))
-            jobs, batches, commands, login = await _renewed(staging, opened_by, manifest, old.login, now())
+            stilled, login = await _renewed(staging, opened_by, manifest, old.login, now())
         aside = f"before-restore-{datetime.fromtimestamp(now()):%Y%m%d-%H%M%S}"  # noqa: DTZ006 (the owner's clock)
         await to_the_end(asyncio.to_thread(commit, folder, aside, keep=old.kept))
-    return Outcome(manifest, jobs, batches, commands, login, folder / aside if old.kept else None)
+    return Outcome(manifest, stilled, login, folder / aside if old.kept else None)
 
 
 @contextmanager
@@ -218,11 +216,11 @@ def _built(paths: Sequence[Path], key: bytes, staging: Path, opened_by: Secrets)
 
 async def _renewed(
     staging: Path, opened_by: Secrets, manifest: Manifest, login: Login | None, now: float
-) -> tuple[int, int, int, bool]:
+) -> tuple[Stilled, bool]:
     """Migrate what was built, make another instance of it, and have it stand still."""
     async with open_store(staging, key_file=opened_by.key_file, passphrase=opened_by.passphrase) as store:
-        jobs, batches, commands = await BackupTable(store).renew(manifest.created, now, paused=PAUSED)
+        stilled = await BackupTable(store).renew(manifest.created, now, paused=PAUSED)
         state = TelegramState(store)
         if login is not None:
             await state.save(login)
-        return jobs, batches, commands, await state.login() is not None
+        return stilled, await state.login() is not None

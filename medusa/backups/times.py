@@ -5,6 +5,8 @@ from datetime import datetime
 from itertools import pairwise
 from typing import NamedTuple
 
+from medusa.intervals import Every, after
+
 SLACK = 60.0
 """Seconds by which a clock may be corrected without anything being due."""
 
@@ -17,20 +19,21 @@ class Kept(NamedTuple):
     months: int
 
 
-def due(now: float, last: float | None, every: float | None) -> bool:
-    """Whether a backup is due that is wanted ``every`` so many seconds.
+def due(now: float, last: float | None, every: Every) -> bool:
+    """Whether a backup is due, when the last one was made then.
 
     A clock that has jumped, in whichever direction, makes one due, and no more than one: neither a burst of them, nor
     a wait until the time has come that it had shown before.
     """
     if every is None:
         return False
-    return last is None or not last - SLACK <= now < last + every
+    return last is None or last > now + SLACK or after(last, every) <= now
 
 
-def pause(failures: int, every: float) -> float:
+def pause(failures: int, every: Every) -> float:
     """Seconds until a failed backup is tried again: from 5 minutes on, doubled each time."""
-    return min(every, 300.0 * 2.0 ** min(failures - 1, 16))
+    longest = every if isinstance(every, float) else 86400.0
+    return min(longest, 300.0 * 2.0 ** min(failures - 1, 16))
 
 
 def kept(times: Iterable[float], rule: Kept) -> set[float]:

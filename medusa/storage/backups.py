@@ -3,6 +3,7 @@
 import json
 import secrets
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from medusa.storage.store import Row, Store
 
@@ -44,6 +45,15 @@ class Restored:
     until: float
     last_job: int
     told: bool
+
+
+class Stilled(NamedTuple):
+    """How many jobs, batches and watches were paused, and how many commands forgotten."""
+
+    jobs: int
+    batches: int
+    watches: int
+    commands: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +128,11 @@ class BackupTable:
         )
         return {row[0] for row in await self._store.read(sql, (chat_id,))}
 
-    async def renew(self, since: float, until: float, *, paused: str) -> Row:
+    async def renew(self, since: float, until: float, *, paused: str) -> Stilled:
         """Make of a copy another instance that does nothing by itself, and return what would go on.
 
-        All jobs are paused and batches with them, for the reason ``paused``; commands that were under way are
-        forgotten, since they may have ended after the backup. Returns how many jobs, batches and commands that were.
+        All jobs, batches and watches are paused, batches for the reason ``paused``; commands that were under way are
+        forgotten, since they may have ended after the backup.
         """
         async with self._store.write() as db:
             await db.run("UPDATE instance SET id = ?, generation = generation + 1", (secrets.token_hex(8),))
@@ -132,6 +142,7 @@ class BackupTable:
                 "UPDATE batches SET state = 'paused', reason = ? WHERE state IN ('running', 'paused') RETURNING id",
                 (paused,),
             )
+            watches = await db.run("UPDATE watches SET active = 0 WHERE active = 1 RETURNING id")
             commands = await db.run("DELETE FROM slow_commands RETURNING message_id")
             await db.run("DELETE FROM restored")
             await db.run(
@@ -139,7 +150,7 @@ class BackupTable:
                 "VALUES (1, ?, ?, (SELECT ifnull(max(id), 0) FROM jobs), 0)",
                 (since, until),
             )
-        return len(jobs), len(batches), len(commands)
+        return Stilled(len(jobs), len(batches), len(watches), len(commands))
 
 
 def _record(row: Row) -> Record:

@@ -74,7 +74,7 @@ async def made(folder: Path, *, login: bool = False) -> tuple[Path, bytes]:
 async def test_a_backup_restores_all_but_the_login_and_lets_nothing_run(tmp_path: Path) -> None:
     path, key = await made(tmp_path / "old")
     outcome = await restore([path], key, tmp_path / "new", NOBODY, now=lambda: 2e9)
-    assert (outcome.jobs, outcome.batches, outcome.login, outcome.aside) == (2, 0, False, None)
+    assert (outcome.stilled, outcome.login, outcome.aside) == ((2, 0, 0, 0), False, None)
     async with open_store(tmp_path / "old") as old, open_store(tmp_path / "new") as new:
         assert [job.state for job in await Jobs(new).live()] == [JobState.PAUSED] * 2
         assert await Outbox(new).entries(1) == await Outbox(old).entries(1)

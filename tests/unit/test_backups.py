@@ -32,6 +32,14 @@ def test_when_a_backup_is_due(last: float | None, every: float | None, is_due: b
     assert due(1e9, last, every) is is_due
 
 
+def test_a_cron_expression_is_heeded_by_the_clock_of_the_machine() -> None:
+    last = datetime(2026, 3, 1, 4).astimezone().timestamp()
+    assert not due(last + DAY - 61, last, "0 4 * * *")
+    assert due(last + DAY, last, "0 4 * * *")
+    assert due(last + 300 * DAY, last, "0 4 * * *")
+    assert due(last - 300 * DAY, last, "0 4 * * *")
+
+
 def test_a_jump_of_the_clock_makes_one_backup_due_and_not_many() -> None:
     last, made = 1e9, 0
     for now in [1e9 + 10, 1e9 + 90 * DAY, 1e9 + 90 * DAY + 60, 1e9 + 20, 1e9 + 80, 1e9 + 140]:
@@ -92,6 +100,7 @@ def test_a_key_survives_handwriting_and_shows_slips() -> None:
         (BACKUP, "every 36 h", "36h"),
         (BACKUP, "24h", "1d"),
         (BACKUP, "OFF", "off"),
+        (BACKUP, " 0  4 * * *", "0 4 * * *"),
         (BACKUP_TO, "Folder, me,-100123 , /mnt/usb", "folder, me, -100123, /mnt/usb"),
         (BACKUP_KEEP, "7d4w 6m", "7d 4w 6m"),
     ],
@@ -106,6 +115,9 @@ def test_settings_are_read(setting: object, text: str, shown: str) -> None:
         (BACKUP, "5m"),
         (BACKUP, "0h"),
         (BACKUP, "31d"),
+        (BACKUP, "*/5 * * * *"),
+        (BACKUP, "0 4 31 2 *"),
+        (BACKUP, "0 25 * * *"),
         (BACKUP, "٣d"),
         (BACKUP_TO, ""),
         (BACKUP_TO, "relative/path"),
