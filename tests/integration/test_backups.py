@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 
 from medusa.backups import sealed
+from medusa.backups import service as service_module
 from medusa.backups.copies import read_manifest
 from medusa.backups.restore import Secrets, restore
 from medusa.backups.sealed import DAMAGED, NO_BACKUP, WRONG_KEY, seal, unseal
 from medusa.backups.service import Backups
 from medusa.errors import MedusaError, UserError
-from medusa.model import JobState
+from medusa.model import JobState, Notice
 from medusa.settings import Settings
 from medusa.storage import Store, open_store, replacing
 from medusa.storage.dump import build
@@ -37,10 +38,17 @@ NOBODY = Secrets(None, None)
 LOGIN = Login(2, "149.154.167.50", 443, b"AUTH-KEY-MARKER!" * 16)
 
 
-async def service(store: Store, folder: Path, now: Callable[[], float] = time.time) -> Backups:
+async def service(
+    store: Store, folder: Path, now: Callable[[], float] = time.time, told: list[str] | None = None
+) -> Backups:
     settings = Settings(StoredSettings(store))
     await settings.load()
-    return Backups(store, settings, lambda kind, text: None, folder, now=now)
+
+    def tell(_kind: Notice, text: str) -> None:
+        if told is not None:
+            told.append(text)
+
+    return Backups(store, settings, tell, folder, now=now)
 
 
 async def fill(store: Store) -> None:
@@ -323,3 +331,46 @@ async def test_what_a_kill_has_left_is_cleared_away(tmp_path: Path) -> None:
             (tmp_path / "backups" / name).touch()
         [second] = (await backups.make(["folder"])).records
         assert [path.name for path in (tmp_path / "backups").iterdir()] == [second.name]
+
+
+async def test_the_schedule_makes_one_backup_for_each_time_and_for_each_jump_of_the_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service_module, "FIRST", 0.0)
+    monkeypatch.setattr(service_module, "LOOK", 0.01)
+    monkeypatch.setattr(service_module, "pause", lambda failures, every: 0.01)
+    clock, told = [1_800_000_000.0], list[str]()
+    async with open_store(tmp_path / "state") as store:
+        await StoredSettings(store).set("backup-to", str(tmp_path / "usb"))
+        backups = await service(store, tmp_path / "state", now=lambda: clock[0], told=told)
+        running = asyncio.create_task(backups.run())
+
+        async def until(condition: Callable[[], bool]) -> None:
+            async with asyncio.timeout(30):
+                while not condition():
+                    await asyncio.sleep(0.01)
+
+        await until(lambda: backups.failures > 2)
+        assert "mounted" in told[0]
+        (tmp_path / "usb").mkdir()
+        await until(lambda: backups.last_good == clock[0])
+        await until(lambda: "/backup key" in told[-1])
+        assert told[-2] == "Backups work again."
+        for jump in (86400.0, 400 * 86400.0, -500 * 86400.0):
+            clock[0] += jump
+            await until(lambda: backups.last_good == clock[0])
+        await asyncio.sleep(0.1)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        records = await backups.table.records()
+        assert len({record.at for record in records}) == len(records) <= 4
+        again = await service(store, tmp_path / "state")
+        await again.load()
+        assert again.last_good == max(record.at for record in records)
+
+
+async def test_two_backups_of_one_second_bear_two_names(tmp_path: Path) -> None:
+    async with open_store(tmp_path) as store:
+        backups = await service(store, tmp_path, now=lambda: 1e9)
+        names = [(await backups.make(["folder"])).records[0].name for _ in range(2)]
+        assert len(set(names)) == 2
