@@ -181,7 +181,8 @@ async def test_an_older_backup_is_migrated(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / DATABASE).touch()
     connection = connector(folder / DATABASE, b"d" * 32)()
-    build(connection, migrations()[:20], [b'["settings",[["quality","480"]]]'])
+    first = next(step.number for step in migrations() if step.name.endswith("_backups.sql"))
+    build(connection, migrations()[:first], [b'["settings",[["quality","480"]]]'])
     connection.close()
     from medusa.backups.copies import write_copy
     from medusa.storage.backups import Instance
