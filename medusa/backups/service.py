@@ -17,7 +17,7 @@ from medusa.backups.places import MOST_BYTES, Chat, Folder
 from medusa.backups.times import Kept, due, kept, pause
 from medusa.errors import DiskFull, MedusaError, Transient, UserError
 from medusa.model import Notice, Tell
-from medusa.patience import until_it_works
+from medusa.patience import to_the_end, until_it_works
 from medusa.settings import BACKUP, BACKUP_KEEP, BACKUP_TO, PREFIX, Settings
 from medusa.storage import Store
 from medusa.storage.backups import BackupTable, Instance, Record
@@ -199,7 +199,7 @@ class Backups:
         back = self._folder / _BACK
         await place.fetch(record, back)
         key = (await self.table.key()).key
-        found = await asyncio.to_thread(check_copy, back, key, self._folder / _SCRATCH)
+        found = await to_the_end(asyncio.to_thread(check_copy, back, key, self._folder / _SCRATCH))
         if found != manifest:
             raise UserError("What was read back is another backup than the one that was made.")
         record = replace(record, good=True)

@@ -72,7 +72,8 @@ async def _make(call: Call, places: Sequence[str], *, login: bool) -> Answer:
 
 
 async def _key(call: Call) -> Answer:
-    if not call.message.private:
+    offsite = call.desk.backups.offsite
+    if offsite is None or call.message.chat_id != offsite.account.user_id:
         raise UserError(f"The key is shown in Saved Messages only: write {call.prefix}backup key there.")
     key = await call.desk.backups.table.key()
     await call.desk.backups.table.shown()

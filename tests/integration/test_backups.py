@@ -18,7 +18,9 @@ from medusa.backups.copies import read_manifest
 from medusa.backups.restore import Secrets, restore
 from medusa.backups.sealed import DAMAGED, NO_BACKUP, WRONG_KEY, seal, unseal
 from medusa.backups.service import Backups
+from medusa.config import Config
 from medusa.errors import MedusaError, UserError
+from medusa.firstrun import ensure_login
 from medusa.model import JobState, Notice
 from medusa.settings import Settings
 from medusa.storage import Store, open_store, replacing
@@ -79,7 +81,7 @@ async def made(folder: Path, *, login: bool = False) -> tuple[Path, bytes]:
     return Path(done.records[0].place) / done.records[0].name, key
 
 
-async def test_a_backup_restores_all_but_the_login_and_lets_nothing_run(tmp_path: Path) -> None:
+async def test_a_backup_restores_all_but_the_login_and_lets_nothing_run(tmp_path: Path, config: Config) -> None:
     path, key = await made(tmp_path / "old")
     outcome = await restore([path], key, tmp_path / "new", NOBODY, now=lambda: 2e9)
     assert (outcome.stilled, outcome.login, outcome.aside) == ((2, 0, 0, 0), False, None)
@@ -98,6 +100,8 @@ async def test_a_backup_restores_all_but_the_login_and_lets_nothing_run(tmp_path
         [fresh] = await add(new, 2)
         assert fresh.id == 4  # no number is given twice
         assert await new.read("SELECT sum(jobs) FROM job_counts") == [(3,)]
+    with pytest.raises(UserError, match="Nobody is logged in yet"):
+        await ensure_login(replace(config, data=tmp_path / "new"))
 
 
 def fail() -> Any:
