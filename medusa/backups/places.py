@@ -1,18 +1,18 @@
 """The places that backups go to: folders and chats. What is brought there can be fetched back, and thrown away."""
 
 import asyncio
+import errno
 import os
 import shutil
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from medusa.backups.naming import PART, TAG, part_name, read_part
 from medusa.backups.sealed import DAMAGED
-from medusa.errors import UserError
+from medusa.errors import DiskFull, UserError
 from medusa.storage.backups import Record
-from medusa.storage.errors import translated_files
 from medusa.telegram.offsite import Offsite
 from medusa.words import moment
 
@@ -21,6 +21,17 @@ MOST_BYTES = 1_900_000_000
 
 Note = Callable[[Record], Awaitable[None]]
 """Commits how far a delivery is."""
+
+
+@contextmanager
+def _in_words(folder: Path) -> Iterator[None]:
+    """What the file system says of a folder for backups, in our own words."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(f"There is no room left in {folder}, where backups go.") from error
+        raise UserError(f"The folder {folder} for backups can't be used: {error.strerror}.") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +48,12 @@ class Folder:
 
     async def fetch(self, record: Record, to: Path) -> None:
         """Read it back. Raises UserError."""
-        with translated_files(self.path):
+        with _in_words(self.path):
             await asyncio.to_thread(shutil.copyfile, self.path / record.name, to)
 
     async def remove(self, record: Record) -> None:
         """Throw it away, or what a kill has left of it."""
-        with translated_files(self.path):
+        with _in_words(self.path):
             for path in (self.path / record.name, self._draft(record.name)):
                 await asyncio.to_thread(path.unlink, missing_ok=True)
 
@@ -53,7 +64,7 @@ class Folder:
         if not self.path.is_dir():
             raise UserError(f"The folder {self.path} for backups is not there. Is its disk mounted?")
         draft = self._draft(name)
-        with translated_files(self.path):
+        with _in_words(self.path):
             try:
                 draft.unlink(missing_ok=True)
                 descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

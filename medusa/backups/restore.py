@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, TypeVar
 from medusa.backups.copies import Manifest, make_empty, read_copy, read_manifest
 from medusa.backups.naming import PART, TAG, read_part
 from medusa.backups.sealed import NO_BACKUP
-from medusa.errors import MedusaError, UserError
+from medusa.errors import DiskFull, MedusaError, UserError
 from medusa.patience import to_the_end
 from medusa.storage import open_store
 from medusa.storage.backups import BackupTable, Stilled
@@ -156,7 +156,7 @@ async def restore(
     with locked(folder):
         complete(folder)
         old = await asyncio.to_thread(_standing, folder, opened_by, replace=replace)
-        with translated_files(folder), _staged(folder) as staging:
+        with _staged(folder) as staging:
             manifest = await to_the_end(asyncio.to_thread(_built, paths, key, staging, opened_by))
             stilled, login = await _renewed(staging, opened_by, manifest, old.login, now())
         aside = f"before-restore-{datetime.fromtimestamp(now()):%Y%m%d-%H%M%S}"  # noqa: DTZ006 (the owner's clock)
@@ -167,11 +167,17 @@ async def restore(
 @contextmanager
 def _staged(folder: Path) -> Iterator[Path]:
     """A folder in which to make a state, which goes when that fails."""
-    staging = stage(folder)
+    with translated_files(folder):
+        staging = stage(folder)
     try:
-        yield staging
-    except BaseException:
+        with translated_files(folder):
+            yield staging
+    except BaseException as error:
         shutil.rmtree(staging, ignore_errors=True)
+        if isinstance(error, DiskFull):
+            raise UserError(
+                f"The disk of {folder} is full. Make some room and restore again; nothing changed."
+            ) from error
         raise
 
 
