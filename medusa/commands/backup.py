@@ -10,7 +10,7 @@ from medusa.backups.spelling import spelt
 from medusa.commands import Answer, Call, Command, Later, Option
 from medusa.errors import UserError
 from medusa.intervals import place, show_every, show_places
-from medusa.model import Spot
+from medusa.model import Role, Spot
 from medusa.settings import BACKUP, BACKUP_TO
 from medusa.storage.backups import Record
 from medusa.words import moment, size, span
@@ -124,5 +124,7 @@ COMMAND = Command(
     usage="[now | to CHAT|FOLDER | key]",
     run=_run,
     options=(_LOGIN,),
+    role=Role.OWNER,
+    audited=True,
     examples=("backup", "backup now", "backup to me", "backup to /mnt/usb", "backup key"),
 )
