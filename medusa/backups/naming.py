@@ -1,12 +1,13 @@
 """Names backups and their parts, so that they are known again wherever they lie."""
 
 import re
+import secrets
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 TAG = "#medusa_backup"
 """What stands under each part in a chat, and is searched for."""
-NAME = re.compile(r"medusa-(?P<at>\d{8}-\d{6})-(?P<by>[0-9a-f]{8})\.backup")
+NAME = re.compile(r"medusa-(?P<at>\d{8}-\d{6})-[0-9a-f]{8}\.backup")
 PART = re.compile(rf"(?P<name>{NAME.pattern})(?:\.(?P<number>\d{{1,4}})of(?P<count>\d{{1,4}}))?")
 _TIME = "%Y%m%d-%H%M%S"
 
@@ -19,9 +20,12 @@ class Part(NamedTuple):
     of: int
 
 
-def backup_name(at: float, instance: str) -> str:
-    """The file name of a backup; those that were made later come later in the alphabet."""
-    return f"medusa-{datetime.fromtimestamp(at, UTC).strftime(_TIME)}-{instance[:8]}.backup"
+def backup_name(at: float) -> str:
+    """A file name for a backup that no other one ever bears; those that were made later come later in the alphabet.
+
+    A post's random id comes from it, and Telegram would answer that of a post that was deleted with just that one.
+    """
+    return f"medusa-{datetime.fromtimestamp(at, UTC).strftime(_TIME)}-{secrets.token_hex(4)}.backup"
 
 
 def part_name(name: str, number: int, count: int) -> str:

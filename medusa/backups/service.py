@@ -20,7 +20,7 @@ from medusa.model import Notice, Tell
 from medusa.patience import to_the_end, until_it_works
 from medusa.settings import BACKUP, BACKUP_KEEP, BACKUP_TO, PREFIX, Settings
 from medusa.storage import Store
-from medusa.storage.backups import BackupTable, Instance, Record
+from medusa.storage.backups import BackupTable, Record
 from medusa.storage.errors import translated_files
 from medusa.telegram.offsite import Offsite
 from medusa.words import size as shown
@@ -131,12 +131,11 @@ class Backups:
         """
         async with self._turn:
             await self._clear()
-            who = await self.table.instance()
-            at = await self._moment(who)
+            at = self._now()
             draft = self._folder / _DRAFT
             try:
                 manifest = await self._drafted(draft, at, login=login)
-                name = backup_name(at, who.id)
+                name = backup_name(at)
                 records, problems = await self._delivered(draft, name, manifest, places)
             finally:
                 self._sweep()
@@ -147,13 +146,6 @@ class Backups:
             self._last_good = at
             log.info("backup.made", name=name, size=records[0].size, rows=sum(manifest.counts.values()))
             return Made(manifest, tuple(records))
-
-    async def _moment(self, who: Instance) -> float:
-        """Now, or a few seconds later where that names another backup: no two may bear one name."""
-        taken, at = {one.name for one in await self.table.records()}, self._now()
-        while backup_name(at, who.id) in taken:
-            at += 1
-        return at
 
     async def _drafted(self, draft: Path, at: float, *, login: bool) -> Manifest:
         key = (await self.table.key()).key

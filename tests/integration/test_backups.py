@@ -374,7 +374,7 @@ async def test_the_schedule_makes_one_backup_for_each_time_and_for_each_jump_of_
         assert again.last_good == max(record.at for record in records)
 
 
-async def test_two_backups_of_one_second_bear_two_names(tmp_path: Path) -> None:
+async def test_backups_of_one_second_bear_names_of_their_own(tmp_path: Path) -> None:
     async with open_store(tmp_path) as store:
         backups = await service(store, tmp_path, now=lambda: 1e9)
         names = [(await backups.make(["folder"])).records[0].name for _ in range(2)]

@@ -62,7 +62,7 @@ def test_days_weeks_and_months_keep_their_last_backups() -> None:
 
 
 def test_names_are_read_again_and_sort_by_time() -> None:
-    first, second = backup_name(1e9, "0123456789abcdef"), backup_name(1e9 + 1, "0123456789abcdef")
+    first, second = backup_name(1e9), backup_name(1e9 + 1)
     assert first < second
     assert read_part(first) == Part(first, 1, 1)
     assert read_part(part_name(first, 2, 12)) == Part(first, 2, 12)
@@ -71,7 +71,7 @@ def test_names_are_read_again_and_sort_by_time() -> None:
 
 
 def test_the_newest_whole_backup_is_found_among_torn_ones() -> None:
-    old, torn = backup_name(1e9, "0" * 16), backup_name(1e9 + 5, "0" * 16)
+    old, torn = backup_name(1e9), backup_name(1e9 + 5)
     names = ["other.txt", part_name(torn, 1, 2), part_name(old, 2, 2), part_name(old, 1, 2)]
     assert sorted(newest(names)) == [part_name(old, 1, 2), part_name(old, 2, 2)]
     assert newest(["other.txt"]) == []
