@@ -85,7 +85,8 @@ async def _list(call: Call) -> Answer:
     records = [record for record in await backups.table.records() if record.good]
     places = call.desk.settings[BACKUP_TO]
     goes = show_places(places)
-    plan = f"every {show_every(every)} to {goes}" if every else "none by themselves (/set backup 1d)"
+    when = "at" if isinstance(every, str) else "every"
+    plan = f"{when} {show_every(every)} to {goes}" if every else "none by themselves (/set backup 1d)"
     lines = [Markup("Backups: {}.").format(plan)]
     if backups.failures:
         lines.append(Markup("The last {} tries have failed.").format(backups.failures))
