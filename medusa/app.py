@@ -13,6 +13,8 @@ import structlog
 from medusa import __version__
 from medusa.access import Access
 from medusa.alerts import Alerts, Watched
+from medusa.backups.quarantine import Quarantine
+from medusa.backups.service import Backups
 from medusa.batches.conductor import Conductor
 from medusa.batches.index import Index
 from medusa.batches.places import Keeper
@@ -51,6 +53,7 @@ from medusa.settings import (
     LIMIT_UP,
     NOTICES,
     PER_HOST,
+    PREFIX,
     QUIET_HOURS,
     TAGS,
     WARN_PLAYING,
@@ -63,6 +66,7 @@ from medusa.status import Status
 from medusa.storage import Store, open_store
 from medusa.storage.alerts import AlertTable
 from medusa.storage.answers import Answers
+from medusa.storage.backups import BackupTable
 from medusa.storage.batch_pages import BatchPages
 from medusa.storage.batches import Batches
 from medusa.storage.boards import Boards
@@ -93,6 +97,7 @@ from medusa.telegram.download import Downloader
 from medusa.telegram.held import HeldFiles
 from medusa.telegram.lanes import Lanes
 from medusa.telegram.messages import Messenger
+from medusa.telegram.offsite import Offsite
 from medusa.telegram.people import People
 from medusa.telegram.session import StoreSession
 from medusa.telegram.small import SmallFiles
@@ -135,6 +140,8 @@ class App:
     watcher: Watcher
     status: Status
     notices: Notices
+    backups: Backups
+    quarantine: Quarantine
     vault: Vault
     destinations: Destinations
     access: Access
@@ -190,6 +197,8 @@ def _parts(app: App) -> list[Coroutine[Any, Any, None]]:
         app.vitals.run(),
         app.numbers.run(),
         app.alerts.run(),
+        app.backups.run(),
+        app.quarantine.run(app.settings[PREFIX][0]),
         stay_connected(app.account, app.clock, app.notices.tell),
         _on_time(app.clock, app.scheduler, app.watcher),
     ]
@@ -221,6 +230,8 @@ class _Ground:
     destinations: Destinations
     tags: Tags
     access: Access
+    offsite: Offsite
+    quarantine: Quarantine
 
 
 async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
@@ -276,9 +287,13 @@ async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
     registry = Registry(ChannelTable(store), settings)
     await registry.load()
     destinations = Destinations(Chats(account, Messenger(account)), registry, settings, account.user_id)
+    offsite = Offsite(account, Messenger(account), Uploader(lanes), downloader)
+    quarantine = Quarantine(BackupTable(store), Jobs(store), offsite)
+    await quarantine.load()
     return _Ground(
-        config, store, settings, budget, guard, account, lanes, tools, vault, updater, held, destinations, tags, access
-    )
+        config, store, settings, budget, guard, account, lanes, tools, vault, updater, held, destinations, tags, access,
+        offsite, quarantine,
+    )  # fmt: skip
 
 
 def _assemble(ground: _Ground) -> App:
@@ -299,6 +314,7 @@ def _assemble(ground: _Ground) -> App:
     watcher = Watcher(Watches(store), looks.describe, conductor.look_again, notices.tell)
     scheduler.listeners += [status.changed, notices.changed, conductor.changed]
     ground.guard.listeners.append(_warning(scheduler, notices))
+    backups = Backups(store, settings, notices.tell, config.data, ground.offsite)
     alerts = _alerts(ground, scheduler, jobs, notices)
     desk = Desk(
         scheduler=scheduler,
@@ -329,6 +345,7 @@ def _assemble(ground: _Ground) -> App:
         thumbnail=looks.thumbnail,
         thumb=ThumbTable(store),
         log_folder=config.data / LOG_FOLDER,
+        backups=backups,
         following=ground.held.following,
         door=Door(PanelTable(store)),
         home=account.user_id,
@@ -341,8 +358,9 @@ def _assemble(ground: _Ground) -> App:
     return App(
         config=config, account=account, store=store, jobs=jobs, settings=settings, budget=ground.budget,
         guard=ground.guard, room=pipeline.room, pipeline=pipeline, scheduler=scheduler, conductor=conductor,
-        watcher=watcher, status=status, notices=notices, vault=ground.vault, destinations=ground.destinations,
-        access=ground.access, router=router, clock=clock, desk=desk, numbers=desk.numbers, alerts=alerts,
+        watcher=watcher, status=status, notices=notices, backups=backups, quarantine=ground.quarantine,
+        vault=ground.vault, destinations=ground.destinations, access=ground.access, router=router,
+        clock=clock, desk=desk, numbers=desk.numbers, alerts=alerts,
         vitals=Vitals(account, store, jobs, scheduler, pipeline.room, clock, config, ground.tools.ffmpeg),
     )  # fmt: skip
 
@@ -355,7 +373,7 @@ def _pipeline(ground: _Ground, messenger: Messenger, notices: Notices, turns: Tu
         tools=ground.tools,
         room=Room(config.work, notices.tell, config.keep_free),
         documents=Documents(account, messenger, Uploader(ground.lanes), uploads, outbox, library, decide),
-        posting=Posting(account, messenger, outbox, ground.tags),
+        posting=Posting(account, messenger, outbox, ground.tags, ground.quarantine.stood),
         uploads=uploads,
         outbox=outbox,
         library=library,

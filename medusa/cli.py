@@ -1,4 +1,4 @@
-"""The command line: run, demo, login, test, bench, doctor, loopback."""
+"""The command line: run, demo, login, test, bench, doctor, backup, restore, loopback."""
 
 import argparse
 import asyncio
@@ -90,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_arguments(add("bench", _bench, "measure Medusa against the other clients"))
     doctor = add("doctor", _doctor, "look at everything Medusa stands on")
     doctor.add_argument("--quick", action="store_true", help="only say, by exit code, whether Medusa runs and answers")
+    _add_backups(add)
     alone = add("loopback", _loopback, "run the embedded Telegram alone, for any MTProto client")
     alone.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     alone.add_argument("--port", type=int, default=0, help="port to listen on (default: any free one)")
@@ -100,6 +101,17 @@ def _parser() -> argparse.ArgumentParser:
     alone.add_argument("--trusting", action="store_true", help="skip the checks of message keys and checksums")
     alone.add_argument("--control", action="store_true", help="obey commands on standard input (help lists them)")
     return parser
+
+
+def _add_backups(add: Callable[..., argparse.ArgumentParser]) -> None:
+    one = add("backup", _backup, "back the state up into a folder, while Medusa does not run")
+    one.add_argument("--to", type=Path, metavar="FOLDER", help="where to (default: backups in MEDUSA_DATA)")
+    one.add_argument("--with-session", action="store_true", help="put the account's login into it, too")
+    one = add("restore", _restore, "make a state of a backup")
+    one.add_argument("files", nargs="+", metavar="FILE", help="a backup, or latest: fetch the newest from Telegram")
+    one.add_argument("--from", dest="chat", type=int, metavar="CHAT", help="id of the channel to fetch it from")
+    one.add_argument("--key-file", type=Path, help="a file with the backup key (default: MEDUSA_BACKUP_KEY, or ask)")
+    one.add_argument("--replace", action="store_true", help="move aside the state that is there already")
 
 
 def _not_negative(text: str) -> float:
@@ -162,6 +174,20 @@ def _doctor(options: argparse.Namespace, config: Config) -> int:
         return 0 if well else 1
 
     return _until_signal(run())
+
+
+def _backup(options: argparse.Namespace, config: Config) -> int:
+    from medusa import saving
+
+    return _until_signal(saving.backup(options, config))
+
+
+def _restore(options: argparse.Namespace, config: Config) -> int:
+    from medusa import firstrun, saving
+
+    if options.files == [saving.LATEST]:
+        config = firstrun.credentials(config, DOTENV)
+    return _until_signal(saving.restore(options, config))
 
 
 def _loopback(options: argparse.Namespace, _config: Config) -> int:

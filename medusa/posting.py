@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import time
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
@@ -42,6 +42,8 @@ class Posting:
     messenger: Messenger
     outbox: Outbox
     tags: Tags
+    stood: Callable[[Job, Sequence[Entry]], Awaitable[list[int]]]
+    """The messages that show already what entries are to post; none, unless this state was restored from a backup."""
 
     async def run(self, run: Run, new: Sequence[Entry]) -> None:
         """Post what the outbox holds of the job, ``new`` entries among it. Raises StaleReference and others."""
@@ -92,6 +94,8 @@ class Posting:
         """Send entries together; returns their message ids."""
         head = group[0]
         topic = job.spots[head.spot].topic
+        if not (job.order.slot and head.seq == 0) and (stands := await self.stood(job, group)):
+            return stands
         if head.kind == "text":
             manner = Manner(silent=job.order.silent, protected=job.order.protect)
             names = (head.chat_id, caption_of(job), head.random_id, first, topic)

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from medusa import intervals
 from medusa.config import values
 from medusa.errors import UserError
 from medusa.model import Hours, Notice
@@ -288,6 +289,31 @@ RECIPES: Setting[dict[str, str]] = Setting(
     "your own recipes for convert",
     _show_recipes,
 )
+BACKUP: Setting[intervals.Every] = Setting(
+    "backup",
+    86400.0,
+    intervals.every,
+    "1h to 30d, such as 12h or 7d, a cron expression such as 0 4 * * *, or off",
+    "how often a backup is made",
+    intervals.show_every,
+)
+BACKUP_TO: Setting[tuple[str, ...]] = Setting(
+    "backup-to",
+    ("folder",),
+    intervals.places,
+    "folder (beside the state), me (Saved Messages), a chat id such as -1001234567890, or a folder such as /mnt/usb, "
+    "with commas between",
+    "where backups go",
+    intervals.show_places,
+)
+BACKUP_KEEP: Setting[tuple[int, int, int]] = Setting(
+    "backup-keep",
+    (5, 4, 3),
+    intervals.generations,
+    "how many days, weeks and months, each up to 99, such as 7d 4w 6m",
+    "how many days, weeks and months keep a backup in each place",
+    intervals.show_generations,
+)
 NOTICES: dict[Notice, Setting[bool]] = {
     Notice.DONE: switch("notice-done", False, "say in Saved Messages what is done, beside the command message"),
     Notice.FAILED: switch("notice-failed", True, "say there what failed out of sight: elsewhere, late, or many"),
@@ -324,6 +350,9 @@ _ALL: tuple[Setting[Any], ...] = (
     HTTPS_ONLY,
     ALLOW,
     RECIPES,
+    BACKUP,
+    BACKUP_TO,
+    BACKUP_KEEP,
     *NOTICES.values(),
 )
 ALL = {setting.key: setting for setting in _ALL}

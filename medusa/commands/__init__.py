@@ -6,6 +6,7 @@ from pathlib import Path
 
 from medusa.access import Access
 from medusa.alerts import Check
+from medusa.backups.service import Backups
 from medusa.batches.conductor import Conductor
 from medusa.batches.flight import Flight
 from medusa.channels.destinations import Destinations
@@ -93,6 +94,7 @@ class Desk:
     """Makes a thumbnail of a picture."""
     thumb: ThumbTable
     log_folder: Path
+    backups: Backups
     door: Door
     home: int
     """The id of Saved Messages."""

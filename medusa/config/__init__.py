@@ -46,6 +46,7 @@ class Config:
     key_file: Path | None = None
     passphrase: str | None = field(default=None, repr=False)
     passphrase_file: Path | None = None
+    backup_key: str | None = field(default=None, repr=False)
     allow: tuple[str, ...] = ()
     """Hosts, ``host:port`` pairs and networks that may be reached although they are private."""
     max_file: int = 20 * 10**9
@@ -71,7 +72,15 @@ class Config:
     def secrets(self) -> list[str]:
         """All of it that no text may show."""
         proxy = self.proxy.password if self.proxy else None
-        known = (self.api_hash, self.session_string, self.passphrase, proxy, self.metrics_token, self.sentry_dsn)
+        known = (
+            self.api_hash,
+            self.session_string,
+            self.passphrase,
+            self.backup_key,
+            proxy,
+            self.metrics_token,
+            self.sentry_dsn,
+        )
         return [secret for secret in known if secret]
 
 

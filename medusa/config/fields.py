@@ -125,6 +125,14 @@ FIELDS = (
         "/run/secrets/medusa_passphrase",
     ),
     Field(
+        "MEDUSA_BACKUP_KEY",
+        values.matching(r"[A-Za-z0-9\s-]{56,128}"),
+        "14 groups of four letters and digits, as /backup key shows them",
+        "Opens the backup that is to be restored, where nobody is there to be asked. Needed for nothing else.",
+        "ABCD-EFGH-IJKL-MNOP-QRST-UVWX-YZ23-4567-ABCD-EFGH-IJKL-MNOP-QRST-UVWX",
+        secret=True,
+    ),
+    Field(
         "MEDUSA_SLOTS",
         values.slots,
         "fetch=N,process=N,upload=N,extract=N, each from 1 to 32 (leave out what should keep its default)",

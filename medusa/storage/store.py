@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import structlog
 from aiosqlite import Connection
@@ -20,10 +20,12 @@ from medusa.storage.folder import DATABASE, cut_short, has_database, make_databa
 from medusa.storage.keys import KEY_BYTES, Unlocked, unlock
 from medusa.storage.lock import locked
 from medusa.storage.migrate import Migration, migrate, migrations, refuse_newer
+from medusa.storage.replacing import complete
 
 log = structlog.get_logger()
 
 Row = tuple[Any, ...]
+T = TypeVar("T")
 
 _PAGES = (1024, 4096)
 """Bytes of a page, which is what is written anew when a row changes: in new databases, and in those made before."""
@@ -64,12 +66,22 @@ class Store:
     that the state was made just now and ``slot`` names the kind of key slot that opened it.
     """
 
-    def __init__(self, connection: Connection, ballast: Ballast, *, version: int, created: bool, slot: str) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        ballast: Ballast,
+        beside: Callable[[], Any],
+        *,
+        version: int,
+        created: bool,
+        slot: str,
+    ) -> None:
         self.commits = 0
         self.version = version
         self.created = created
         self.slot = slot
         self._connection = connection
+        self._beside = beside
         self._ballast = ballast
         self._turn = asyncio.Lock()
         self._writer: asyncio.Task[Any] | None = None
@@ -94,6 +106,15 @@ class Store:
         """Return the first row of one SELECT, or None when there is none. Raises MedusaError."""
         rows = await self.read(sql, params)
         return rows[0] if rows else None
+
+    async def aside(self, work: Callable[[Any], T]) -> T:
+        """What ``work`` makes, in a thread of its own, of a further connection, which sees the state of one moment.
+
+        It can only read, and neither it nor the store's own transactions wait for each other, however long it takes.
+        A cancel waits for its end. Raises MedusaError.
+        """
+        with translated():
+            return await to_the_end(asyncio.to_thread(_within, self._beside, work))
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
@@ -144,6 +165,17 @@ class Store:
             raise RuntimeError("inside a block of Store.write use the transaction: the store would wait for itself")
 
 
+def _within(connect: Callable[[], Any], work: Callable[[Any], T]) -> T:
+    """Do ``work`` within one transaction that sees a consistent state."""
+    connection = connect()
+    try:
+        connection.execute("PRAGMA cache_size = -512")  # KiB
+        connection.execute("BEGIN")
+        return work(connection)
+    finally:
+        connection.close()
+
+
 async def _rows(connection: Connection, sql: str, params: Sequence[Any] = ()) -> list[Row]:
     """Run one statement in one visit to the worker thread; aiosqlite's types know only the standard library's rows."""
     return cast(list[Row], await connection.execute_fetchall(sql, params))
@@ -165,16 +197,19 @@ async def open_store(
     ballast = Ballast(folder)
     ballast.relieve()
     with locked(folder):
+        complete(folder)
         steps = migrations()
         unlocked, page = await to_the_end(asyncio.to_thread(_unlock, folder, key_file, passphrase, len(steps)))
         if unlocked.slot == "keyfile" and passphrase is not None:
             log.warning("storage.passphrase_not_used", opened_by=unlocked.slot)
-        connection = Connection(_connector(folder / DATABASE, unlocked.data_key, page), iter_chunk_size=64)
+        database, data_key = folder / DATABASE, unlocked.data_key
+        connection = Connection(connector(database, data_key, page), iter_chunk_size=64)
+        beside = connector(database, data_key, page, mode="ro")
         try:
             with translated():
                 await to_the_end(_start(connection, steps))
             await asyncio.to_thread(ballast.trim)
-            yield Store(connection, ballast, version=len(steps), created=unlocked.created, slot=unlocked.slot)
+            yield Store(connection, ballast, beside, version=len(steps), created=unlocked.created, slot=unlocked.slot)
         finally:
             await to_the_end(connection.close())
 
@@ -206,21 +241,21 @@ def _unlock(folder: Path, key_file: Path | None, passphrase: str | None, known: 
     if path.stat().st_size < min(_PAGES):
         raise UserError(DAMAGED)  # SQLite would take it for an empty database
     with translated():
-        page, version = _look(path, unlocked.data_key)
+        page, version = look(path, unlocked.data_key)
     refuse_newer(version, known)
     return unlocked, page
 
 
-def _look(path: Path, data_key: bytes) -> tuple[int, int]:
+def look(path: Path, data_key: bytes) -> tuple[int, int]:
     """The database's page size, which is the one that decrypts it, and its version. Raises SQLCipher's error."""
     *likely, last = _PAGES
     for page in likely:
         try:
-            return page, _version(_connector(path, data_key, page, mode="ro"))
+            return page, _version(connector(path, data_key, page, mode="ro"))
         except sqlcipher.DatabaseError as error:
             if error.sqlite_errorcode != sqlcipher.SQLITE_NOTADB:
                 raise
-    return last, _version(_connector(path, data_key, last, mode="ro"))
+    return last, _version(connector(path, data_key, last, mode="ro"))
 
 
 def _version(connect: Callable[[], Any]) -> int:
@@ -233,8 +268,11 @@ def _version(connect: Callable[[], Any]) -> int:
         connection.close()
 
 
-def _connector(path: Path, data_key: bytes, page: int, mode: str = "rw") -> Callable[[], Any]:
-    """How to connect. The key is given here and nowhere else, because aiosqlite logs the statements that it runs."""
+def connector(path: Path, data_key: bytes, page: int = _PAGES[0], mode: str = "rw") -> Callable[[], Any]:
+    """How to connect to a database that is there, or is to be made with the mode ``rwc``.
+
+    The key is given here and nowhere else, because aiosqlite logs the statements that it runs.
+    """
     if len(data_key) != KEY_BYTES:
         raise ValueError("SQLCipher would take a raw key of another length for a passphrase")
 

@@ -43,9 +43,9 @@ class World:
         """Where Medusa's jobs work."""
         return self.folder / "work"
 
-    async def start(self) -> Medusa:
-        """Fork a Medusa."""
-        return await self.zygote.start(self._environment())
+    async def start(self, *arguments: str, **more: str) -> Medusa:
+        """Fork a Medusa, with ``more`` in its environment."""
+        return await self.zygote.start({**self._environment(), **more}, *arguments)
 
     @property
     def owner(self) -> int:

@@ -55,12 +55,12 @@ class Zygote:
         self._control = control
         self._turn = asyncio.Lock()
 
-    async def start(self, environment: Mapping[str, str]) -> Medusa:
-        """Fork a Medusa, which at this moment has done nothing yet."""
+    async def start(self, environment: Mapping[str, str], *arguments: str) -> Medusa:
+        """Fork a Medusa, which at this moment has done nothing yet; without ``arguments`` it is to run."""
         medusa = Medusa()
         reading, writing = os.pipe()
         await asyncio.get_running_loop().connect_read_pipe(lambda: medusa, os.fdopen(reading, "rb", 0))
-        medusa.pid = await self._ask(json.dumps(dict(environment)), writing)
+        medusa.pid = await self._ask(json.dumps([dict(environment), arguments or ("run",)]), writing)
         os.close(writing)
         return medusa
 

@@ -25,7 +25,7 @@ _LONGEST_ORDER = 1 << 16
 
 
 def serve(control: socket.socket) -> None:
-    """Obey orders until the other end closes: an environment and a descriptor start a Medusa, a number reaps one."""
+    """Obey until the other end closes: environment, arguments and descriptor start a Medusa, a number reaps it."""
     while True:
         order, descriptors, _, _ = socket.recv_fds(control, _LONGEST_ORDER, 1)
         if not order:
@@ -35,14 +35,15 @@ def serve(control: socket.socket) -> None:
             _, status = os.waitpid(wanted, 0)
             answer = os.waitstatus_to_exitcode(status)
         else:
+            environment, arguments = wanted
             answer = os.fork()
             if answer == 0:
-                _become(wanted, descriptors[0])
+                _become(environment, arguments, descriptors[0])
             os.close(descriptors[0])
         control.send(str(answer).encode())
 
 
-def _become(environment: Mapping[str, str], errors: int) -> None:
+def _become(environment: Mapping[str, str], arguments: list[str], errors: int) -> None:
     """Run Medusa in this fork, and end with its exit code."""
     code = 1
     try:
@@ -51,7 +52,7 @@ def _become(environment: Mapping[str, str], errors: int) -> None:
         os.environ.update(environment)
         from medusa import cli
 
-        code = cli.main(["run"])
+        code = cli.main(arguments)
     except BaseException:  # noqa: BLE001 -- the last boundary: nothing may return into the zygote
         traceback.print_exc()
     finally:
@@ -71,7 +72,7 @@ def _let_go(errors: int) -> None:
 
 def _import_all() -> None:
     """Import what Medusa needs, and let it wait less for answers that never come."""
-    for module in ("medusa.cli", "medusa.app", "medusa.firstrun"):
+    for module in ("medusa.cli", "medusa.app", "medusa.firstrun", "medusa.saving"):
         importlib.import_module(module)
     for package in _PACKAGES:
         for info in pkgutil.iter_modules(importlib.import_module(package).__path__):

@@ -4,6 +4,8 @@
 |---|---|
 | AUTH_KEY_DUPLICATED, revoked, | test_an_account_that_is_lost_stops_medusa_and_keeps_its_jobs, |
 | unregistered, banned, frozen | test_what_starts_medusa_is_told_not_to_do_so_again |
+| a restored backup starts without its auth key | tests/integration/test_backups.py: |
+| | test_a_backup_restores_all_but_the_login_and_lets_nothing_run |
 | missed updates | test_connections_that_fail_again_and_again_are_told_once, |
 | | test_a_deletion_in_a_channel_hides_no_command |
 | silent hang | test_a_telegram_that_takes_and_never_answers_gets_another_connection, |

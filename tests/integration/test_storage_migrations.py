@@ -82,7 +82,7 @@ async def test_words_that_were_indexed_before_are_found_once_and_forgotten_with_
         for _ in range(2):
             await connection.execute_fetchall(f"INSERT INTO library ({columns}) VALUES ({values})")  # noqa: S608
         await migrate(connection, migrations())
-        posts = Posts(Store(connection, Ballast(tmp_path), version=22, created=False, slot="keyfile"))
+        posts = Posts(Store(connection, Ballast(tmp_path), lambda: None, version=22, created=False, slot="keyfile"))
         assert [post.id for post in await posts.find("film", 9, 9)] == [2, 1]
         await posts.forget(2)
         assert [post.id for post in await posts.find("film", 9, 9)] == [1]

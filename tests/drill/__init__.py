@@ -1,0 +1,1 @@
+"""Has a real Medusa lose its whole state after a backup to Telegram, restores it, and counts what is missing."""
