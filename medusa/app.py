@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
@@ -18,6 +19,9 @@ from medusa.batches.places import Keeper
 from medusa.batches.planner import Planner
 from medusa.batches.turns import Turns
 from medusa.cage import has_filter, lacking, landlock_abi
+from medusa.care.house import House
+from medusa.care.keeper import Keeper as Keeping
+from medusa.care.wipe import finishing
 from medusa.channels.destinations import Destinations
 from medusa.channels.registry import Registry
 from medusa.commands import Command, Desk
@@ -62,6 +66,7 @@ from medusa.storage.boards import Boards
 from medusa.storage.channels import ChannelTable
 from medusa.storage.handled import Handled
 from medusa.storage.jobs import Jobs
+from medusa.storage.keyring import Secrets
 from medusa.storage.library import Posts
 from medusa.storage.menus import Menus
 from medusa.storage.outbox import Outbox
@@ -83,7 +88,8 @@ from medusa.telegram.clock import Clock
 from medusa.telegram.download import Downloader
 from medusa.telegram.held import HeldFiles
 from medusa.telegram.lanes import Lanes
-from medusa.telegram.messages import Messenger
+from medusa.telegram.leaving import log_out
+from medusa.telegram.messages import Messenger, new_random_id
 from medusa.telegram.people import People
 from medusa.telegram.session import StoreSession
 from medusa.telegram.small import SmallFiles
@@ -130,6 +136,7 @@ class App:
     router: Router
     clock: Clock
     vitals: Vitals
+    house: House
 
     async def idle(self) -> None:
         """Wait until no list is due, every job has ended and its outcome stands in the chat."""
@@ -148,6 +155,7 @@ async def running(config: Config) -> AsyncIterator[App]:
     something ends Medusa while the block runs, the block is cancelled and that error is raised in its place.
     """
     async with AsyncExitStack() as stack:
+        stack.enter_context(finishing(config.data, config.work))
         app = _assemble(await _open(config, stack))
         if config.metrics is not None:
             await stack.enter_async_context(serve_health(app.vitals, config.metrics, config.metrics_token))
@@ -282,6 +290,7 @@ def _assemble(ground: _Ground) -> App:
     watcher = Watcher(Watches(store), looks.describe, conductor.look_again, notices.tell)
     scheduler.listeners += [status.changed, notices.changed, conductor.changed]
     ground.guard.listeners.append(_warning(scheduler, notices))
+    house = _house(ground, scheduler, files)
     desk = Desk(
         scheduler=scheduler,
         jobs=jobs,
@@ -302,6 +311,7 @@ def _assemble(ground: _Ground) -> App:
         archive=Archive(account, messenger),
         rebuilds=Rebuilds(store),
         tags=ground.tags,
+        house=house,
         flight=Planner(library, jobs, account.limits.upload_bytes, config.slots).begin,
         updater=ground.updater,
         versions=lambda: versions(ground.tools, ground.updater),
@@ -319,7 +329,7 @@ def _assemble(ground: _Ground) -> App:
         config=config, account=account, store=store, jobs=jobs, settings=settings, budget=ground.budget,
         guard=ground.guard, room=pipeline.room, pipeline=pipeline, scheduler=scheduler, conductor=conductor,
         watcher=watcher, status=status, notices=notices, vault=ground.vault, destinations=ground.destinations,
-        access=ground.access, router=router, clock=clock,
+        access=ground.access, router=router, clock=clock, house=house,
         vitals=Vitals(account, store, jobs, scheduler, pipeline.room, clock, config, ground.tools.ffmpeg),
     )  # fmt: skip
 
@@ -342,6 +352,17 @@ def _pipeline(ground: _Ground, messenger: Messenger, notices: Notices, turns: Tu
         destinations=ground.destinations,
         access=ground.access,
     )
+
+
+def _house(ground: _Ground, scheduler: Scheduler, files: SmallFiles) -> House:
+    config, account = ground.config, ground.account
+
+    async def send(path: Path, name: str) -> None:
+        await files.send_path(account.user_id, None, path, name, new_random_id())
+
+    keeper = Keeping(ground.store, ground.settings, send, lambda: not scheduler.live(), config.work / "export")
+    secrets = Secrets(config.key_file, config.passphrase)
+    return House(ground.store, config.data, config.work, secrets, keeper, lambda: log_out(account))
 
 
 def _conductor(

@@ -7,6 +7,7 @@ from pathlib import Path
 from medusa.access import Access
 from medusa.batches.conductor import Conductor
 from medusa.batches.flight import Flight
+from medusa.care.house import House
 from medusa.channels.destinations import Destinations
 from medusa.gates import Budget
 from medusa.library import Library
@@ -78,6 +79,7 @@ class Desk:
     archive: Archive
     rebuilds: Rebuilds
     tags: Tags
+    house: House
     flight: Callable[[Sequence[Order]], Awaitable[Flight]]
     """The plan of a batch with these orders, as far as it is known without looking at their links."""
     look: Callable[[Order, str], Awaitable[Description]]

@@ -167,3 +167,16 @@ def _opens(slot: Slot, secret: bytes, folder: Path) -> bool:
     except UserError:
         return False
     return True
+
+
+def add_passphrase(folder: Path, data_key: bytes, passphrase: str) -> None:
+    """One more passphrase that opens the state. Raises UserError."""
+    add(folder, data_key, "passphrase", normal(passphrase))
+
+
+def add_file(folder: Path, data_key: bytes, path: Path) -> None:
+    """One more key file that opens the state, made where it is missing. Raises UserError."""
+    with translated_files(folder):
+        if not path.exists():
+            write_private(path, f"{secrets.token_hex(KEY_BYTES)}\n".encode())
+        add(folder, data_key, "keyfile", read_secret(path))
