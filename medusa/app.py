@@ -362,7 +362,7 @@ def _house(ground: _Ground, scheduler: Scheduler, files: SmallFiles) -> House:
 
     keeper = Keeping(ground.store, ground.settings, send, lambda: not scheduler.live(), config.work / "export")
     secrets = Secrets(config.key_file, config.passphrase)
-    return House(ground.store, config.data, config.work, secrets, keeper, lambda: log_out(account))
+    return House(ground.store, config.data, config.work, secrets, keeper, lambda: log_out(account), ground.access.load)
 
 
 def _conductor(

@@ -14,6 +14,7 @@ from medusa.care import wipe
 from medusa.care.ids import found
 from medusa.config import Config
 from medusa.errors import UserError
+from medusa.model import Person, Role
 from medusa.settings import find, read
 from medusa.storage import Store, keyring, open_store
 from medusa.storage.channels import Channel, ChannelTable
@@ -22,6 +23,7 @@ from medusa.storage.exporting import export
 from medusa.storage.importing import take
 from medusa.storage.keyring import NAMES, Secrets
 from medusa.storage.lock import holder
+from medusa.storage.people import PeopleTable, put
 from medusa.storage.recovery import key_of
 
 Command = Callable[[argparse.Namespace, Config], int]
@@ -104,8 +106,18 @@ def _import_ids(options: argparse.Namespace, config: Config) -> int:
         print(f"{len(ids)} {name}: {' '.join(map(str, ids[:20]))}{' …' if len(ids) > 20 else ''}")
     if options.kind is None:
         raise UserError("Nothing was changed. Say what they are: --as users, or --as channels.")
+
+    async def let_in() -> None:
+        async with _opened(config) as store:
+            known = {one.id for one in await PeopleTable(store).all()}
+            new = [number for number in users if number not in known]
+            async with store.write() as db:
+                for number in new:
+                    await put(db, Person(number, str(number), Role.USER), time.time())
+        print(f"{len(new)} people are new, with the role user; /users lists them, /deny takes it back.")
+
     if options.kind == "users":
-        raise UserError("Let people in with /allow, one by one: each gets a role. Nothing was changed.")
+        return _go(let_in())
 
     async def run() -> None:
         async with _opened(config) as store:

@@ -315,6 +315,7 @@ RECIPES: Setting[dict[str, str]] = Setting(
 KEEP: dict[str, Setting[float | None]] = {
     "history": term("keep-history", 180, "how long jobs, batches and runs of watches are listed after their end"),
     "library": term("keep-library", None, "how long it is remembered what was posted where"),
+    "audit": term("keep-audit", 730, "how long it is on record who did what"),
     "traffic": term("keep-traffic", 1095, "how long the bytes of each day are remembered"),
 }
 """For how long is kept what grows old, by kind."""

@@ -5,6 +5,7 @@ from functools import partial
 from medusa.commands import Answer, Call, Command, Later
 from medusa.commands.whom import person
 from medusa.errors import UserError
+from medusa.model import Role
 
 _SURE = "yes-erase"
 
@@ -14,7 +15,7 @@ async def _run(call: Call) -> Answer:
         raise UserError(f"Erase whom? {call.prefix}erase @name or an id for a person, {call.prefix}erase all for all.")
     whom, *said = call.words
     everything = whom.lower() == "all"
-    if everything and not call.message.private:
+    if everything and call.message.chat_id != call.desk.messenger.home:
         raise UserError("Everything can be erased from Saved Messages alone.")
     number = None if everything else await person(call, whom)
     if said == [_SURE, _SURE]:
@@ -45,6 +46,8 @@ async def _erased(call: Call, number: int) -> str:
 COMMAND = Command(
     name="erase",
     family="Settings",
+    role=Role.OWNER,
+    audited=True,
     about="erase all that is kept of a person, or everything and the login with it; asks twice",
     usage="@USER | ID | all",
     run=_run,

@@ -8,10 +8,19 @@ from markupsafe import Markup
 
 from medusa.commands import Answer, Call, Command, Later
 from medusa.commands.whom import person
+from medusa.errors import UserError
+from medusa.model import Role
 from medusa.telegram.messages import random_id_for
 
 
 async def _run(call: Call) -> Answer:
+    """Give the owner everything, to Saved Messages, and others what is theirs, to their private chats."""
+    if call.person.role is not Role.OWNER:
+        if call.words or call.message.chat_id != call.person.id:
+            raise UserError(f"You get what is kept of you: write {call.prefix}export in our private chat.")
+        return Later(partial(_sent, call, call.person.id))
+    if call.message.chat_id != call.desk.messenger.home:
+        raise UserError(f"Write {call.prefix}export in Saved Messages: what it sends is nobody else's business.")
     whose = await person(call, call.words[0]) if call.words else None
     return Later(partial(_sent, call, whose))
 
@@ -35,6 +44,7 @@ COMMAND = Command(
     family="Settings",
     about="send everything that is stored as a file of JSON lines, or what belongs to one person; secrets are left out",
     usage="[@USER | ID]",
+    audited=True,
     run=_run,
     examples=("export", "export 123456789"),
 )

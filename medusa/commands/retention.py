@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from medusa.commands import Answer, Call, Command, Later
 from medusa.errors import UserError
+from medusa.model import Role
 from medusa.settings import ARCHIVE, KEEP
 from medusa.words import size
 
@@ -42,6 +43,7 @@ def _rows(counts: dict[str, int]) -> str:
 COMMAND = Command(
     name="retention",
     family="Settings",
+    role=Role.OWNER,
     about="for how long what is kept, and what would go now; this happens daily by itself",
     usage="[now]",
     run=_run,

@@ -2,6 +2,7 @@
 
 from medusa.commands import Answer, Call, Command, Later
 from medusa.errors import UserError
+from medusa.model import Role
 from medusa.storage.keyring import NAMES
 
 
@@ -26,6 +27,8 @@ COMMAND = Command(
     name="rotatekey",
     aliases=("rotate-key", "rekey"),
     family="Settings",
+    role=Role.OWNER,
+    audited=True,
     about="encrypt the whole state anew under another data key; key file and passphrase stay as they are",
     run=_run,
     examples=("rotate-key",),

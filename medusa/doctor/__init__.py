@@ -17,7 +17,8 @@ from medusa.discover import plugins
 from medusa.doctor.finding import Check, Finding
 from medusa.errors import MedusaError, UserError
 from medusa.steps.encoders import CODECS, encoder_for
-from medusa.storage import open_store
+from medusa.storage import Store, open_store
+from medusa.storage.audit import Audit
 from medusa.storage.folder import has_database
 from medusa.storage.keyring import NAMES, kinds
 from medusa.storage.lock import holder
@@ -179,11 +180,14 @@ async def _state(config: Config) -> Finding:
             loose = await store.read("PRAGMA foreign_key_check")
             [(well,)] = await store.read("PRAGMA quick_check(1)")
             [(version,)] = await store.read("PRAGMA user_version")
+            broken = await _audit(store)
             slots = ", ".join(NAMES[kind] for kind in kinds(config.data))
     except UserError as error:
         return Finding("state", False, "can't be opened", error.user_text)
     if loose or well != "ok":
         return Finding("state", False, f"does not fit together: {well}", "Restore the latest backup.")
+    if broken is not None:
+        return Finding("state", False, f"entry {broken} of the record of who did what was changed", AUDIT)
     sound = f"sound, version {version}, opened by {slots}"
     return Finding(
         "state",
@@ -191,3 +195,15 @@ async def _state(config: Config) -> Finding:
         f"{sound}, logged in" if login else f"{sound}, nobody is logged in",
         "python3 run.py login",
     )
+
+
+AUDIT = "Somebody with the key has written to the state. Compare it with a backup, and rotate the keys."
+
+
+async def _audit(store: Store) -> int | None:
+    """The number of the first entry of the record that does not hold."""
+    try:
+        await Audit(store).verified()
+    except LookupError as error:
+        return int(error.args[0])
+    return None

@@ -99,9 +99,12 @@ TABLES: Mapping[str, Table] = {
     "audit": Table("id at act person detail", "salt seal proof", _KEYS),
     "audit_key": Table("", "only key", _KEYS),
     "audit_root": Table("", "id proof", _KEYS),
-    "menus": Table("", "chat_id message_id command choices many at", "it ends within a week", owner=_CHAT),
+    "menus": Table(
+        "", "chat_id message_id command choices many at person", "it ends within a week", owner=("chat_id", "person")
+    ),
     "slow_commands": Table(
-        "", "chat_id message_id text reply_to private at topic", "a command under way may hold a secret", owner=_CHAT
+        "", "chat_id message_id text reply_to private at topic person", "a command under way may hold a secret",
+        owner=("chat_id", "person"),
     ),
     "boards": Table("", "chat_id random_id", _ITEMS, owner=_CHAT),
     "answers": Table("", "key answer at", "a cache for half an hour"),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from medusa.storage.answers import KEPT_FOR as ANSWERS_KEPT_FOR
+from medusa.storage.audit import Audit
 from medusa.storage.menus import KEPT_FOR as MENUS_KEPT_FOR
 from medusa.storage.store import Store
 
@@ -74,6 +75,10 @@ class Old:
             if before is not None:
                 sql = f"SELECT count(*) FROM {kind.table} WHERE {_old(kind)}"  # noqa: S608 (constants only)
                 [(found[kind.table],)] = await self._store.read(sql, (before,))
+        if keep["audit"] is not None:
+            [(found["audit"],)] = await self._store.read(
+                "SELECT count(*) FROM audit WHERE at < ?", (now - keep["audit"],)
+            )
         return {table: count for table, count in found.items() if count}
 
     async def remove_some(self, keep: Mapping[str, float | None], now: float) -> dict[str, int]:
@@ -91,7 +96,8 @@ class Old:
                     (before,),
                 )
             return {kind.table: len(gone)}
-        return {}
+        gone_entries = await Audit(self._store).drop(now - keep["audit"]) if keep["audit"] is not None else 0
+        return {"audit": gone_entries} if gone_entries else {}
 
     async def sizes(self) -> tuple[int, int]:
         """Bytes of the state file, and how many of them hold nothing."""

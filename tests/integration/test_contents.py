@@ -13,9 +13,10 @@ from Crypto.Cipher import AES
 
 from medusa import settings
 from medusa.errors import UserError
-from medusa.model import JobState, Order
+from medusa.model import JobState, Order, Person, Role
 from medusa.storage import Store, open_store
 from medusa.storage.answers import Answers
+from medusa.storage.audit import Audit
 from medusa.storage.channels import Channel, ChannelTable
 from medusa.storage.contents import COLUMNS, TABLES
 from medusa.storage.erasing import erase_person, unfinished
@@ -24,6 +25,7 @@ from medusa.storage.handled import Handled
 from medusa.storage.importing import Taken, take
 from medusa.storage.jobs import Jobs
 from medusa.storage.library import Posts, keep
+from medusa.storage.people import put
 from medusa.storage.settings import StoredSettings
 from medusa.storage.telegram import Entity, Login, TelegramState
 from medusa.storage.vault import Kept, Kind, VaultTable
@@ -54,6 +56,9 @@ async def fill(store: Store) -> None:
             Login(2, "127.0.0.1", 1, SECRET.encode() * 20), [Entity(person, 5, f"{name}-user", None, f"{name}-named")]
         )
         assert live.id
+        await Audit(store).note(person, "dl", f"{name}-detail", 1.0)
+        async with store.write() as db:
+            await put(db, Person(person, f"{name}-known", Role.USER), 1.0)
     await VaultTable(store).put([Kept(Kind.COOKIES, "example.org", "", SECRET, 1.0)])
     await StoredSettings(store).set("quality", "720")
     await Handled(store).mark(OTHER, 9, 5.0)
@@ -242,5 +247,7 @@ async def test_of_an_erased_person_no_byte_is_left(tmp_path: Path) -> None:
         assert [post.title for post in await Posts(store).find("title", 5, 10**6)] in ([], ["mark-other-title"])
         assert await Posts(store).find("mark-other-title", 5, 10**6)
         assert await store.read("PRAGMA foreign_key_check") == []
+        assert await Audit(store).verified() == 2
+        assert [one.person for one in await Audit(store).recent(5)] == [OTHER, None]
         assert await erase_person(store, PERSON) == ({}, [])
         assert await erase_person(store, 5) == ({}, [])

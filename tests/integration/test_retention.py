@@ -15,6 +15,7 @@ from medusa.errors import UserError
 from medusa.model import Order
 from medusa.settings import Settings
 from medusa.storage import Store, open_store
+from medusa.storage.audit import Audit
 from medusa.storage.handled import Handled
 from medusa.storage.jobs import Jobs
 from medusa.storage.library import keep
@@ -94,6 +95,16 @@ async def test_a_dry_run_says_what_would_go_and_an_archive_is_sent_before(tmp_pa
         assert len(sent) == 1
         assert not list((tmp_path / "scratch").iterdir())
         assert [job.id for job in await Jobs(store).live()] == [live[0].id]
+
+
+async def test_old_entries_of_the_record_go_and_the_rest_still_holds(tmp_path: Path) -> None:
+    async with keeping(tmp_path) as (store, _, keeper, __):
+        for day in range(5):
+            await Audit(store).note(7, "dl", "x", BEGIN + day * DAY)
+        now = BEGIN + 732.5 * DAY
+        assert await keeper.count(now) == {"audit": 3}
+        assert (await keeper.sweep(now)).rows == {"audit": 3}
+        assert await Audit(store).verified() == 2
 
 
 async def test_an_archive_that_cannot_be_sent_keeps_all_where_it_is(tmp_path: Path) -> None:
