@@ -88,9 +88,8 @@ def _explain_key(config: Config) -> None:
 def _give_words(config: Config, data_key: bytes) -> None:
     """Show recovery words once, where somebody sees them."""
     words = add_recovery(config.data, data_key)
-    _say(
-        f"Should key or passphrase be lost, these words open it. Write them on paper; they are shown once:\n\n    {words}\n"
-    )
+    _say("Should key or passphrase be lost, these words open it. Write them on paper; they are shown once:")
+    _say(f"\n    {words}\n")
     _say("As a QR code, or other ones: python3 run.py keys add recovery --qr")
 
 
