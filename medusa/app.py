@@ -290,7 +290,6 @@ def _assemble(ground: _Ground) -> App:
     watcher = Watcher(Watches(store), looks.describe, conductor.look_again, notices.tell)
     scheduler.listeners += [status.changed, notices.changed, conductor.changed]
     ground.guard.listeners.append(_warning(scheduler, notices))
-    house = _house(ground, scheduler, files)
     desk = Desk(
         scheduler=scheduler,
         jobs=jobs,
@@ -311,7 +310,7 @@ def _assemble(ground: _Ground) -> App:
         archive=Archive(account, messenger),
         rebuilds=Rebuilds(store),
         tags=ground.tags,
-        house=house,
+        house=_house(ground, scheduler, files),
         flight=Planner(library, jobs, account.limits.upload_bytes, config.slots).begin,
         updater=ground.updater,
         versions=lambda: versions(ground.tools, ground.updater),
@@ -329,7 +328,7 @@ def _assemble(ground: _Ground) -> App:
         config=config, account=account, store=store, jobs=jobs, settings=settings, budget=ground.budget,
         guard=ground.guard, room=pipeline.room, pipeline=pipeline, scheduler=scheduler, conductor=conductor,
         watcher=watcher, status=status, notices=notices, vault=ground.vault, destinations=ground.destinations,
-        access=ground.access, router=router, clock=clock, house=house,
+        access=ground.access, router=router, clock=clock, house=desk.house,
         vitals=Vitals(account, store, jobs, scheduler, pipeline.room, clock, config, ground.tools.ffmpeg),
     )  # fmt: skip
 

@@ -264,9 +264,7 @@ async def open_store(
             with translated():
                 await to_the_end(_start(connection, steps))
             await asyncio.to_thread(ballast.trim)
-            store = Store(
-                connection, place, ballast, version=len(steps), created=unlocked.created, slot=unlocked.slot
-            )
+            store = Store(connection, place, ballast, version=len(steps), created=unlocked.created, slot=unlocked.slot)
             yield store
         finally:
             await to_the_end(store.close() if store else connection.close())
