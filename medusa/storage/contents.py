@@ -47,8 +47,8 @@ TABLES: Mapping[str, Table] = {
     "jobs": Table(
         "id state stage order chat_id message_id ordinal created attempts not_before reason title size post_id ended "
         "told priority arrival turn host person",
-        "files",
-        "paths on this machine",
+        "files laps",
+        "what this machine has made of the job: paths, and how long each stage took",
         owner=("chat_id", "person"),
         known_by=("chat_id", "message_id", "ordinal"),
         numbered=True,
