@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
@@ -20,10 +21,11 @@ from medusa.batches.index import Index
 from medusa.batches.places import Keeper
 from medusa.batches.planner import Planner
 from medusa.batches.turns import Turns
-from medusa.cage import has_filter, lacking, landlock_abi
+from medusa.care.house import House
+from medusa.care.keeper import Keeper as Keeping
+from medusa.care.wipe import finishing
 from medusa.channels.destinations import Destinations
-from medusa.channels.registry import Registry
-from medusa.checks import STATE_NEEDS, clock_check, disk_check, line_check, look_at_memory, ytdlp_check
+from medusa.checks import STATE_NEEDS, backup_check, clock_check, disk_check, line_check, look_at_memory, ytdlp_check
 from medusa.commands import Command, Desk
 from medusa.commands.router import Router
 from medusa.config import Config
@@ -32,79 +34,58 @@ from medusa.documents import Documents
 from medusa.door import Door
 from medusa.errors import first_of
 from medusa.gates import Budget, QuietHours
+from medusa.ground import LOG_FOLDER, LOOKS, Ground, open_ground
 from medusa.library import Library
 from medusa.model import Notice
-from medusa.net import Guard, Refused, open_egress, open_web
+from medusa.net import Guard, Refused
 from medusa.notices import Notices
 from medusa.numbers import Numbers
-from medusa.observe.logs import kept
-from medusa.observe.metrics import BYTES
 from medusa.pipeline import Pipeline
 from medusa.poster import Poster
 from medusa.posting import Posting
 from medusa.room import KEEP_FREE, Room
 from medusa.scheduler import Scheduler
 from medusa.settings import (
-    ALLOW,
     BUDGET_DOWN,
     BUDGET_UP,
-    HTTPS_ONLY,
-    LIMIT_DOWN,
-    LIMIT_UP,
     NOTICES,
     PER_HOST,
     PREFIX,
     QUIET_HOURS,
-    TAGS,
     WARN_PLAYING,
     Settings,
 )
-from medusa.shelf import Shelf
-from medusa.sources.looking import Looks, clear
+from medusa.sources.looking import Looks
 from medusa.sources.ytdlp_update import Updater
 from medusa.status import Status
-from medusa.storage import Store, open_store
+from medusa.storage import Store
 from medusa.storage.alerts import AlertTable
-from medusa.storage.answers import Answers
-from medusa.storage.backups import BackupTable
 from medusa.storage.batch_pages import BatchPages
 from medusa.storage.batches import Batches
 from medusa.storage.boards import Boards
-from medusa.storage.channels import ChannelTable
 from medusa.storage.handled import Handled
 from medusa.storage.jobs import Jobs
+from medusa.storage.keyring import Secrets
 from medusa.storage.library import Posts
 from medusa.storage.menus import Menus
 from medusa.storage.outbox import Outbox
 from medusa.storage.panel import PanelTable
 from medusa.storage.rebuilds import Rebuilds
-from medusa.storage.settings import StoredSettings
 from medusa.storage.slow import SlowCommands
 from medusa.storage.sums import SumTable
-from medusa.storage.tag_key import TagKey
-from medusa.storage.telegram import TelegramState
 from medusa.storage.thumb import ThumbTable
-from medusa.storage.traffic import TrafficTable
 from medusa.storage.uploads import Uploads
-from medusa.storage.vault import VaultTable
 from medusa.storage.watches import Watches
-from medusa.tags import Tags
 from medusa.telegram.archive import Archive
-from medusa.telegram.chats import Chats
-from medusa.telegram.client import Account, open_account
+from medusa.telegram.client import Account
 from medusa.telegram.clock import Clock
-from medusa.telegram.download import Downloader
-from medusa.telegram.held import HeldFiles
-from medusa.telegram.lanes import Lanes
-from medusa.telegram.messages import Messenger
-from medusa.telegram.offsite import Offsite
+from medusa.telegram.leaving import log_out
+from medusa.telegram.messages import Messenger, new_random_id
 from medusa.telegram.people import People
-from medusa.telegram.session import StoreSession
 from medusa.telegram.small import SmallFiles
 from medusa.telegram.transfer import Uploader
 from medusa.telegram.watch import stay_connected
-from medusa.throttle import Throttle
-from medusa.tools import Tools, find_ffmpeg, find_javascript
+from medusa.tools import Tools
 from medusa.trouble import Trouble
 from medusa.vault import Vault
 from medusa.vitals import Vitals
@@ -114,10 +95,6 @@ from medusa.web.serving import serving
 
 log = structlog.get_logger()
 
-_LOOKS = "looks"
-"""The folder beside those of the jobs in which commands look at links."""
-LOG_FOLDER = "log"
-"""The folder of the log in that of the state."""
 
 T = TypeVar("T")
 
@@ -151,6 +128,7 @@ class App:
     desk: Desk
     numbers: Numbers
     alerts: Alerts
+    house: House
 
     async def idle(self) -> None:
         """Wait until no list is due, every job has ended and its outcome stands in the chat."""
@@ -169,7 +147,8 @@ async def running(config: Config) -> AsyncIterator[App]:
     something ends Medusa while the block runs, the block is cancelled and that error is raised in its place.
     """
     async with AsyncExitStack() as stack:
-        app = _assemble(await _open(config, stack))
+        stack.enter_context(finishing(config.data, config.work))
+        app = _assemble(await open_ground(config, stack))
         if config.metrics is not None:
             await stack.enter_async_context(serve_health(app.vitals, config.metrics, config.metrics_token))
         await stack.enter_async_context(serving(app.desk, app.store, config))
@@ -213,130 +192,91 @@ async def _on_time(clock: Clock, scheduler: Scheduler, watcher: Watcher) -> None
 
 
 @dataclass(frozen=True, slots=True)
-class _Ground:
-    """What has to be opened before anything can be built on it."""
+class _Works:
+    """What does the jobs, and tells of them."""
 
-    config: Config
-    store: Store
-    settings: Settings
-    budget: Budget
-    guard: Guard
-    account: Account
-    lanes: Lanes
-    tools: Tools
-    vault: Vault
-    updater: Updater
-    held: HeldFiles
-    destinations: Destinations
-    tags: Tags
-    access: Access
-    offsite: Offsite
-    quarantine: Quarantine
+    jobs: Jobs
+    messenger: Messenger
+    notices: Notices
+    pipeline: Pipeline
+    scheduler: Scheduler
+    status: Status
+    conductor: Conductor
+    watcher: Watcher
+    looks: Looks
+    files: SmallFiles
 
 
-async def _open(config: Config, stack: AsyncExitStack) -> _Ground:
-    store = await stack.enter_async_context(
-        open_store(config.data, key_file=config.key_file, passphrase=config.passphrase)
-    )
-    stack.enter_context(kept(config.data / LOG_FOLDER, config.log_format))
-    await clear(config.work / _LOOKS)
-    settings = Settings(StoredSettings(store))
-    await settings.load()
-    vault = Vault(VaultTable(store))
-    await vault.load()
-    tags = Tags(TagKey(store))
-    await tags.load()
-    settings.follow(TAGS, tags.turn)
-    down, up = Throttle("down", BYTES.labels("down").inc), Throttle("up", BYTES.labels("up").inc)
-    settings.follow(LIMIT_DOWN, down.limit)
-    settings.follow(LIMIT_UP, up.limit)
-    guard = Guard(config.allow)
-    settings.follow(ALLOW, guard.allow)
-    settings.follow(HTTPS_ONLY, guard.https_only)
-    web = await stack.enter_async_context(open_web(guard, down))
-    egress = await stack.enter_async_context(open_egress(guard, down))
-    log.info("children.cage", landlock=landlock_abi(), filter=has_filter(), could=lacking())
-    javascript = await asyncio.to_thread(find_javascript)
-    session = await StoreSession.load(TelegramState(store))
-    if config.session_string and session.auth_key is None:
-        await session.import_string(config.session_string)
-    account = await stack.enter_async_context(open_account(config, session))
-    lanes = await stack.enter_async_context(Lanes(account, throttle=up))
-    downloader = await stack.enter_async_context(Downloader(account, throttle=down))
-    shelf = Shelf(config.work / "yt-dlp")
-    held = HeldFiles(account, Messenger(account), downloader)
-    tools = Tools(
-        web=web,
-        egress=egress,
-        ffmpeg=find_ffmpeg(),
-        javascript=javascript,
-        upload_limit=account.limits.upload_bytes,
-        max_bytes=config.max_file,
-        extractions=asyncio.Semaphore(config.slots.extract),
-        answers=Answers(store),
-        secrets=vault.secrets,
-        chats=held,
-        newer=lambda: shelf.folder,
-        thumb=ThumbTable(store).picture,
-    )
-    access = Access(store)
-    await access.load()
-    updater = Updater(shelf, tools, config.index)
-    await updater.start()
-    budget = Budget(TrafficTable(store), down, up)
-    registry = Registry(ChannelTable(store), settings)
-    await registry.load()
-    destinations = Destinations(Chats(account, Messenger(account)), registry, settings, account.user_id)
-    offsite = Offsite(account, Messenger(account), Uploader(lanes), downloader)
-    quarantine = Quarantine(BackupTable(store), Jobs(store), offsite)
-    await quarantine.load()
-    return _Ground(
-        config, store, settings, budget, guard, account, lanes, tools, vault, updater, held, destinations, tags, access,
-        offsite, quarantine,
-    )  # fmt: skip
-
-
-def _assemble(ground: _Ground) -> App:
+def _works(ground: Ground) -> _Works:
     config, store, settings, account = ground.config, ground.store, ground.settings, ground.account
-    jobs = Jobs(store)
-    messenger = Messenger(account)
+    jobs, messenger = Jobs(store), Messenger(account)
     notices = Notices(messenger, settings, account.user_id)
     turns = Turns(Batches(store))
     pipeline = _pipeline(ground, messenger, notices, turns)
-    library, files = pipeline.library, SmallFiles(messenger, pipeline.documents.uploader)
+    files = SmallFiles(messenger, pipeline.documents.uploader)
     quiet = QuietHours()
     line, gates = account.client.line, (quiet, ground.budget)
     scheduler = Scheduler(jobs, pipeline.run, config.slots, config.work, gates=gates, away=lambda: line.away)
     _obey(settings, scheduler, quiet, ground.budget)
     status = Status(scheduler, jobs, Boards(store), messenger, account.user_id, notices.unheard)
     conductor = _conductor(ground, jobs, scheduler, messenger, files, turns)
-    looks = Looks(pipeline.tools_for, config.work / _LOOKS)
+    looks = Looks(pipeline.tools_for, config.work / LOOKS)
     watcher = Watcher(Watches(store), looks.describe, conductor.look_again, notices.tell)
     scheduler.listeners += [status.changed, notices.changed, conductor.changed]
     ground.guard.listeners.append(_warning(scheduler, notices))
+    return _Works(jobs, messenger, notices, pipeline, scheduler, status, conductor, watcher, looks, files)
+
+
+def _assemble(ground: Ground) -> App:
+    config, store, settings, account, works = (
+        ground.config,
+        ground.store,
+        ground.settings,
+        ground.account,
+        _works(ground),
+    )
+    notices, pipeline, messenger = works.notices, works.pipeline, works.messenger
     backups = Backups(store, settings, notices.tell, config.data, ground.offsite)
-    alerts = _alerts(ground, scheduler, jobs, notices)
-    desk = Desk(
-        scheduler=scheduler,
-        jobs=jobs,
+    alerts = _alerts(ground, works, backups)
+    desk = _desk(ground, works, backups, alerts)
+    router = Router(account, desk, Handled(store), Menus(store), SlowCommands(store), messenger)
+    clock = Clock(account, notices.tell)
+    vitals = Vitals(account, store, works.jobs, works.scheduler, pipeline.room, clock, config, ground.tools.ffmpeg)
+    vitals.backup = lambda: backups.latest
+    return App(
+        config=config, account=account, store=store, jobs=works.jobs, settings=settings, budget=ground.budget,
+        guard=ground.guard, room=pipeline.room, pipeline=pipeline, scheduler=works.scheduler,
+        conductor=works.conductor, watcher=works.watcher, status=works.status, notices=notices, backups=backups,
+        quarantine=ground.quarantine, vault=ground.vault, destinations=ground.destinations, access=ground.access,
+        router=router, clock=clock, desk=desk, numbers=desk.numbers, alerts=alerts, house=desk.house, vitals=vitals,
+    )  # fmt: skip
+
+
+def _desk(ground: Ground, works: _Works, backups: Backups, alerts: Alerts) -> Desk:
+    config, store, account = ground.config, ground.store, ground.account
+    looks, library = works.looks, works.pipeline.library
+    return Desk(
+        scheduler=works.scheduler,
+        jobs=works.jobs,
         library=library,
         vault=ground.vault,
         destinations=ground.destinations,
         access=ground.access,
-        people=People(account, messenger),
-        messenger=messenger,
-        settings=settings,
+        people=People(account, works.messenger),
+        messenger=works.messenger,
+        settings=ground.settings,
         budget=ground.budget,
-        announce=status.announce,
-        show_live=status.adopt,
+        announce=works.status.announce,
+        show_live=works.status.adopt,
         commands=plugins("medusa.commands", "COMMAND", Command),
-        conductor=conductor,
-        watcher=watcher,
-        files=files,
-        archive=Archive(account, messenger),
+        conductor=works.conductor,
+        watcher=works.watcher,
+        files=works.files,
+        archive=Archive(account, works.messenger),
         rebuilds=Rebuilds(store),
         tags=ground.tags,
-        flight=Planner(library, jobs, account.limits.upload_bytes, config.slots).begin,
+        house=_house(ground, works.scheduler, works.files),
+        flight=Planner(library, works.jobs, account.limits.upload_bytes, config.slots).begin,
         updater=ground.updater,
         versions=lambda: versions(ground.tools, ground.updater),
         look=looks.describe,
@@ -351,21 +291,11 @@ def _assemble(ground: _Ground) -> App:
         home=account.user_id,
         numbers=Numbers(SumTable(store), config.work),
         checks=alerts.checks,
-        draw=Poster(ground.tools.ffmpeg, config.work / _LOOKS).draw,
+        draw=Poster(ground.tools.ffmpeg, config.work / LOOKS).draw,
     )
-    router = Router(account, desk, Handled(store), Menus(store), SlowCommands(store), messenger)
-    clock = Clock(account, notices.tell)
-    return App(
-        config=config, account=account, store=store, jobs=jobs, settings=settings, budget=ground.budget,
-        guard=ground.guard, room=pipeline.room, pipeline=pipeline, scheduler=scheduler, conductor=conductor,
-        watcher=watcher, status=status, notices=notices, backups=backups, quarantine=ground.quarantine,
-        vault=ground.vault, destinations=ground.destinations, access=ground.access, router=router,
-        clock=clock, desk=desk, numbers=desk.numbers, alerts=alerts,
-        vitals=Vitals(account, store, jobs, scheduler, pipeline.room, clock, config, ground.tools.ffmpeg),
-    )  # fmt: skip
 
 
-def _pipeline(ground: _Ground, messenger: Messenger, notices: Notices, turns: Turns) -> Pipeline:
+def _pipeline(ground: Ground, messenger: Messenger, notices: Notices, turns: Turns) -> Pipeline:
     config, store, account, settings = ground.config, ground.store, ground.account, ground.settings
     library, outbox, uploads = Library(Posts(store), messenger, ground.tags), Outbox(store), Uploads(store)
     decide = ground.destinations.decided
@@ -385,8 +315,19 @@ def _pipeline(ground: _Ground, messenger: Messenger, notices: Notices, turns: Tu
     )
 
 
+def _house(ground: Ground, scheduler: Scheduler, files: SmallFiles) -> House:
+    config, account = ground.config, ground.account
+
+    async def send(path: Path, name: str) -> None:
+        await files.send_path(account.user_id, None, path, name, new_random_id())
+
+    keeper = Keeping(ground.store, ground.settings, send, lambda: not scheduler.live(), config.work / "export")
+    secrets = Secrets(config.key_file, config.passphrase)
+    return House(ground.store, config.data, config.work, secrets, keeper, lambda: log_out(account), ground.access.load)
+
+
 def _conductor(
-    ground: _Ground, jobs: Jobs, scheduler: Scheduler, messenger: Messenger, files: SmallFiles, turns: Turns
+    ground: Ground, jobs: Jobs, scheduler: Scheduler, messenger: Messenger, files: SmallFiles, turns: Turns
 ) -> Conductor:
     batches = Batches(ground.store)
     keeper = Keeper(batches, messenger, files)
@@ -394,10 +335,10 @@ def _conductor(
     return Conductor(batches, jobs, scheduler, messenger, keeper, turns, index, ground.config.slots)
 
 
-def _alerts(ground: _Ground, scheduler: Scheduler, jobs: Jobs, notices: Notices) -> Alerts:
-    config, account, settings = ground.config, ground.account, ground.settings
-    trouble = Trouble(jobs.recent)
-    scheduler.listeners.append(trouble.changed)
+def _alerts(ground: Ground, works: _Works, backups: Backups) -> Alerts:
+    config, account, settings, notices = ground.config, ground.account, ground.settings, works.notices
+    trouble = Trouble(works.jobs.recent)
+    works.scheduler.listeners.append(trouble.changed)
     kept = KEEP_FREE if config.keep_free is None else config.keep_free
     old = ytdlp_check(lambda: ground.updater.used, lambda now: trouble.failing(now) is not None)
     watched = [
@@ -408,6 +349,7 @@ def _alerts(ground: _Ground, scheduler: Scheduler, jobs: Jobs, notices: Notices)
         Watched(trouble.failures, Notice.FAILURES),
         Watched(trouble.floods, Notice.FLOOD),
         Watched(old, Notice.UPDATE),
+        Watched(backup_check(lambda: backups.latest), Notice.BACKUP),
         Watched(clock_check(Clock(account, notices.tell).ahead)),
     ]
     return Alerts(watched, AlertTable(ground.store), notices.tell, lambda kind: settings[NOTICES[kind]])

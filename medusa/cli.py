@@ -1,12 +1,14 @@
-"""The command line: run, demo, login, test, bench, doctor, backup, restore, loopback."""
+"""The command line: run, demo, login, test, bench, doctor, loopback, and what is done with the data."""
 
 import argparse
 import asyncio
+import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +71,7 @@ def _stayed(code: int) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from medusa import bench, demo
+    from medusa import bench, data, demo
 
     parser = argparse.ArgumentParser(prog="run.py", description="Medusa turns links into Telegram posts.")
     parser.add_argument("--version", action="version", version=f"Medusa {__version__}")
@@ -90,7 +92,9 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_arguments(add("bench", _bench, "measure Medusa against the other clients"))
     doctor = add("doctor", _doctor, "look at everything Medusa stands on")
     doctor.add_argument("--quick", action="store_true", help="only say, by exit code, whether Medusa runs and answers")
+    doctor.add_argument("--json", action="store_true", help="print each finding as a line of JSON")
     _add_backups(add)
+    data.add_commands(add)
     alone = add("loopback", _loopback, "run the embedded Telegram alone, for any MTProto client")
     alone.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     alone.add_argument("--port", type=int, default=0, help="port to listen on (default: any free one)")
@@ -168,6 +172,9 @@ def _doctor(options: argparse.Namespace, config: Config) -> int:
         well = True
         async for finding in doctor.examine(config):
             well &= finding.well
+            if options.json:
+                print(json.dumps(asdict(finding)), flush=True)
+                continue
             print(f"{'ok  ' if finding.well else 'BAD '} {finding.name}: {finding.seen}")
             if not finding.well:
                 print(f"     {finding.advice}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from medusa.config import Config, load, save_credentials
 from medusa.errors import UserError
 from medusa.storage import open_store
+from medusa.storage.keyring import add_recovery
 from medusa.storage.telegram import TelegramState
 from medusa.telegram.login import Dialogue, login
 from medusa.telegram.session import StoreSession
@@ -55,6 +56,8 @@ async def ensure_login(config: Config, *, check: bool = False) -> None:
     async with open_store(config.data, key_file=config.key_file, passphrase=config.passphrase) as store:
         if store.created:
             _explain_key(config)
+            if sys.stdin.isatty():
+                await asyncio.to_thread(_give_words, config, store.place.data_key)
         session = await StoreSession.load(TelegramState(store))
         if session.auth_key is None and config.session_string:
             await session.import_string(config.session_string)
@@ -80,6 +83,14 @@ def _explain_key(config: Config) -> None:
     else:
         key = config.key_file or config.data / "medusa.key"
         _say(f"Medusa's state is new: {config.data}. Its key is {key}: keep a copy elsewhere; without it, all is lost.")
+
+
+def _give_words(config: Config, data_key: bytes) -> None:
+    """Show recovery words once, where somebody sees them."""
+    words = add_recovery(config.data, data_key)
+    _say("Should key or passphrase be lost, these words open it. Write them on paper; they are shown once:")
+    _say(f"\n    {words}\n")
+    _say("As a QR code, or other ones: python3 run.py keys add recovery --qr")
 
 
 def _say(text: str) -> None:

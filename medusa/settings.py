@@ -221,6 +221,30 @@ def limit(key: str, about: str) -> Setting[int | None]:
     return Setting(key, None, _rate, form, about, _show_rate)
 
 
+_UNITS_OF_DAYS = {"d": 1, "w": 7, "m": 30, "y": 365}
+
+
+def _term(text: str) -> float | None:
+    if text.lower() in ("forever", "off"):
+        return None
+    found = re.fullmatch(r"([1-9][0-9]{0,3}) ?([dwmy])", text.lower())
+    if found is None:
+        raise ValueError
+    return 86400.0 * int(found[1]) * _UNITS_OF_DAYS[found[2]]
+
+
+def _show_term(seconds: float | None) -> str:
+    return "forever" if seconds is None else f"{seconds / 86400:.0f}d"
+
+
+def term(key: str, days: int | None, about: str) -> Setting[float | None]:
+    """For how many seconds something is kept, None for ever."""
+    default = None if days is None else 86400.0 * days
+    return Setting(
+        key, default, _term, "days, weeks, months or years such as 90d, 12w, 6m or 2y, or forever", about, _show_term
+    )
+
+
 def switch(key: str, default: bool, about: str) -> Setting[bool]:
     """A setting that is on or off."""
     return Setting(key, default, _switch, "on or off", about, _show_switch)
@@ -314,6 +338,14 @@ BACKUP_KEEP: Setting[tuple[int, int, int]] = Setting(
     "how many days, weeks and months keep a backup in each place",
     intervals.show_generations,
 )
+KEEP: dict[str, Setting[float | None]] = {
+    "history": term("keep-history", 180, "how long jobs, batches and runs of watches are listed after their end"),
+    "library": term("keep-library", None, "how long it is remembered what was posted where"),
+    "audit": term("keep-audit", 730, "how long it is on record who did what"),
+    "traffic": term("keep-traffic", 1095, "how long the bytes of each day are remembered"),
+}
+"""For how long is kept what grows old, by kind."""
+ARCHIVE = switch("archive", False, "send an export to Saved Messages each time before old entries go")
 NOTICES: dict[Notice, Setting[bool]] = {
     Notice.DONE: switch("notice-done", False, "say in Saved Messages what is done, beside the command message"),
     Notice.FAILED: switch("notice-failed", True, "say there what failed out of sight: elsewhere, late, or many"),
@@ -353,6 +385,8 @@ _ALL: tuple[Setting[Any], ...] = (
     BACKUP,
     BACKUP_TO,
     BACKUP_KEEP,
+    *KEEP.values(),
+    ARCHIVE,
     *NOTICES.values(),
 )
 ALL = {setting.key: setting for setting in _ALL}

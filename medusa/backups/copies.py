@@ -13,10 +13,10 @@ from medusa import __version__
 from medusa.backups.sealed import DAMAGED, KEY_BYTES, seal, unseal
 from medusa.errors import UserError
 from medusa.storage.backups import Instance
+from medusa.storage.connecting import connector
 from medusa.storage.dump import Tally, build, counts, dump, tables
 from medusa.storage.errors import translated, translated_files
 from medusa.storage.migrate import migrations
-from medusa.storage.store import connector
 
 _FORM = 1
 """The form of the lines within a backup."""

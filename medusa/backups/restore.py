@@ -17,12 +17,13 @@ from medusa.errors import DiskFull, MedusaError, UserError
 from medusa.patience import to_the_end
 from medusa.storage import open_store
 from medusa.storage.backups import BackupTable, Stilled
+from medusa.storage.connecting import connector
 from medusa.storage.errors import translated, translated_files
 from medusa.storage.folder import DATABASE, has_database, make_private
 from medusa.storage.keys import unlock
 from medusa.storage.lock import locked
 from medusa.storage.replacing import commit, complete, stage
-from medusa.storage.store import connector, look
+from medusa.storage.store import look
 from medusa.storage.telegram import Login, TelegramState
 from medusa.telegram.offsite import Deposit, Offsite
 

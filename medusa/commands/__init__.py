@@ -9,6 +9,7 @@ from medusa.alerts import Check
 from medusa.backups.service import Backups
 from medusa.batches.conductor import Conductor
 from medusa.batches.flight import Flight
+from medusa.care.house import House
 from medusa.channels.destinations import Destinations
 from medusa.door import Door
 from medusa.gates import Budget
@@ -82,6 +83,7 @@ class Desk:
     archive: Archive
     rebuilds: Rebuilds
     tags: Tags
+    house: House
     flight: Callable[[Sequence[Order]], Awaitable[Flight]]
     """The plan of a batch with these orders, as far as it is known without looking at their links."""
     look: Callable[[Order, str], Awaitable[Description]]

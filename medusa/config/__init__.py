@@ -104,6 +104,7 @@ def load(env: Mapping[str, str], dotenv: Path) -> Config:
             values[one.attribute] = one.parse(text, base)
         except (ValueError, KeyError, RuntimeError):
             problems.append(f"{name}{'' if one.secret else f' is {text[:60]!r}, but'} must be {one.accepted}.")
+    _credentials(values, env.get("CREDENTIALS_DIRECTORY", ""))
     config = Config(**values)
     if config.passphrase is None and config.passphrase_file is not None:
         try:
@@ -128,6 +129,13 @@ def passphrase(file: Path) -> str:
     if not SHORTEST_PASSPHRASE <= len(text) <= LONGEST_PASSPHRASE:
         raise ValueError
     return text
+
+
+def _credentials(values: dict[str, Any], directory: str) -> None:
+    """Take systemd's credentials (https://systemd.io/CREDENTIALS/) for secrets that nothing else was set for."""
+    for name, attribute in (("medusa.key", "key_file"), ("medusa.passphrase", "passphrase_file")):
+        if directory and (Path(directory) / name).is_file():
+            values.setdefault(attribute, Path(directory) / name)
 
 
 def _pick(one: Field, *places: Mapping[str, str]) -> tuple[str, str]:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -15,19 +16,22 @@ from medusa.errors import DiskFull, UserError
 from medusa.observe.metrics import COMMITS
 from medusa.patience import to_the_end
 from medusa.storage.ballast import Ballast
+from medusa.storage.connecting import PAGE, connector
 from medusa.storage.errors import DAMAGED, translated, translated_files
 from medusa.storage.folder import DATABASE, cut_short, has_database, make_database, make_private
-from medusa.storage.keys import KEY_BYTES, Unlocked, unlock
+from medusa.storage.keyring import Rotation, announce, settle
+from medusa.storage.keys import Unlocked, unlock
 from medusa.storage.lock import locked
 from medusa.storage.migrate import Migration, migrate, migrations, refuse_newer
 from medusa.storage.replacing import complete
+from medusa.storage.rewriting import DRAFT, clear, draft, put_in_place
 
 log = structlog.get_logger()
 
 Row = tuple[Any, ...]
 T = TypeVar("T")
 
-_PAGES = (1024, 4096)
+_PAGES = (PAGE, 4096)
 """Bytes of a page, which is what is written anew when a row changes: in new databases, and in those made before."""
 _SETTINGS = (
     "PRAGMA busy_timeout = 5000",
@@ -41,6 +45,19 @@ _SETTINGS = (
 )
 _AT_ONCE = 0.1
 """Seconds after which a commit may be tried again that the ballast has made room for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a state lies: its folder, its data key and the bytes of its pages."""
+
+    folder: Path
+    data_key: bytes = field(repr=False)
+    page: int
+
+    def connector(self, mode: str = "rw") -> Callable[[], Any]:
+        """How to connect to it."""
+        return connector(self.folder / DATABASE, self.data_key, self.page, mode)
 
 
 class Transaction:
@@ -67,22 +84,16 @@ class Store:
     """
 
     def __init__(
-        self,
-        connection: Connection,
-        ballast: Ballast,
-        beside: Callable[[], Any],
-        *,
-        version: int,
-        created: bool,
-        slot: str,
+        self, connection: Connection, place: "Place", ballast: Ballast, *, version: int, created: bool, slot: str
     ) -> None:
         self.commits = 0
         self.version = version
         self.created = created
         self.slot = slot
         self._connection = connection
-        self._beside = beside
+        self._place = place
         self._ballast = ballast
+        self._aside = asyncio.Lock()
         self._turn = asyncio.Lock()
         self._writer: asyncio.Task[Any] | None = None
 
@@ -107,14 +118,56 @@ class Store:
         rows = await self.read(sql, params)
         return rows[0] if rows else None
 
+    @property
+    def place(self) -> "Place":
+        """Where the state lies, and what opens it."""
+        return self._place
+
     async def aside(self, work: Callable[[Any], T]) -> T:
         """What ``work`` makes, in a thread of its own, of a further connection, which sees the state of one moment.
 
         It can only read, and neither it nor the store's own transactions wait for each other, however long it takes.
         A cancel waits for its end. Raises MedusaError.
         """
-        with translated():
-            return await to_the_end(asyncio.to_thread(_within, self._beside, work))
+        async with self._aside:
+            with translated():
+                return await to_the_end(asyncio.to_thread(_within, self._place.connector("ro"), work))
+
+    async def rewrite(self, rotation: Rotation | None = None) -> None:
+        """Write the whole file anew: without what was deleted, as small as can be, and under a new key if one is given.
+
+        Everybody else waits, some 0.1 s for each MiB; what is in the new file is proven before the old one goes. Killed
+        at any time, either of them is whole, and its key opens it. Raises MedusaError, and then nothing has changed.
+        """
+        self._refuse_nesting()
+        async with self._aside, self._turn:
+            with translated(), translated_files(self._place.folder):
+                await to_the_end(self._rewritten(rotation))
+
+    async def _rewritten(self, rotation: Rotation | None) -> None:
+        folder, old = self._place.folder, self._place
+        new = Place(folder, rotation.data_key if rotation else old.data_key, old.page)
+        await self._connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+        await asyncio.to_thread(self._drafted, new)
+        await self._connection.close()
+        try:
+            if rotation is not None:
+                await asyncio.to_thread(announce, folder, rotation)
+            await asyncio.to_thread(put_in_place, folder)
+            self._place = new
+            if rotation is not None:
+                await asyncio.to_thread(settle, folder, rotated=True)
+        finally:
+            self._connection = Connection(self._place.connector(), iter_chunk_size=64)
+            await _prepare(self._connection)
+
+    def _drafted(self, new: "Place") -> None:
+        try:
+            with self._relieved(), translated():
+                draft(self._place.connector(), new.folder, new.data_key, new.page)
+        except BaseException:
+            clear(new.folder)
+            raise
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
@@ -160,6 +213,10 @@ class Store:
         self.commits += 1
         COMMITS.inc()
 
+    async def close(self) -> None:
+        """Close the file, which folds the write-ahead log into it."""
+        await self._connection.close()
+
     def _refuse_nesting(self) -> None:
         if self._writer is not None and self._writer is asyncio.current_task():
             raise RuntimeError("inside a block of Store.write use the transaction: the store would wait for itself")
@@ -202,16 +259,23 @@ async def open_store(
         unlocked, page = await to_the_end(asyncio.to_thread(_unlock, folder, key_file, passphrase, len(steps)))
         if unlocked.slot == "keyfile" and passphrase is not None:
             log.warning("storage.passphrase_not_used", opened_by=unlocked.slot)
-        database, data_key = folder / DATABASE, unlocked.data_key
-        connection = Connection(connector(database, data_key, page), iter_chunk_size=64)
-        beside = connector(database, data_key, page, mode="ro")
+        place = Place(folder, unlocked.data_key, page)
+        store: Store | None = None
+        connection = Connection(place.connector(), iter_chunk_size=64)
         try:
             with translated():
                 await to_the_end(_start(connection, steps))
             await asyncio.to_thread(ballast.trim)
-            yield Store(connection, ballast, beside, version=len(steps), created=unlocked.created, slot=unlocked.slot)
+            store = Store(connection, place, ballast, version=len(steps), created=unlocked.created, slot=unlocked.slot)
+            yield store
         finally:
-            await to_the_end(connection.close())
+            await to_the_end(store.close() if store else connection.close())
+
+
+async def _prepare(connection: Connection) -> None:
+    await connection
+    for setting in (*_SETTINGS, "PRAGMA foreign_keys = ON"):
+        await connection.execute_fetchall(setting)
 
 
 async def _start(connection: Connection, steps: list[Migration]) -> None:
@@ -227,6 +291,17 @@ async def _start(connection: Connection, steps: list[Migration]) -> None:
 
 
 def _unlock(folder: Path, key_file: Path | None, passphrase: str | None, known: int) -> tuple[Unlocked, int]:
+    """Do as ``_proven`` does, and end a rotation of the key or a rewriting that was cut short."""
+    unlocked, page = _proven(folder, key_file, passphrase, known)
+    with translated_files(folder):
+        if (folder / DRAFT).exists():
+            clear(folder)
+        if not unlocked.created:
+            settle(folder, rotated=unlocked.data_key == unlocked.next_key)
+    return unlocked, page
+
+
+def _proven(folder: Path, key_file: Path | None, passphrase: str | None, known: int) -> tuple[Unlocked, int]:
     """Find the data key and prove, without writing a byte, that it opens a database that this Medusa knows.
 
     Returns the size of the database's pages, too. Closing a normal connection folds the write-ahead log into the file,
@@ -241,7 +316,13 @@ def _unlock(folder: Path, key_file: Path | None, passphrase: str | None, known: 
     if path.stat().st_size < min(_PAGES):
         raise UserError(DAMAGED)  # SQLite would take it for an empty database
     with translated():
-        page, version = look(path, unlocked.data_key)
+        try:
+            page, version = look(path, unlocked.data_key)
+        except sqlcipher.DatabaseError:
+            if unlocked.next_key is None:
+                raise
+            unlocked = replace(unlocked, data_key=unlocked.next_key)
+            page, version = look(path, unlocked.data_key)
     refuse_newer(version, known)
     return unlocked, page
 
@@ -266,23 +347,3 @@ def _version(connect: Callable[[], Any]) -> int:
         return int(version)
     finally:
         connection.close()
-
-
-def connector(path: Path, data_key: bytes, page: int = _PAGES[0], mode: str = "rw") -> Callable[[], Any]:
-    """How to connect to a database that is there, or is to be made with the mode ``rwc``.
-
-    The key is given here and nowhere else, because aiosqlite logs the statements that it runs.
-    """
-    if len(data_key) != KEY_BYTES:
-        raise ValueError("SQLCipher would take a raw key of another length for a passphrase")
-
-    def connect() -> Any:
-        uri = f"{path.absolute().as_uri()}?mode={mode}"
-        connection = sqlcipher.connect(uri, uri=True, isolation_level=None, cached_statements=64)
-        connection.execute("PRAGMA cipher_log_level = NONE")  # its errors come as exceptions, too
-        connection.execute("PRAGMA cipher_memory_security = OFF")  # wiping each buffer makes reads 2.6 times slower
-        connection.execute(f"PRAGMA key = \"x'{data_key.hex()}'\"")
-        connection.execute(f"PRAGMA cipher_page_size = {page}")
-        return connection
-
-    return connect

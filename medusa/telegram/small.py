@@ -7,7 +7,7 @@ from medusa.errors import UserError
 from medusa.model import LocalFile
 from medusa.telegram.messages import Document, Item, Manner, Messenger, new_random_id, random_id_for
 from medusa.telegram.parts import Ledger
-from medusa.telegram.transfer import Uploader
+from medusa.telegram.transfer import Uploader, new_ledger
 
 
 class SmallFiles:
@@ -50,3 +50,13 @@ class SmallFiles:
         """Post a text as a file in reply to a message; the same random id makes one post. Raises MedusaError."""
         item = Item(await self.stored(chat_id, name, text), "", random_id)
         return await self._messenger.post(chat_id, item, Manner(reply_to, silent=True))
+
+    async def send_path(self, chat_id: int, reply_to: int | None, path: Path, name: str, random_id: int) -> int:
+        """Post a file of the disk, perhaps in reply to a message; the same random id makes one post.
+
+        Raises MedusaError.
+        """
+        sent = await self._uploader.upload(path, name, new_ledger(path), lambda _: None)
+        file = LocalFile(path, name, "application/jsonl")
+        document = await self._messenger.store(chat_id, sent, file, thumb=None, as_document=True)
+        return await self._messenger.post(chat_id, Item(document, "", random_id), Manner(reply_to, silent=True))

@@ -1,32 +1,48 @@
-"""The command: python3 -m tests.flips --flips 10000 --seed 7."""
+"""The command: python3 -m tests.flips --count 10000 --seed 7."""
 
 import argparse
+import asyncio
+import logging
 import random
 import sys
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 from tests.flips import backup
-
-_WHAT = {"backup": backup.run}
+from tests.flips.state import flip, make
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Flip bits; returns 1 when one of them was not noticed."""
     parser = argparse.ArgumentParser(prog="python3 -m tests.flips", description=__doc__)
-    parser.add_argument("--flips", type=int, default=10_000)
+    parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
-    parser.add_argument("--what", choices=_WHAT, nargs="*", default=list(_WHAT))
+    parser.add_argument("--what", choices=("backup", "state"), nargs="*", default=["backup", "state"])
     options = parser.parse_args(arguments)
-    code = 0
-    for name in options.what:
-        result = _WHAT[name](options.flips, options.seed)
-        code |= bool(result.silent)
+    silent = 0
+    if "backup" in options.what:
+        result = backup.run(options.count, options.seed)
+        silent += len(result.silent)
         sys.stdout.write(
-            f"{name}: {result.flips} flips, {result.flips - len(result.silent)} noticed, "
-            f"{len(result.silent)} not: {result.silent[:20]}\n"
+            f"backup: {result.flips} bits flipped, {len(result.silent)} not noticed: {result.silent[:20]}\n"
         )
+    if "state" in options.what:
+        silent += asyncio.run(_state(options.count, options.seed))
     sys.stdout.write(f"seed {options.seed}\n")
-    return code
+    return 1 if silent else 0
+
+
+async def _state(count: int, seed: int) -> int:
+    """Flip bits of a state, and tell what it said; returns how many were opened silently."""
+    logging.disable()
+    with tempfile.TemporaryDirectory() as folder:
+        await make(Path(folder))
+        said = await flip(Path(folder), count, seed)
+    for words, times in said.most_common():
+        sys.stdout.write(f"{times:6}  {words}\n")
+    sys.stdout.write(f"state: {count} bits flipped, {said['silent']} opened silently\n")
+    return said["silent"]
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from medusa.firstrun import ensure_login
 from medusa.model import JobState, Notice
 from medusa.settings import Settings
 from medusa.storage import Store, open_store, replacing
+from medusa.storage.connecting import connector
 from medusa.storage.dump import build
 from medusa.storage.folder import DATABASE, KEY_FILE, SLOTS
 from medusa.storage.jobs import Jobs
@@ -31,7 +32,6 @@ from medusa.storage.library import Posts
 from medusa.storage.migrate import migrations
 from medusa.storage.outbox import Entry, Outbox
 from medusa.storage.settings import StoredSettings
-from medusa.storage.store import connector
 from medusa.storage.telegram import Login, TelegramState, UpdateState
 from tests.flips.backup import a_backup, flipped
 from tests.integration.storage_kit import CHAT, add, put_entries, shown

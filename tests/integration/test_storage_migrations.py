@@ -17,7 +17,7 @@ from sqlcipher3 import dbapi2 as sqlcipher
 from medusa.storage.ballast import Ballast
 from medusa.storage.library import Posts
 from medusa.storage.migrate import FOLDER, migrate, migrations, refuse_newer
-from medusa.storage.store import Row, Store, open_store
+from medusa.storage.store import Place, Row, Store, open_store
 
 ROOT = Path(__file__).parents[2]
 HISTORY = range(len(migrations()) + 1)
@@ -82,7 +82,10 @@ async def test_words_that_were_indexed_before_are_found_once_and_forgotten_with_
         for _ in range(2):
             await connection.execute_fetchall(f"INSERT INTO library ({columns}) VALUES ({values})")  # noqa: S608
         await migrate(connection, migrations())
-        posts = Posts(Store(connection, Ballast(tmp_path), lambda: None, version=22, created=False, slot="keyfile"))
+        place = Place(tmp_path, bytes(32), 1024)
+        posts = Posts(
+            Store(connection, place, Ballast(tmp_path), version=len(migrations()), created=False, slot="keyfile")
+        )
         assert [post.id for post in await posts.find("film", 9, 9)] == [2, 1]
         await posts.forget(2)
         assert [post.id for post in await posts.find("film", 9, 9)] == [1]

@@ -6,7 +6,6 @@ import shutil
 import sys
 import tempfile
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from importlib.util import find_spec
@@ -14,10 +13,14 @@ from pathlib import Path
 
 from medusa import __version__, cage, process
 from medusa.config import Address, Config
+from medusa.discover import plugins
+from medusa.doctor.finding import Check, Finding
 from medusa.errors import MedusaError, UserError
 from medusa.steps.encoders import CODECS, encoder_for
-from medusa.storage import open_store
+from medusa.storage import Store, open_store
+from medusa.storage.audit import Audit
 from medusa.storage.folder import has_database
+from medusa.storage.keyring import NAMES, kinds
 from medusa.storage.lock import holder
 from medusa.storage.telegram import TelegramState
 from medusa.tools import find_ffmpeg, find_javascript
@@ -26,16 +29,6 @@ from medusa.words import size
 _ANSWER_WITHIN = 5.0
 LITTLE_ROOM = 2 * 10**9
 """Bytes of free disk below which the doctor worries."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at: is it well, what was seen, and what to do if it is not."""
-
-    name: str
-    well: bool
-    seen: str
-    advice: str = ""
 
 
 async def examine(config: Config) -> AsyncIterator[Finding]:
@@ -53,6 +46,8 @@ async def examine(config: Config) -> AsyncIterator[Finding]:
     for name, folder in (("state folder", config.data), ("work folder", config.work)):
         yield _folder(name, folder)
     yield await _state(config)
+    for check in plugins("medusa.doctor", "CHECK", Check).values():
+        yield await check.look(config)
 
 
 def alive(config: Config) -> bool:
@@ -182,11 +177,33 @@ async def _state(config: Config) -> Finding:
     try:
         async with open_store(config.data, key_file=config.key_file, passphrase=config.passphrase) as store:
             login = await TelegramState(store).login()
+            loose = await store.read("PRAGMA foreign_key_check")
+            [(well,)] = await store.read("PRAGMA quick_check(1)")
+            [(version,)] = await store.read("PRAGMA user_version")
+            broken = await _audit(store)
+            slots = ", ".join(NAMES[kind] for kind in kinds(config.data))
     except UserError as error:
         return Finding("state", False, "can't be opened", error.user_text)
+    if loose or well != "ok":
+        return Finding("state", False, f"does not fit together: {well}", "Restore the latest backup.")
+    if broken is not None:
+        return Finding("state", False, f"entry {broken} of the record of who did what was changed", AUDIT)
+    sound = f"sound, version {version}, opened by {slots}"
     return Finding(
         "state",
         login is not None,
-        "sound, logged in" if login else "sound, nobody is logged in",
+        f"{sound}, logged in" if login else f"{sound}, nobody is logged in",
         "python3 run.py login",
     )
+
+
+AUDIT = "Somebody with the key has written to the state. Compare it with a backup, and rotate the keys."
+
+
+async def _audit(store: Store) -> int | None:
+    """The number of the first entry of the record that does not hold."""
+    try:
+        await Audit(store).verified()
+    except LookupError as error:
+        return int(error.args[0])
+    return None

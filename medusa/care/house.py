@@ -1,0 +1,98 @@
+"""What commands may do with all data together: hand them out, erase them, put them under another key."""
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from medusa import workfolder
+from medusa.care import wipe
+from medusa.care.keeper import Keeper
+from medusa.errors import UserError
+from medusa.storage import Store, keyring
+from medusa.storage.erasing import erase_person, unfinished
+from medusa.storage.exporting import export
+from medusa.storage.keyring import Rotation, Secrets
+
+
+@contextmanager
+def workfolder_errors() -> Iterator[None]:
+    """Within this block, what the disk raises leaves as one of Medusa's errors."""
+    try:
+        yield
+    except OSError as error:
+        raise workfolder.trouble(error) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What went when a person was erased: rows by table, folders of jobs, and bytes of the log."""
+
+    rows: dict[str, int]
+    folders: int
+    log: int
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The state's folder ``data`` and the jobs' folder ``work``, and what opens the state."""
+
+    store: Store
+    data: Path
+    work: Path
+    secrets: Secrets
+    keeper: Keeper
+    log_out: Callable[[], Awaitable[None]]
+    erased: Callable[[], Awaitable[None]]
+    """Has who is known read again."""
+
+    async def export(self, path: Path, person: int | None, now: float) -> dict[str, int]:
+        """Write an export to ``path``, in place of what is there; returns its rows by table. Raises MedusaError."""
+
+        def write(connection: Any) -> dict[str, int]:
+            with workfolder_errors():
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                path.unlink(missing_ok=True)
+                return export(connection, path, now, person)
+
+        return await self.store.aside(write)
+
+    async def erase(self, person: int) -> Report:
+        """Remove all that belongs to a person; done again, it finishes what was cut short. Raises UserError.
+
+        The log is emptied whole, and the state's file is written anew, so that not even empty pages hold anything.
+        """
+        if numbers := await unfinished(self.store, person):
+            shown = " ".join(map(str, numbers[:10]))
+            raise UserError(f"Jobs of theirs have not ended. Cancel them first: {shown}")
+        rows, jobs = await erase_person(self.store, person)
+        await self.erased()
+        folders, log = await asyncio.to_thread(self._cleared, jobs)
+        await self.store.rewrite()
+        return Report(rows, folders, log)
+
+    def _cleared(self, jobs: Sequence[int]) -> tuple[int, int]:
+        """Remove the folders of jobs, and empty the log; folders that a kill leaves are removed at the next start."""
+        folders = sum((self.work / str(number)).exists() for number in jobs)
+        workfolder.remove(self.work, jobs)
+        shutil.rmtree(self.work / "looks", ignore_errors=True)
+        return folders, wipe.empty_logs(self.data)
+
+    async def wipe(self) -> None:
+        """Note that everything is to go, and end the login. Raises Erased, with which the process ends; see `wipe`."""
+        wipe.intend(self.data)
+        await self.log_out()
+        raise wipe.Erased(wipe.DONE)
+
+    def has_recovery(self) -> bool:
+        """Whether recovery words open the state."""
+        return "recovery" in keyring.kinds(self.data)
+
+    async def rotate(self) -> Rotation:
+        """Put the state under another data key. Raises MedusaError, and then the old one holds."""
+        change = keyring.rotation(self.data, self.secrets)
+        await self.store.rewrite(change)
+        return change
