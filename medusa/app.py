@@ -25,6 +25,7 @@ from medusa.commands.router import Router
 from medusa.config import Config
 from medusa.discover import plugins
 from medusa.documents import Documents
+from medusa.door import Door
 from medusa.errors import first_of
 from medusa.gates import Budget, QuietHours
 from medusa.library import Library
@@ -65,6 +66,7 @@ from medusa.storage.jobs import Jobs
 from medusa.storage.library import Posts
 from medusa.storage.menus import Menus
 from medusa.storage.outbox import Outbox
+from medusa.storage.panel import PanelTable
 from medusa.storage.rebuilds import Rebuilds
 from medusa.storage.settings import StoredSettings
 from medusa.storage.slow import SlowCommands
@@ -95,6 +97,7 @@ from medusa.vault import Vault
 from medusa.vitals import Vitals
 from medusa.watches.watcher import Watcher
 from medusa.web.health import serve_health
+from medusa.web.serving import serving
 
 log = structlog.get_logger()
 
@@ -130,6 +133,7 @@ class App:
     router: Router
     clock: Clock
     vitals: Vitals
+    desk: Desk
 
     async def idle(self) -> None:
         """Wait until no list is due, every job has ended and its outcome stands in the chat."""
@@ -151,6 +155,7 @@ async def running(config: Config) -> AsyncIterator[App]:
         app = _assemble(await _open(config, stack))
         if config.metrics is not None:
             await stack.enter_async_context(serve_health(app.vitals, config.metrics, config.metrics_token))
+        await stack.enter_async_context(serving(app.desk, config))
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(part) for part in _parts(app)]
@@ -312,6 +317,8 @@ def _assemble(ground: _Ground) -> App:
         thumb=ThumbTable(store),
         log_folder=config.data / LOG_FOLDER,
         following=ground.held.following,
+        door=Door(PanelTable(store), account.user_id),
+        home=account.user_id,
     )
     router = Router(account, desk, Handled(store), Menus(store), SlowCommands(store), messenger)
     clock = Clock(account, notices.tell)
@@ -319,7 +326,7 @@ def _assemble(ground: _Ground) -> App:
         config=config, account=account, store=store, jobs=jobs, settings=settings, budget=ground.budget,
         guard=ground.guard, room=pipeline.room, pipeline=pipeline, scheduler=scheduler, conductor=conductor,
         watcher=watcher, status=status, notices=notices, vault=ground.vault, destinations=ground.destinations,
-        access=ground.access, router=router, clock=clock,
+        access=ground.access, router=router, desk=desk, clock=clock,
         vitals=Vitals(account, store, jobs, scheduler, pipeline.room, clock, config, ground.tools.ffmpeg),
     )  # fmt: skip
 

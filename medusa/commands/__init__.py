@@ -8,6 +8,7 @@ from medusa.access import Access
 from medusa.batches.conductor import Conductor
 from medusa.batches.flight import Flight
 from medusa.channels.destinations import Destinations
+from medusa.door import Door
 from medusa.gates import Budget
 from medusa.library import Library
 from medusa.model import OWNER, Order, Person, Role
@@ -90,6 +91,9 @@ class Desk:
     """Makes a thumbnail of a picture."""
     thumb: ThumbTable
     log_folder: Path
+    door: Door
+    home: int
+    """The id of Saved Messages."""
     following: Callable[[int, int, int], Awaitable[list[int]]]
     """Numbers of the next messages of a chat that hold files: its marked id, where to begin, how many at most."""
 

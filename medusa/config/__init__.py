@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from medusa.config.dotenv import read, save_credentials
 from medusa.config.fields import FIELDS, Field, example
-from medusa.config.values import Address, DataCentre, Proxy, Slots, machine_slots
+from medusa.config.values import Address, DataCentre, Listen, Proxy, Slots, machine_slots
 from medusa.errors import UserError
 
 __all__ = [
@@ -17,12 +17,16 @@ __all__ = [
     "Config",
     "DataCentre",
     "Field",
+    "Listen",
     "Proxy",
     "Slots",
     "example",
     "load",
     "save_credentials",
 ]
+
+PANEL = Listen("127.0.0.1", 8478)
+"""Where the panel listens when nothing is said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +54,14 @@ class Config:
     """None stands for what the size of the disk suggests."""
     index: str | None = field(default=None, repr=False)
     """Address of a package index, which may hold a password; None for the usual one."""
+    panel: Listen | None = PANEL
+    """None for no panel."""
+    panel_url: str | None = None
+    """The origin under which browsers reach the panel: scheme and host, and port if it is not the usual one."""
+    panel_tls: tuple[Path, Path] | None = None
+    """PEM files with the certificates and the key."""
+    panel_proxy: tuple[str, ...] = ()
+    """Networks of proxies whose word on where a request comes from is taken."""
     log: str = "INFO"
     log_format: Literal["console", "json"] = "console"
     metrics: Address | None = None

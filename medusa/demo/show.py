@@ -25,7 +25,9 @@ async def show(config: Config, port: int | None, allow: Sequence[str]) -> int:
     async with open_stage(config, home, samples_home(config), allow) as stage:
         await stage.channel(_CHANNEL)
         async with serve_chat(stage.owner, suggestions(stage.media), (PORT, 0) if port is None else (port,)) as url:
-            sys.stderr.write(f"\n    Open {url} in your browser. Ctrl+C ends the demo.\n\n")
+            panel = stage.app.desk.door.link(stage.owner.user_id)
+            sys.stderr.write(f"\n    Open {url} in your browser. Ctrl+C ends the demo.\n")
+            sys.stderr.write(f"    The panel: {panel} (works once, within 5 minutes; then send /panel)\n\n")
             await asyncio.Event().wait()
     return 0
 

@@ -2,7 +2,7 @@
 
 import hmac
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 
 from aiohttp import web
 
@@ -11,13 +11,16 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 TOKEN = web.AppKey("token", str)
 """The secret that the page carries and every POST brings back in the header ``X-Token``."""
 
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "media-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action "
+)
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "media-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
     "Cache-Control": "no-store",
 }
 
@@ -30,7 +33,29 @@ def protect(app: web.Application) -> None:
     """
     app[TOKEN] = secrets.token_urlsafe(32)
     app.middlewares.append(_check)
-    app.on_response_prepare.append(_add_headers)
+    add_headers(app, forms=False)
+
+
+def add_headers(app: web.Application, *, forms: bool) -> None:
+    """Give each answer of ``app`` the headers that keep strangers' words and pages from doing harm.
+
+    Nothing but files of the page's own origin is loaded and run; ``forms`` says whether it may also be sent forms.
+    """
+    headers = {**_HEADERS, "Content-Security-Policy": _POLICY + ("'self'" if forms else "'none'")}
+
+    async def add(_request: web.Request, response: web.StreamResponse) -> None:
+        for name, value in headers.items():
+            response.headers.setdefault(name, value)
+
+    app.on_response_prepare.append(add)
+
+
+def from_own_page(request: web.Request, origins: Container[str]) -> bool:
+    """Whether a page of one of these origins has sent the request, as far as the browser says."""
+    return (
+        request.headers.get("Origin") in origins
+        and request.headers.get("Sec-Fetch-Site", "same-origin") == "same-origin"
+    )
 
 
 @web.middleware
@@ -49,13 +74,6 @@ def _own_hosts(request: web.Request) -> tuple[str, str]:
 
 
 def _from_own_page(request: web.Request) -> bool:
-    return (
-        request.headers.get("Origin") == f"http://{request.host}"
-        and request.headers.get("Sec-Fetch-Site", "same-origin") == "same-origin"
-        and hmac.compare_digest(request.headers.get("X-Token", "").encode(), request.app[TOKEN].encode())
+    return from_own_page(request, [f"http://{request.host}"]) and hmac.compare_digest(
+        request.headers.get("X-Token", "").encode(), request.app[TOKEN].encode()
     )
-
-
-async def _add_headers(_request: web.Request, response: web.StreamResponse) -> None:
-    for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)

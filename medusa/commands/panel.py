@@ -1,0 +1,58 @@
+"""/panel: the way in to the panel in a browser."""
+
+import re
+import time
+
+from markupsafe import Markup
+
+from medusa.commands import Call, Command
+from medusa.door import LINK_FOR
+from medusa.errors import UserError
+from medusa.words import clock, span
+
+
+async def _run(call: Call) -> str:
+    door, words = call.desk.door, call.text.split()
+    match [word.lower() for word in words]:
+        case []:
+            return _link(call)
+        case ["logout"]:
+            ended = await door.leave_all(call.desk.home)
+            return f"Logged out everywhere: {ended} {'session' if ended == 1 else 'sessions'} ended."
+        case ["sessions"]:
+            return await _sessions(call)
+        case ["password", "off"]:
+            await door.set_password(None)
+            return "The panel has no password any more, and everybody is logged out. Links still let you in."
+        case ["password", _, *_]:
+            # Spaces within a password are meant.
+            await door.set_password(re.split(r"\s+", call.text.strip(), maxsplit=1)[1])
+            return "The panel has a new password, and everybody is logged out."
+    # What was written may be a password, so it is not repeated.
+    raise UserError(f"Write {call.prefix}panel alone, or with: password NEW, password off, sessions, logout.")
+
+
+def _link(call: Call) -> str:
+    if not call.message.private:
+        raise UserError(f"Others read along here. Write {call.prefix}panel into your Saved Messages.")
+    link = call.desk.door.link(call.desk.home)
+    return Markup("{}\nLets you in to the panel, once, within {}. Show it to nobody.").format(link, span(LINK_FOR))
+
+
+async def _sessions(call: Call) -> str:
+    now, found = time.time(), await call.desk.door.sessions(call.desk.home)
+    if not found:
+        return "Nobody is logged in to the panel."
+    lines = [f"logged in {clock(one.created, now)}, last seen {span(now - one.seen)} ago" for one in found]
+    return "\n".join([*lines, f"End them all: {call.prefix}panel logout"])
+
+
+COMMAND = Command(
+    name="panel",
+    family="General",
+    about="the panel in a browser: a link that lets you in; its password; who is logged in; log out everywhere",
+    usage="[password NEW | password off | sessions | logout]",
+    run=_run,
+    secret=True,
+    examples=("panel", "panel sessions", "panel logout", "panel password correct horse battery"),
+)

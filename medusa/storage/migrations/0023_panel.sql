@@ -1,0 +1,14 @@
+-- Who is logged in to the panel, and the password that opens it.
+
+CREATE TABLE panel_sessions (
+    token BLOB PRIMARY KEY,                     -- SHA-256 of what the browser holds
+    person INTEGER NOT NULL,                    -- the id of the Telegram account that has logged in
+    created REAL NOT NULL,                      -- Unix seconds
+    seen REAL NOT NULL                          -- Unix seconds, a few minutes old at most
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE panel_password (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    salt BLOB NOT NULL,
+    hash BLOB NOT NULL                          -- scrypt
+) STRICT;

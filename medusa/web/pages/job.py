@@ -1,0 +1,23 @@
+"""Everything about one job."""
+
+from medusa.errors import UserError
+from medusa.web.page import Given, Page, Visit
+from medusa.words import message_link
+
+
+async def _show(visit: Visit) -> Given:
+    number = visit.number("number")
+    job = await visit.desk.jobs.get(number)
+    if job is None:
+        raise UserError(f"There is no job #{number}.")
+    live = next((one for one in visit.desk.scheduler.live() if one.job.id == number), None)
+    post = message_link(job.spots[0].chat_id, job.post_id) if job.post_id else None
+    return {"job": job, "live": live, "post": post}
+
+
+PAGE = Page(
+    path="/jobs/{number}",
+    title="Job",
+    show=_show,
+    commands=frozenset({"pause", "resume", "cancel", "retry", "move", "prio"}),
+)
