@@ -155,7 +155,7 @@ async def running(config: Config) -> AsyncIterator[App]:
         app = _assemble(await _open(config, stack))
         if config.metrics is not None:
             await stack.enter_async_context(serve_health(app.vitals, config.metrics, config.metrics_token))
-        await stack.enter_async_context(serving(app.desk, config))
+        await stack.enter_async_context(serving(app.desk, app.store, config))
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(part) for part in _parts(app)]

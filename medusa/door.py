@@ -60,6 +60,8 @@ class Door:
         self._links: dict[bytes, tuple[int, float]] = {}
         """By the hash of a link's token: whom it lets in, and until when."""
         self._guesses = Brake(5, _WINDOW, step=1.0)
+        self._link_guesses = Brake(5, _WINDOW, step=1.0)
+        """Apart from those of passwords, so that whoever guesses these shuts nobody out."""
         self._all_guesses = Brake(30, _WINDOW)
         self._hashing = asyncio.Semaphore(1)
 
@@ -76,14 +78,14 @@ class Door:
 
     async def enter_by_link(self, token: str, address: str) -> Session:
         """Begin a session with a link's token, which is worth nothing from then on. Raises UserError."""
-        self._hold_back(self._guesses, _neighbourhood(address))
+        self._hold_back(self._link_guesses, _neighbourhood(address))
         wanted, found = _hash(token), None
         for key in self._links:  # each is looked at, so that the time that it takes says nothing
             found = key if hmac.compare_digest(key, wanted) else found
         person, until = self._links.pop(found) if found else (0, 0.0)
         if until <= self._now():
             raise UserError("This link was used before or has expired. Ask for another one: /panel")
-        self._guesses.forget(_neighbourhood(address))
+        self._link_guesses.forget(_neighbourhood(address))
         return await self._begin(person)
 
     async def enter_by_password(self, password: str, address: str) -> Session:
@@ -126,7 +128,9 @@ class Door:
     async def leave_all(self, person: int) -> int:
         """End all sessions of a person and close the links to more; returns how many sessions there were."""
         self._links = {key: one for key, one in self._links.items() if one[0] != person}
-        return await self._table.end_all(person)
+        ended = len(await self.sessions(person))
+        await self._table.end_all(person)
+        return ended
 
     async def set_password(self, password: str | None) -> None:
         """Have this password open from now on, or none; whoever is in has to log in anew. Raises UserError."""

@@ -50,10 +50,10 @@ class PanelTable:
         async with self._store.write() as db:
             await db.run("DELETE FROM panel_sessions WHERE token = ?", (token,))
 
-    async def end_all(self, person: int) -> int:
-        """Forget the sessions of a person; returns how many there were."""
+    async def end_all(self, person: int) -> None:
+        """Forget the sessions of a person."""
         async with self._store.write() as db:
-            return len(await db.run("DELETE FROM panel_sessions WHERE person = ? RETURNING person", (person,)))
+            await db.run("DELETE FROM panel_sessions WHERE person = ?", (person,))
 
     async def of(self, person: int) -> list[StoredSession]:
         """The sessions of a person, the latest first."""

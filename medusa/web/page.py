@@ -18,8 +18,11 @@ refusals, same right to it. Only those named in ``commands`` are; a page that ne
 to be put behind the command, gives ``words``, which makes such a line of the form's fields. After it the browser is
 sent back to the page, which says what the command has answered; with scripts, only ``main`` is replaced.
 
-What is to stay fresh stands in ``{% call live("jobs") %} … {% endcall %}``: it is fetched anew whenever something
-happens to jobs, from the same page; everything in it that can be focused or opened needs an ``id``.
+What is to stay fresh stands in ``{% call live("NAME") %} … {% endcall %}``: it is fetched anew, from the same page,
+whenever something has changed in the state, and each second while jobs run. Everything in it that can be focused or
+opened needs an ``id``. There are no inline scripts and styles, for the policy forbids them: a page's own script is a
+file of ``static/``, named in ``{% block head %}{{ super() }}<script …>{% endblock %}``, and lengths are shown by
+``<progress>``, ``<meter>`` or SVG.
 """
 
 from collections.abc import Awaitable, Callable, Mapping

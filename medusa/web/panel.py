@@ -14,8 +14,9 @@ from aiohttp.typedefs import Handler
 
 from medusa.commands import Desk
 from medusa.discover import plugins
-from medusa.door import Door, Session, TooMany
+from medusa.door import Session, TooMany
 from medusa.errors import MedusaError, UserError
+from medusa.storage import Store
 from medusa.web.acting import obey
 from medusa.web.entry import Entry, way_back
 from medusa.web.guard import add_headers, from_own_page
@@ -32,18 +33,19 @@ _PATIENCE = 15.0
 """Seconds that a browser may take to send a form."""
 _MOST_SAID = 100
 """Answers that are remembered until the page is fetched that shows them."""
+_FIELDS = web.RequestKey("fields", Fields)
 _STATIC = Path(__file__).parent / "static"
 
 
 class Panel:
-    """The panel for ``desk``, which lets in by ``door``."""
+    """The panel for ``desk``, which lets in by its door."""
 
-    def __init__(self, desk: Desk, door: Door, site: Site) -> None:
+    def __init__(self, desk: Desk, store: Store, site: Site) -> None:
         self._desk = desk
-        self._door = door
+        self._door = door = desk.door
         self._site = site
         self._entry = Entry(door, site)
-        self._streams = Streams(desk.scheduler, door)
+        self._streams = Streams(desk.scheduler, store, door)
         self._said: OrderedDict[tuple[str, str], tuple[str, bool]] = OrderedDict()
         """By the session's token and a key: what a command has answered, and whether it was refused."""
         self._pages = plugins("medusa.web.pages", "PAGE", Page)
@@ -110,7 +112,7 @@ class Panel:
         fields = await _fields(request)
         if not self._entry.fits(request, fields.get("csrf", "")):
             raise web.HTTPForbidden
-        request["fields"] = fields
+        request[_FIELDS] = fields
         return await handler(request)
 
     async def _member(self, request: web.Request) -> Session:
@@ -137,7 +139,7 @@ class Panel:
     def _doer(self, page: Page) -> Handler:
         async def act(request: web.Request) -> web.StreamResponse:
             session = await self._member(request)
-            fields: Fields = request["fields"]
+            fields: Fields = request[_FIELDS]
             try:
                 line = page.words(fields) if page.words and "do" not in fields else fields.get("do", "")
                 said, refused = await obey(self._desk, session, line, page.commands), False
@@ -174,7 +176,7 @@ class Panel:
         return response
 
     async def _login(self, request: web.Request) -> web.StreamResponse:
-        fields: Fields = request["fields"]
+        fields: Fields = request[_FIELDS]
         password, client = fields.get("password", ""), self._site.client(request)
         return await self._welcome(request, self._door.enter_by_password(password, client), fields.get("to", "/"))
 
@@ -199,7 +201,7 @@ class Panel:
 
     async def _logout(self, request: web.Request) -> web.StreamResponse:
         session = await self._member(request)
-        if request["fields"].get("everywhere"):
+        if request[_FIELDS].get("everywhere"):
             await self._door.leave_all(session.person)
         else:
             await self._door.leave(session)

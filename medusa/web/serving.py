@@ -11,6 +11,7 @@ from aiohttp import web
 from medusa.commands import Desk
 from medusa.config import Config, Listen
 from medusa.errors import UserError
+from medusa.storage import Store
 from medusa.web.panel import Panel
 from medusa.web.site import site_of
 
@@ -31,10 +32,10 @@ class _Refusing(asyncio.Protocol):
 
 
 @asynccontextmanager
-async def serving(desk: Desk, config: Config) -> AsyncIterator[None]:
+async def serving(desk: Desk, store: Store, config: Config) -> AsyncIterator[None]:
     """Serve the panel while the block runs, where it is wanted and possible: ``desk.door`` says where, or why not."""
     try:
-        async with _open(desk, config) as address:
+        async with _open(desk, store, config) as address:
             if address:
                 log.info("panel.open", address=address)
             desk.door.address = address
@@ -44,7 +45,7 @@ async def serving(desk: Desk, config: Config) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _open(desk: Desk, config: Config) -> AsyncIterator[str]:
+async def _open(desk: Desk, store: Store, config: Config) -> AsyncIterator[str]:
     """The panel at work, and its address; an empty one where there is none."""
     if config.panel is None:
         yield ""
@@ -64,7 +65,7 @@ async def _open(desk: Desk, config: Config) -> AsyncIterator[str]:
         return
     async with server:
         site = site_of(config, config.panel.host, server.sockets[0].getsockname()[1])
-        app = Panel(desk, desk.door, site).application()
+        app = Panel(desk, store, site).application()
         runner = web.AppRunner(app, access_log=None, keepalive_timeout=_IDLE, shutdown_timeout=0.5)
         await runner.setup()
         try:

@@ -12,7 +12,8 @@ async def _show(visit: Visit) -> Given:
         raise UserError(f"There is no job #{number}.")
     live = next((one for one in visit.desk.scheduler.live() if one.job.id == number), None)
     post = message_link(job.spots[0].chat_id, job.post_id) if job.post_id else None
-    return {"job": job, "live": live, "post": post}
+    places = [visit.desk.destinations.shown(spot) for spot in job.spots]
+    return {"job": job, "live": live, "post": post, "places": places}
 
 
 PAGE = Page(

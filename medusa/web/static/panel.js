@@ -4,8 +4,8 @@ const byId = (id) => document.getElementById(id);
 const POLL = 5000; // ms, where there are no events
 const RETRY = 30000; // ms, until events are tried again
 
-function tell(topic) {
-  if (!document.hidden) document.body.dispatchEvent(new Event(`medusa:${topic}`));
+function tell() {
+  if (!document.hidden) document.body.dispatchEvent(new Event("medusa:change"));
 }
 
 /** Hears events for as long as the page is seen; asks every few seconds while there are none. */
@@ -27,14 +27,14 @@ function stayFresh() {
   function poll() {
     stop();
     show(false);
-    polling = setInterval(() => tell("jobs"), POLL);
+    polling = setInterval(() => tell(), POLL);
     retry = setTimeout(listen, RETRY);
   }
   function listen() {
     stop();
     source = new EventSource("/events");
     source.addEventListener("open", () => show(true));
-    source.addEventListener("jobs", () => tell("jobs"));
+    source.addEventListener("change", () => tell());
     source.addEventListener("error", poll);
   }
   document.addEventListener("visibilitychange", () => (document.hidden ? stop() : listen()));
