@@ -12,7 +12,9 @@ DESKTOP = (1280, 800)
 
 
 @asynccontextmanager
-async def open_page(url: str, size: tuple[int, int], *, scheme: str = "light") -> AsyncIterator[Page]:
+async def open_page(
+    url: str, size: tuple[int, int], *, scheme: str = "light", scripts: bool = True
+) -> AsyncIterator[Page]:
     """The page at ``url`` in a window of ``size`` pixels; on leaving, asserts that nothing went wrong in it."""
     executable = next(filter(None, map(shutil.which, NAMES)), None)
     assert executable, (
@@ -36,6 +38,7 @@ async def open_page(url: str, size: tuple[int, int], *, scheme: str = "light") -
             viewport={"width": size[0], "height": size[1]},
             color_scheme="dark" if scheme == "dark" else "light",
             reduced_motion="reduce",
+            java_script_enabled=scripts,
         )
         page = await context.new_page()
         page.set_default_timeout(30_000)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medusa.config import FIELDS, Address, Config, DataCentre, Proxy, Slots, example, load, save_credentials
+from medusa.config import FIELDS, Address, Config, DataCentre, Listen, Proxy, Slots, example, load, save_credentials
 from medusa.config.values import default_slots
 from medusa.errors import UserError
 
@@ -62,6 +62,12 @@ def test_written_defaults_are_the_real_ones(tmp_path: Path) -> None:
         ("MEDUSA_TEST_DC", "0", False),
         ("MEDUSA_TELEGRAM_DC", "2, 127.0.0.1, 4430", DataCentre(2, "127.0.0.1", 4430)),
         ("MEDUSA_DATA", "/var/lib/medusa", Path("/var/lib/medusa")),
+        ("MEDUSA_PANEL", "off", None),
+        ("MEDUSA_PANEL", "81", Listen("127.0.0.1", 81)),
+        ("MEDUSA_PANEL", "[::]:8478", Listen("::", 8478)),
+        ("MEDUSA_PANEL", "192.168.1.5:80", Listen("192.168.1.5", 80)),
+        ("MEDUSA_PANEL_URL", "https://Medusa.example.org:8443/", "https://medusa.example.org:8443"),
+        ("MEDUSA_PANEL_PROXY", "127.0.0.1, 10.0.0.0/8,::1", ("127.0.0.1/32", "10.0.0.0/8", "::1/128")),
         ("MEDUSA_KEY_FILE", "/run/../key", Path("/key")),
         ("MEDUSA_PASSPHRASE", "a$b '\"# c€d", "a$b '\"# c€d"),
         ("MEDUSA_SLOTS", "upload=3, fetch=32,process=1,extract=2", Slots(fetch=32, process=1, upload=3, extract=2)),
@@ -107,6 +113,14 @@ def test_accepted_values(tmp_path: Path, name: str, text: str, value: object) ->
         ("MEDUSA_TELEGRAM_KEY", "missing.pem"),
         ("MEDUSA_DATA", "~nobody-of-that-name/x"),
         ("MEDUSA_PASSPHRASE", "short"),
+        ("MEDUSA_PANEL", "0"),
+        ("MEDUSA_PANEL", "on"),
+        ("MEDUSA_PANEL", "1.2.3:80"),
+        ("MEDUSA_PANEL_URL", "medusa.example.org"),
+        ("MEDUSA_PANEL_URL", "https://medusa.example.org/panel"),
+        ("MEDUSA_PANEL_URL", "https://me@medusa.example.org"),
+        ("MEDUSA_PANEL_TLS", "missing.pem,missing.pem"),
+        ("MEDUSA_PANEL_PROXY", "proxy.example"),
         ("MEDUSA_SLOTS", "fetch=0"),
         ("MEDUSA_SLOTS", "fetch"),
         ("MEDUSA_SLOTS", "download=2"),
@@ -234,7 +248,8 @@ def test_the_example_file_means_nothing_until_a_line_is_taken(tmp_path: Path) ->
 
 
 def test_each_example_is_accepted(tmp_path: Path) -> None:
-    (tmp_path / "loopback.pem").touch()
+    for name in ("loopback.pem", "fullchain.pem", "privkey.pem"):
+        (tmp_path / name).touch()
     secret = tmp_path / "passphrase"
     secret.write_text("correct horse\n", encoding="utf-8")
     env = {one.name: one.example.strip("'") for one in FIELDS if one.name != "SESSION_STRING"}

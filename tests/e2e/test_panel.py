@@ -1,0 +1,87 @@
+"""The panel in a real browser, with real jobs: what is seen, what is done, and that all can use it."""
+
+import re
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Page, expect
+
+from medusa.demo.stage import Stage
+from medusa.model import JobState
+from tests.browser import DESKTOP, open_page
+
+PHONE = (390, 844)
+
+
+async def usable(page: Page) -> None:
+    """Assert that the page fits its window, and that axe finds nothing serious."""
+    assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    found = await Axe().run(page)
+    serious = [one for one in found.response["violations"] if one["impact"] in ("serious", "critical")]
+    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in serious] == []
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")])
+async def test_the_queue_is_seen_and_steered(stage: Stage, size: tuple[int, int], scheme: str) -> None:
+    door, home, jobs = stage.app.desk.door, stage.owner.user_id, stage.app.jobs
+    async with open_page(f"{door.address}/", size, scheme=scheme) as page:
+        await expect(page.get_by_text("/panel", exact=True)).to_be_visible()
+        await usable(page)
+        await page.goto(door.link(home))
+        await usable(page)
+        await page.get_by_role("button", name="Log in").press("Enter")
+        await expect(page.get_by_text("The queue is empty.")).to_be_visible()
+        await expect(page.locator("#live-words")).to_have_text("live")
+
+        await stage.app.settings.set("limit-down", "60K")  # so that there is something to see
+        await page.fill("#links", "\n".join(stage.media.link(f"clip.mp4?n={number}") for number in range(5)))
+        await page.fill("#options", "--silent")
+        await page.get_by_role("button", name="Add", exact=True).click()
+        await expect(page.locator(".job")).to_have_count(5)
+        await expect(page.locator(".job.running progress[value]").first).to_be_visible()
+        await page.get_by_role("button", name="Pause all").click()
+        await expect(page.locator(".job.paused")).to_have_count(5)
+        await usable(page)
+        for number in (3, 4, 5):
+            await page.locator(f"#resume-{number}").click()
+            await expect(page.locator(f"#pause-{number}")).to_be_visible()
+        await page.locator("#more-of-5").click()
+        await usable(page)
+        await page.locator("#top-5").click()
+        await expect(page.locator(".said")).to_have_text("Job #5 is at place 1 of 1.")
+        await page.locator("#more-of-2").click()
+        await page.locator("#high-2").click()
+        await expect(page.locator(".said")).to_have_text("Job #2 has high priority.")
+        await page.locator("#cancel-1").click()
+        await expect(page.locator("#retry-1")).to_be_visible()
+
+        await page.locator("#job-2").click()
+        await expect(page.get_by_role("heading", level=1)).to_contain_text("clip.mp4")
+        await usable(page)
+        await page.locator("#resume-2").click()
+        await stage.app.settings.unset("limit-down")
+        await expect(page.locator(".state .badge")).to_have_text(re.compile("done"))
+        await expect(page.get_by_text("Saved Messages")).to_be_visible()
+        await page.get_by_role("navigation").get_by_role("link", name="Sessions").locator("visible=true").click()
+        await expect(page.get_by_text("last seen")).to_be_visible()
+        await usable(page)
+        await page.get_by_role("button", name="Log out everywhere").click()
+        await expect(page.get_by_text("Saved Messages")).to_be_visible()
+    await stage.app.idle()
+    assert [job.state for job in reversed(await jobs.recent(9))] == [JobState.CANCELLED, *[JobState.DONE] * 4]
+    assert [one.text for one in await stage.owner.history(home) if one.file is None]
+
+
+async def test_it_reads_and_acts_without_scripts(stage: Stage) -> None:
+    door, home = stage.app.desk.door, stage.owner.user_id
+    async with open_page(f"{door.address}/", DESKTOP, scripts=False) as page:
+        await page.goto(door.link(home))
+        await page.get_by_role("button", name="Log in").click()
+        await page.fill("#links", f"{stage.media.link('clip.mp4')} --at +9h")
+        await page.get_by_role("button", name="Add", exact=True).click()
+        await expect(page.locator(".job.waiting")).to_contain_text("Scheduled for")
+        await page.locator("#more-of-1").click()
+        await page.locator("#low-1").click()
+        await expect(page.locator(".said")).to_have_text("Job #1 has low priority.")
+        await page.locator("#cancel-1").click()
+        await expect(page.locator(".job.cancelled")).to_have_count(1)
