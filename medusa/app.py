@@ -317,7 +317,7 @@ def _assemble(ground: _Ground) -> App:
         thumb=ThumbTable(store),
         log_folder=config.data / LOG_FOLDER,
         following=ground.held.following,
-        door=Door(PanelTable(store), account.user_id),
+        door=Door(PanelTable(store)),
         home=account.user_id,
     )
     router = Router(account, desk, Handled(store), Menus(store), SlowCommands(store), messenger)

@@ -34,28 +34,29 @@ _WINDOW = 900.0
 _COST = {"n": 2**14, "r": 8, "p": 1}
 """16 MB of memory, and about 50 ms of a fast processor (https://www.rfc-editor.org/rfc/rfc7914)."""
 _EVERYBODY = "everybody"
+OWNER = 0
+"""Stands for the owner in the place of an id of Telegram's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Somebody who is in: the id of the Telegram account, and the secret that the browser holds."""
+    """Somebody who is in, by Telegram's id or 0 for the owner, and the secret that the browser holds."""
 
     person: int
     token: str = field(repr=False)
 
 
 class Door:
-    """Who may come in. ``owner`` is the id of the account whose password opens; ``now`` is the Unix time.
+    """Who may come in. ``now`` is the Unix time.
 
     ``address`` is where the panel is reached, such as ``http://127.0.0.1:8478``; while it is empty, ``closed`` says
     why.
     """
 
-    def __init__(self, table: PanelTable, owner: int, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, table: PanelTable, now: Callable[[], float] = time.time) -> None:
         self.address = ""
         self.closed = "The panel is off: MEDUSA_PANEL says so."
         self._table = table
-        self._owner = owner
         self._now = now
         self._links: dict[bytes, tuple[int, float]] = {}
         """By the hash of a link's token: whom it lets in, and until when."""
@@ -100,7 +101,7 @@ class Door:
             raise UserError("That is not the password.")
         self._guesses.forget(_neighbourhood(address))
         self._all_guesses.forgive(_EVERYBODY)
-        return await self._begin(self._owner)
+        return await self._begin(OWNER)
 
     async def has_password(self) -> bool:
         """Whether a password was set."""

@@ -6,7 +6,7 @@ import time
 from markupsafe import Markup
 
 from medusa.commands import Call, Command
-from medusa.door import LINK_FOR
+from medusa.door import LINK_FOR, OWNER
 from medusa.errors import UserError
 from medusa.words import clock, span
 
@@ -17,7 +17,7 @@ async def _run(call: Call) -> str:
         case []:
             return _link(call)
         case ["logout"]:
-            ended = await door.leave_all(call.desk.home)
+            ended = await door.leave_all(OWNER)
             return f"Logged out everywhere: {ended} {'session' if ended == 1 else 'sessions'} ended."
         case ["sessions"]:
             return await _sessions(call)
@@ -35,12 +35,12 @@ async def _run(call: Call) -> str:
 def _link(call: Call) -> str:
     if not call.message.private:
         raise UserError(f"Others read along here. Write {call.prefix}panel into your Saved Messages.")
-    link = call.desk.door.link(call.desk.home)
+    link = call.desk.door.link(OWNER)
     return Markup("{}\nLets you in to the panel, once, within {}. Show it to nobody.").format(link, span(LINK_FOR))
 
 
 async def _sessions(call: Call) -> str:
-    now, found = time.time(), await call.desk.door.sessions(call.desk.home)
+    now, found = time.time(), await call.desk.door.sessions(OWNER)
     if not found:
         return "Nobody is logged in to the panel."
     lines = [f"logged in {clock(one.created, now)}, last seen {span(now - one.seen)} ago" for one in found]

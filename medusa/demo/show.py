@@ -11,6 +11,7 @@ from medusa.demo.mediaserver import BAD_LINKS, MediaServer
 from medusa.demo.samples import SAMPLES
 from medusa.demo.stage import open_stage
 from medusa.discover import plugins
+from medusa.door import OWNER
 from medusa.web.chat import Suggestion, serve_chat
 
 _CHANNEL = "My channel"
@@ -25,7 +26,7 @@ async def show(config: Config, port: int | None, allow: Sequence[str]) -> int:
     async with open_stage(config, home, samples_home(config), allow) as stage:
         await stage.channel(_CHANNEL)
         async with serve_chat(stage.owner, suggestions(stage.media), (PORT, 0) if port is None else (port,)) as url:
-            panel = stage.app.desk.door.link(stage.owner.user_id)
+            panel = stage.app.desk.door.link(OWNER)
             sys.stderr.write(f"\n    Open {url} in your browser. Ctrl+C ends the demo.\n")
             sys.stderr.write(f"    The panel: {panel} (works once, within 5 minutes; then send /panel)\n\n")
             await asyncio.Event().wait()

@@ -4,16 +4,18 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import structlog
-from aiohttp import web
 
 from medusa.commands import Desk
 from medusa.config import Config, Listen
 from medusa.errors import UserError
 from medusa.storage import Store
-from medusa.web.panel import Panel
-from medusa.web.site import site_of
+from medusa.web.site import Site, site_of
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 log = structlog.get_logger()
 
@@ -23,12 +25,74 @@ _IDLE = 15.0
 """Seconds that a connection may take to send the head of a request, and may stay open without one."""
 
 
-class _Refusing(asyncio.Protocol):
-    """Hangs up."""
+class _Hall:
+    """Where connections come in. The panel, which takes 2 MB of memory, is loaded when the first one does."""
+
+    def __init__(self, load: Callable[[], "web.Application"]) -> None:
+        self._load = load
+        self._loading = asyncio.Lock()
+        self._runner: web.AppRunner | None = None
+        self._admissions: set[asyncio.Task[None]] = set()
+
+    def arrived(self) -> asyncio.BaseProtocol:
+        """What is to see to one more connection."""
+        return _Arrival(self)
+
+    def seat(self, transport: asyncio.Transport) -> None:
+        """Hand a connection to the panel, or hang up when there are too many."""
+        known = len(self._runner.server.connections) if self._runner and self._runner.server else 0
+        if known + len(self._admissions) >= MOST_CONNECTIONS:
+            transport.abort()
+            return
+        transport.pause_reading()
+        task = asyncio.get_running_loop().create_task(self._admit(transport))
+        self._admissions.add(task)
+        task.add_done_callback(self._admissions.discard)
+
+    async def _admit(self, transport: asyncio.Transport) -> None:
+        async with self._loading:
+            if self._runner is None:
+                self._runner = await _prepared(self._load)
+        if transport.is_closing() or self._runner.server is None:
+            return
+        protocol = self._runner.server()
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        transport.resume_reading()
+
+    async def close(self) -> None:
+        """Hang up on everybody."""
+        for task in self._admissions:
+            task.cancel()
+        await asyncio.gather(*self._admissions, return_exceptions=True)
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+
+class _Arrival(asyncio.Protocol):
+    """Holds a connection until it is handed over."""
+
+    def __init__(self, hall: _Hall) -> None:
+        self._hall = hall
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if isinstance(transport, asyncio.Transport):
-            transport.abort()
+            self._hall.seat(transport)
+
+
+async def _prepared(load: Callable[[], "web.Application"]) -> "web.AppRunner":
+    app = await asyncio.to_thread(load)
+    from aiohttp import web
+
+    runner = web.AppRunner(app, access_log=None, keepalive_timeout=_IDLE, shutdown_timeout=0.5)
+    await runner.setup()
+    return runner
+
+
+def _loaded(desk: Desk, store: Store, site: Site) -> "web.Application":
+    from medusa.web.panel import Panel
+
+    return Panel(desk, store, site).application()
 
 
 @asynccontextmanager
@@ -50,14 +114,9 @@ async def _open(desk: Desk, store: Store, config: Config) -> AsyncIterator[str]:
     if config.panel is None:
         yield ""
         return
-    runners: list[web.AppRunner] = []
-
-    def connected() -> asyncio.BaseProtocol:
-        server = runners[0].server if runners else None
-        return server() if server and len(server.connections) < MOST_CONNECTIONS else _Refusing()
-
+    hall = _Hall(lambda: _loaded(desk, store, site))
     try:
-        server = await _listen(connected, config.panel, config)
+        server = await _listen(hall.arrived, config.panel, config)
     except UserError as error:
         log.warning("panel.not_open", reason=error.user_text)
         desk.door.closed = error.user_text
@@ -65,15 +124,11 @@ async def _open(desk: Desk, store: Store, config: Config) -> AsyncIterator[str]:
         return
     async with server:
         site = site_of(config, config.panel.host, server.sockets[0].getsockname()[1])
-        app = Panel(desk, store, site).application()
-        runner = web.AppRunner(app, access_log=None, keepalive_timeout=_IDLE, shutdown_timeout=0.5)
-        await runner.setup()
         try:
-            runners.append(runner)
             yield site.address
         finally:
             server.close()
-            await runner.cleanup()
+            await hall.close()
 
 
 async def _listen(connected: Callable[[], asyncio.BaseProtocol], where: Listen, config: Config) -> asyncio.Server:
@@ -81,7 +136,9 @@ async def _listen(connected: Callable[[], asyncio.BaseProtocol], where: Listen, 
     site_of(config, where.host, where.port)
     tls = await asyncio.to_thread(_certificates, config)
     try:
-        return await asyncio.get_running_loop().create_server(connected, where.host, where.port, ssl=tls)
+        return await asyncio.get_running_loop().create_server(
+            connected, where.host, where.port, ssl=tls, ssl_handshake_timeout=_IDLE if tls else None
+        )
     except OSError as error:
         reason = error.strerror or "it is not possible"
         raise UserError(

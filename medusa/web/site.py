@@ -3,11 +3,16 @@
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from aiohttp import web
+from typing import TYPE_CHECKING
 
 from medusa.config import Config
 from medusa.errors import UserError
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,30 +28,31 @@ class Site:
     hosts: frozenset[str]
     proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
 
-    def client(self, request: web.Request) -> str:
+    def client(self, request: "web.Request") -> str:
         """The address of whoever sent the request; of several proxies in a row, what the trusted ones say."""
-        seen = request.remote or ""
+        seen = _address(request.remote or "")
         for named in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
-            if not self._trusts(seen) or not _is_address(named.strip()):
+            if not self._trusts(seen) or (said := _address(named.strip())) is None:
                 break
-            seen = named.strip()
-        return seen
+            seen = said
+        return str(seen)
 
-    def encrypted(self, request: web.Request) -> bool:
+    def encrypted(self, request: "web.Request") -> bool:
         """Whether the browser has sent the request over TLS."""
         forwarded = request.headers.get("X-Forwarded-Proto", "").strip().lower()
-        return request.secure or (forwarded == "https" and self._trusts(request.remote or ""))
+        return request.secure or (forwarded == "https" and self._trusts(_address(request.remote or "")))
 
-    def _trusts(self, address: str) -> bool:
-        return _is_address(address) and any(ipaddress.ip_address(address) in network for network in self.proxies)
+    def _trusts(self, address: _Address | None) -> bool:
+        return address is not None and any(address in network for network in self.proxies)
 
 
-def _is_address(text: str) -> bool:
+def _address(text: str) -> _Address | None:
+    """An address; one of IPv4 that stands in one of IPv6, as it does in sockets for both, is the former."""
     try:
-        ipaddress.ip_address(text)
+        found = ipaddress.ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None
+    return getattr(found, "ipv4_mapped", None) or found
 
 
 def site_of(config: Config, host: str, port: int) -> Site:
@@ -67,10 +73,6 @@ def site_of(config: Config, host: str, port: int) -> Site:
         origins.insert(0, config.panel_url)
     proxies = tuple(ipaddress.ip_network(one) for one in config.panel_proxy)
     return Site(origins[0], frozenset(origins), _hosts(origins), proxies)
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    return ipaddress.ip_address(host) if _is_address(host) else None
 
 
 def _hosts(origins: Sequence[str]) -> frozenset[str]:

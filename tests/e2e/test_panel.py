@@ -7,6 +7,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
 from medusa.demo.stage import Stage
+from medusa.door import OWNER
 from medusa.model import JobState
 from tests.browser import DESKTOP, open_page
 
@@ -27,7 +28,7 @@ async def test_the_queue_is_seen_and_steered(stage: Stage, size: tuple[int, int]
     async with open_page(f"{door.address}/", size, scheme=scheme) as page:
         await expect(page.get_by_text("/panel", exact=True)).to_be_visible()
         await usable(page)
-        await page.goto(door.link(home))
+        await page.goto(door.link(OWNER))
         await usable(page)
         await page.get_by_role("button", name="Log in").press("Enter")
         await expect(page.get_by_text("The queue is empty.")).to_be_visible()
@@ -73,9 +74,9 @@ async def test_the_queue_is_seen_and_steered(stage: Stage, size: tuple[int, int]
 
 
 async def test_it_reads_and_acts_without_scripts(stage: Stage) -> None:
-    door, home = stage.app.desk.door, stage.owner.user_id
+    door = stage.app.desk.door
     async with open_page(f"{door.address}/", DESKTOP, scripts=False) as page:
-        await page.goto(door.link(home))
+        await page.goto(door.link(OWNER))
         await page.get_by_role("button", name="Log in").click()
         await page.fill("#links", f"{stage.media.link('clip.mp4')} --at +9h")
         await page.get_by_role("button", name="Add", exact=True).click()

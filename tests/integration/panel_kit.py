@@ -4,10 +4,11 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from ssl import SSLContext
 
 import aiohttp
 
-from medusa.door import Door
+from medusa.door import OWNER, Door
 
 
 @dataclass(slots=True)
@@ -47,7 +48,7 @@ class Browser:
 
 
 @asynccontextmanager
-async def browsing(address: str, ssl: bool = True) -> AsyncIterator[Browser]:
+async def browsing(address: str, ssl: SSLContext | bool = True) -> AsyncIterator[Browser]:
     """A browser that holds nothing yet."""
     jar = aiohttp.CookieJar(unsafe=True)
     connector = aiohttp.TCPConnector(ssl=ssl, limit=0)
@@ -55,9 +56,9 @@ async def browsing(address: str, ssl: bool = True) -> AsyncIterator[Browser]:
         yield Browser(web, address)
 
 
-async def enter(browser: Browser, door: Door, person: int) -> None:
+async def enter(browser: Browser, door: Door) -> None:
     """Log in by a link."""
-    path = door.link(person).removeprefix(door.address)
+    path = door.link(OWNER).removeprefix(door.address)
     await browser.get(path)
     await browser.post(path, {})
     assert (browser.status, browser.headers["Location"]) == (303, "/")

@@ -1,17 +1,27 @@
 """The panel's door and guard, by requests as browsers and others make them."""
 
 import asyncio
+import ipaddress
+import socket
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from http.cookies import SimpleCookie
 from pathlib import Path
 
 import aiohttp
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from yarl import URL
 
 from medusa.config import Config, Listen
 from medusa.demo.stage import Stage
+from medusa.door import OWNER
 from medusa.model import JobState, Order
 from medusa.web import panel as panel_module
 from medusa.web.live import MOST_STREAMS
@@ -44,7 +54,7 @@ async def test_a_link_lets_in_once_and_its_preview_uses_nothing_up(stage: Stage,
         assert browser.status == 303
         assert browser.headers["Location"].startswith("/login"), path
     assert (await browser.get("/events"), browser.status) == ("Unauthorized\n", 401)
-    path = door.link(stage.owner.user_id).removeprefix(door.address)
+    path = door.link(OWNER).removeprefix(door.address)
     for _ in range(3):
         await browser.get(path)  # as previews do
     before = SimpleCookie(browser.headers["Set-Cookie"])
@@ -82,7 +92,7 @@ async def test_a_password_opens_and_guesses_are_slowed_down(stage: Stage, browse
     assert "There is no job #7." in await browser.follow()
     assert browser.status == 404
     async with browsing(door.address) as other:
-        await enter(other, door, stage.owner.user_id)
+        await enter(other, door)
         await other.post("/logout", {"everywhere": "1"})
     await browser.get("/")
     assert browser.status == 303
@@ -100,7 +110,7 @@ FOREIGN = (
 
 
 async def test_requests_of_other_pages_change_nothing(stage: Stage, browser: Browser) -> None:
-    await enter(browser, stage.app.desk.door, stage.owner.user_id)
+    await enter(browser, stage.app.desk.door)
     await paused(stage, "https://a.example/1")
     good = browser.csrf
     for headers in FOREIGN:
@@ -110,7 +120,7 @@ async def test_requests_of_other_pages_change_nothing(stage: Stage, browser: Bro
         await browser.post("/", {"do": "cancel 1", "csrf": token})
         assert browser.status == 403, token
     async with browsing(browser.address) as other:
-        await enter(other, stage.app.desk.door, stage.owner.user_id)
+        await enter(other, stage.app.desk.door)
         await browser.post("/", {"do": "cancel 1", "csrf": other.csrf})
         assert browser.status == 403
     for method in ("GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"):
@@ -128,7 +138,7 @@ async def test_requests_of_other_pages_change_nothing(stage: Stage, browser: Bro
 
 
 async def test_only_what_a_page_offers_is_obeyed_and_refusals_are_said(stage: Stage, browser: Browser) -> None:
-    await enter(browser, stage.app.desk.door, stage.owner.user_id)
+    await enter(browser, stage.app.desk.door)
     await paused(stage, "https://a.example/1", "https://a.example/2")
     for line, said in (
         ("set prefix !", "does not give the command"),
@@ -159,7 +169,7 @@ async def test_only_what_a_page_offers_is_obeyed_and_refusals_are_said(stage: St
 
 
 async def test_strangers_words_stay_words(stage: Stage, browser: Browser) -> None:
-    await enter(browser, stage.app.desk.door, stage.owner.user_id)
+    await enter(browser, stage.app.desk.door)
     channel = await stage.channel(MARKUP)
     order = Order(f"https://a.example/{MARKUP}", caption=MARKUP, name=MARKUP, batch=MARKUP, index=1, total=2,
                   edits={"trim": MARKUP}, to=str(channel))  # fmt: skip
@@ -214,7 +224,7 @@ async def test_paths_lead_nowhere_else(stage: Stage, browser: Browser) -> None:
 async def test_what_is_too_much_or_too_slow_is_refused(
     stage: Stage, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await enter(browser, stage.app.desk.door, stage.owner.user_id)
+    await enter(browser, stage.app.desk.door)
     await browser.post("/", {"links": "x" * 300_000})
     assert browser.status == 413
     await browser.get("/" + "x" * 20_000)
@@ -232,7 +242,7 @@ async def test_what_is_too_much_or_too_slow_is_refused(
 
 
 async def test_200_streams_of_events_are_too_many_and_the_panel_goes_on(stage: Stage, browser: Browser) -> None:
-    await enter(browser, stage.app.desk.door, stage.owner.user_id)
+    await enter(browser, stage.app.desk.door)
     opened = await asyncio.gather(
         *(browser.web.get(browser.address + "/events") for _ in range(200)), return_exceptions=True
     )
@@ -252,6 +262,58 @@ async def test_200_streams_of_events_are_too_many_and_the_panel_goes_on(stage: S
         async with browser.web.get(browser.address + "/events") as answer:
             status = answer.status
         await asyncio.sleep(0.2)
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that it signs itself, and its key."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "panel")])
+    now, address = datetime.now(UTC), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    files = folder / "cert.pem", folder / "key.pem"
+    files[0].write_bytes(made.public_bytes(Encoding.PEM))
+    files[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return files
+
+
+async def test_over_tls_the_cookie_goes_nowhere_else(stage: Stage, config: Config, tmp_path: Path) -> None:
+    desk, files = stage.app.desk, certificate(tmp_path)
+    secure = replace(config, panel=Listen("127.0.0.1", 0), panel_tls=files)
+    async with serving(desk, stage.app.store, secure):
+        trust = ssl.create_default_context(cafile=str(files[0]))
+        async with browsing(desk.door.address, trust) as browser:
+            await enter(browser, desk.door)
+            assert browser.address.startswith("https://127.0.0.1:")
+            [cookie] = [one for one in browser.web.cookie_jar if one["path"]]
+            assert (cookie.key, cookie["secure"], cookie["domain"]) == ("__Host-medusa", True, "127.0.0.1")
+            await browser.post("/", {"do": "pause all"}, Origin=browser.address.replace("https", "http"))
+            assert browser.status == 403
+
+
+async def test_only_a_trusted_proxy_is_believed(stage: Stage, config: Config) -> None:
+    desk, said = stage.app.desk, {"X-Forwarded-For": "6.6.6.6, 192.0.2.7", "X-Forwarded-Proto": "https"}
+    await desk.door.set_password("correct horse battery")
+    url = "https://medusa.example.org"
+    for proxies, name, blamed in ((("127.0.0.0/8",), "__Host-medusa", "192.0.2.7"), ((), "medusa-", "127.0.0.1")):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = int(free.getsockname()[1])
+        behind = replace(config, panel=Listen("127.0.0.1", port), panel_url=url, panel_proxy=proxies)
+        async with serving(desk, stage.app.store, behind), browsing(f"http://127.0.0.1:{port}") as browser:
+            assert desk.door.link(OWNER).startswith(f"{url}/enter/")
+            await browser.get("/login", Host="medusa.example.org", **said)
+            [key] = SimpleCookie(browser.headers["Set-Cookie"])
+            assert key.startswith(name)
+            cookie = browser.headers["Set-Cookie"].partition(";")[0]
+            named = {"Host": "medusa.example.org", "Origin": url, "Cookie": cookie, **said}
+            assert "not the password" in await browser.post("/login", {"password": "wrong"}, **named)
+            assert browser.status == 403
+            assert list(desk.door._guesses._failures) == [blamed]
+            desk.door._guesses.forget(blamed)
 
 
 async def test_a_panel_that_cannot_open_says_why_and_medusa_goes_on(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from medusa.brake import MOST_NAMES, Brake
-from medusa.door import IDLE_FOR, LASTS_FOR, LINK_FOR, MOST_LINKS, Door, TooMany
+from medusa.door import IDLE_FOR, LASTS_FOR, LINK_FOR, MOST_LINKS, OWNER, Door, TooMany
 from medusa.errors import UserError
 from medusa.storage import open_store
 from medusa.storage.panel import PanelTable
@@ -55,7 +55,7 @@ def clock() -> Clock:
 @pytest.fixture
 async def door(tmp_path: Path, clock: Clock) -> AsyncIterator[Door]:
     async with open_store(tmp_path) as store:
-        door = Door(PanelTable(store), 7, clock)
+        door = Door(PanelTable(store), clock)
         door.address = "http://127.0.0.1:1"
         yield door
 
@@ -114,7 +114,7 @@ async def test_a_password_is_guessed_five_times_and_no_more(door: Door, clock: C
         with pytest.raises(UserError, match="10 to 200 characters"):
             await door.set_password(bad)
     await door.set_password("correct horse battery")
-    assert (await door.enter_by_password("correct horse battery", "a")).person == 7
+    assert (await door.enter_by_password("correct horse battery", "a")).person == OWNER
     tried = await asyncio.gather(
         *(door.enter_by_password(f"guess {n}", "a") for n in range(50)), return_exceptions=True
     )
@@ -126,7 +126,7 @@ async def test_a_password_is_guessed_five_times_and_no_more(door: Door, clock: C
             door._hold_back(door._guesses, "a")
             looked_at += 1
     assert looked_at == 4 * 5  # of what was tried within an hour
-    assert (await door.enter_by_password("correct horse battery", "b")).person == 7
+    assert (await door.enter_by_password("correct horse battery", "b")).person == OWNER
     link = token_of(door.link(7))
     assert (await door.enter_by_link(link, "a")).person == 7
 

@@ -2,7 +2,7 @@
 
 CREATE TABLE panel_sessions (
     token BLOB PRIMARY KEY,                     -- SHA-256 of what the browser holds
-    person INTEGER NOT NULL,                    -- the id of the Telegram account that has logged in
+    person INTEGER NOT NULL,                    -- who has logged in, by Telegram's id; 0 is the owner
     created REAL NOT NULL,                      -- Unix seconds
     seen REAL NOT NULL                          -- Unix seconds, a few minutes old at most
 ) STRICT, WITHOUT ROWID;
