@@ -36,7 +36,8 @@ def _link(call: Call) -> str:
     if not call.message.private:
         raise UserError(f"Others read along here. Write {call.prefix}panel into your Saved Messages.")
     link = call.desk.door.link(OWNER)
-    return Markup("{}\nLets you in to the panel, once, within {}. Show it to nobody.").format(link, span(LINK_FOR))
+    minutes = round(LINK_FOR / 60)
+    return Markup("{}\nLets you in to the panel, once, within {} minutes. Show it to nobody.").format(link, minutes)
 
 
 async def _sessions(call: Call) -> str:

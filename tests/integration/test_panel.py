@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+import re
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -26,6 +27,7 @@ from medusa.model import JobState, Order
 from medusa.web import panel as panel_module
 from medusa.web.live import MOST_STREAMS
 from medusa.web.serving import MOST_CONNECTIONS, serving
+from tests.e2e.kit import send
 from tests.integration.panel_kit import Browser, browsing, enter
 
 MARKUP = "<script>document.title='owned'</script><img src=x onerror=alert(1)>"
@@ -96,6 +98,25 @@ async def test_a_password_opens_and_guesses_are_slowed_down(stage: Stage, browse
         await other.post("/logout", {"everywhere": "1"})
     await browser.get("/")
     assert browser.status == 303
+
+
+async def test_telegram_hands_out_the_link_and_keeps_the_password_to_itself(stage: Stage, browser: Browser) -> None:
+    password = "correct horse battery"
+    messages = await send(stage, "/panel", f"/panel password {password}", f"/panel {password}", "/panel logout")
+    texts = [message.text for message in messages]
+    assert [password in text for text in texts] == [False] * 4
+    [link] = re.findall(r"http\S+", texts[0])
+    await browser.get(link.removeprefix(browser.address))
+    await browser.post(link.removeprefix(browser.address), {})
+    assert browser.status == 403  # logging out everywhere closes the links, too
+    await browser.get("/login")
+    await browser.post("/login", {"password": password})
+    assert browser.status == 303
+    async with asyncio.timeout(20):
+        channel = await stage.channel("News")
+        await stage.owner.send(channel, "/panel")
+        while "Others read along" not in (await stage.owner.history(channel))[-1].text:
+            await asyncio.sleep(0.1)
 
 
 FOREIGN = (
