@@ -11,13 +11,12 @@ from functools import partial
 import structlog
 from markupsafe import Markup
 
-from medusa.commands import Answer, Aside, Call, Command, Desk, Later, Menu
-from medusa.commands.help import page
+from medusa.commands import Answer, Aside, Command, Desk, Later, Menu
+from medusa.commands.giving import entitled, give
 from medusa.commands.menus import chosen, is_choice, offer, shown
-from medusa.commands.parsing import names_secret, parts, split_options, tokens
+from medusa.commands.parsing import names_secret, parts
 from medusa.commands.secrets import deleted
 from medusa.errors import DiskFull, MedusaError, Scope, Transient, UserError
-from medusa.model import Person, Role
 from medusa.names import brief
 from medusa.observe import Redactor
 from medusa.observe.metrics import COMMANDS, REFUSALS
@@ -37,7 +36,6 @@ REMEMBERED_FOR = 90 * 86400.0
 MOST_SLOW = 20
 """Commands that may look for their answers at once."""
 STILL_THERE = "Your message with the secret could not be deleted: delete it yourself."
-_PLURAL = {Role.VIEWER: "viewers", Role.USER: "users", Role.ADMIN: "admins", Role.OWNER: "the owner"}
 _LINKS_ALONE = re.compile(r"https?://\S+(?:\s+https?://\S+)*(?:\s+[-—–]{1,2}[^\W\d].*)?", re.IGNORECASE | re.DOTALL)
 """Nothing but links, with options at the end; a note that has a link in it is no command."""
 _NAME = re.compile(r"([^\W\d_][\w-]*)(?:@\w+)?(?:[^\S\n]+|(?=\n)|$)")
@@ -223,11 +221,11 @@ class Router:
 
     async def _obey(self, message: Incoming, command: Command, rest: str) -> Answer:
         """Do a command; a message that holds a secret is deleted before that, whatever comes of it."""
-        person = self._desk.access.person(message.person)
-        needed = Role.OWNER if names_secret(rest, command.options) else command.role
-        if person is None or person.role < needed:
-            return self._refuse(UserError(f"That is for {_PLURAL[needed]}, not for you."))
-        run = partial(self._done, message, person, command, rest)
+        try:
+            person = entitled(self._desk, message.person, command, rest)
+        except UserError as error:
+            return self._refuse(error)
+        run = partial(give, self._desk, message, person, command, rest)
         if not (command.secret and rest.strip()) and not names_secret(rest, command.options):
             return await self._do(command, run)
         await self._note(message)  # once it is deleted, nobody else knows of it
@@ -268,28 +266,6 @@ class Router:
             # Telling no more than its kind: its words may repeat the command's.
             log.error("command.broken", kind=type(error).__name__, exc_info=secrets is None)  # noqa: TRY400
             return "Something went wrong inside Medusa; see its log. Nothing that was running is affected."
-
-    async def _done(self, message: Incoming, person: Person, command: Command, rest: str) -> Answer:
-        words, options = tuple(rest.split()), dict[str, str]()
-        if ("--help", False) in tokens(rest):
-            return page(command, self._prefix)
-        if not (command.secret or command.verbatim):
-            words, options = split_options(rest.partition("\n")[0] if command.lines else rest, command.options)
-        above = [one for one in command.options if one.name in options and one.role > person.role]
-        if above:
-            raise UserError(f"{above[0].flags[0]} is for {_PLURAL[above[0].role]}, not for you.")
-        call = Call(message, self._desk_of(person), command.name, words, options, rest, person)
-        answer = await command.run(call)
-        if command.audited or (message.person and command.role > Role.VIEWER):
-            await self._desk.access.note(person, command.name, _record(command, rest))
-        return answer
-
-    def _desk_of(self, person: Person) -> Desk:
-        """What somebody works with: of jobs and posts, users see their own."""
-        if not person.alone:
-            return self._desk
-        desk = self._desk
-        return replace(desk, jobs=desk.jobs.of(person.id), library=desk.library.of(person.id))
 
     def _refuse(self, error: MedusaError, secrets: Iterable[str] = ()) -> str:
         self.refused += 1
@@ -350,11 +326,6 @@ def _worded(answer: str | Menu | Aside) -> str:
             return text
         case _:
             return answer
-
-
-def _record(command: Command, rest: str) -> str:
-    """What the record keeps of a command: no secret, and not its whole text."""
-    return "" if command.secret or names_secret(rest, command.options) else brief(" ".join(rest.split()))
 
 
 def _named(text: str) -> tuple[str, str] | None:

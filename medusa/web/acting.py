@@ -4,16 +4,16 @@ import html
 import re
 import secrets
 from collections.abc import Awaitable, Callable
-from functools import partial
 
 import structlog
 from markupsafe import Markup
 
-from medusa.commands import Answer, Aside, Call, Command, Desk, Later, Menu
+from medusa.commands import Answer, Aside, Desk, Later, Menu
+from medusa.commands.giving import entitled, give
 from medusa.commands.menus import shown
-from medusa.commands.parsing import names_secret, split_options
-from medusa.door import Session
+from medusa.commands.parsing import names_secret
 from medusa.errors import MedusaError, UserError
+from medusa.model import Person
 from medusa.names import quoted
 from medusa.settings import PREFIX
 from medusa.telegram.inbox import Incoming
@@ -25,32 +25,32 @@ _IN_CHAT = frozenset({"dl", "audio"})
 """Commands whose message becomes what tells of their jobs, so that there has to be one."""
 
 
-async def obey(desk: Desk, session: Session, line: str, allowed: frozenset[str]) -> str:
+async def obey(desk: Desk, person: Person, line: str, allowed: frozenset[str]) -> str:
     """Obey a command as it is written in Telegram, without its prefix; returns what it answers, as plain text.
 
-    Raises UserError for one that is not among the ``allowed``, and MedusaError for what the command refuses.
+    Raises UserError for one that is not among the ``allowed``, or not for this person; and MedusaError for what the
+    command refuses.
     """
     name, _, rest = line.strip().partition(" ")
     command = desk.commands.get(name)
     if command is None or name not in allowed:
         raise UserError(f"This page does not give the command {quoted(name)}.")
-    log.info("panel.command", command=name, person=session.person)
-    give = partial(_given, desk, command, rest)
+    if not desk.access.may_speak(person):
+        raise UserError(f"That is more than {desk.access.most_commands} commands a minute. Wait a minute, then go on.")
+    entitled(desk, person.id, command, rest)
+    log.info("panel.command", command=name, person=person.id)
+
+    async def given(message_id: int) -> Answer:
+        text = f"{desk.settings[PREFIX][0]}{name} {rest}"
+        answer = await give(desk, Incoming(desk.home, message_id, text, person=person.id), person, command, rest)
+        while isinstance(answer, Later):
+            answer = await answer.work()
+        return answer
+
     if name in _IN_CHAT and not names_secret(rest, command.options):
-        return worded(await _in_chat(desk, line.strip(), give))
+        return worded(await _in_chat(desk, line.strip(), given))
     # There is no message; the number, which no message has, keeps the command apart from all others.
-    return worded(await give(-secrets.randbelow(2**62) - 1))
-
-
-async def _given(desk: Desk, command: Command, rest: str, message_id: int) -> Answer:
-    words, options = tuple(rest.split()), dict[str, str]()
-    if not (command.secret or command.verbatim):
-        words, options = split_options(rest, command.options)
-    message = Incoming(desk.home, message_id, f"{desk.settings[PREFIX][0]}{command.name} {rest}")
-    answer = await command.run(Call(message, desk, command.name, words, options, rest))
-    while isinstance(answer, Later):
-        answer = await answer.work()
-    return answer
+    return worded(await given(-secrets.randbelow(2**62) - 1))
 
 
 async def _in_chat(desk: Desk, line: str, give: Callable[[int], Awaitable[Answer]]) -> Answer:

@@ -14,9 +14,10 @@ GET changes nothing. Whatever changes something is a form that is sent to the pa
     {% call form() %}<button name="do" value="retry 7">Retry</button>{% endcall %}
 
 ``do`` is a command as it is written in Telegram, without its prefix, and is obeyed as there: same function, same
-refusals, same right to it. Only those named in ``commands`` are; a page that needs a form of its own, such as a text
-to be put behind the command, gives ``words``, which makes such a line of the form's fields. After it the browser is
-sent back to the page, which says what the command has answered; with scripts, only ``main`` is replaced.
+refusals, same rights, same line in the record. Only those named in ``commands`` are; a page that needs a form of its
+own, such as a text to be put behind the command, gives ``words``, which makes such a line of the form's fields. After
+it the browser is sent back to the page, which says what the command has answered; with scripts, only ``main`` is
+replaced.
 
 What is to stay fresh stands in ``{% call live("NAME") %} … {% endcall %}``: it is fetched anew, from the same page,
 whenever something has changed in the state, and each second while jobs run. Everything in it that can be focused or
@@ -32,6 +33,7 @@ from aiohttp import web
 
 from medusa.commands import Desk
 from medusa.door import Session
+from medusa.model import Person, Role
 
 Fields = Mapping[str, str]
 """The fields of a form, each with its first value."""
@@ -49,6 +51,7 @@ class Visit:
 
     request: web.Request
     session: Session
+    person: Person
     desk: Desk
     csrf: str
     said: str = ""
@@ -83,6 +86,8 @@ class Page:
     """Raises UserError, whose words are shown, for instance for a job that there is not."""
     place: int = 0
     """Where it stands in the navigation, the lower the earlier; 0 for nowhere."""
+    role: Role = Role.ADMIN
+    """Who may see it, at least; its commands have roles of their own."""
     icon: str = ""
     """Which of ``static/panel-icons.svg`` stands for it there."""
     commands: frozenset[str] = frozenset()

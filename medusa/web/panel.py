@@ -16,6 +16,7 @@ from medusa.commands import Desk
 from medusa.discover import plugins
 from medusa.door import Session, TooMany
 from medusa.errors import MedusaError, UserError
+from medusa.model import Person, Role
 from medusa.storage import Store
 from medusa.web.acting import obey
 from medusa.web.entry import Entry, way_back
@@ -115,11 +116,15 @@ class Panel:
         request[_FIELDS] = fields
         return await handler(request)
 
-    async def _member(self, request: web.Request) -> Session:
-        """Whoever is logged in; all others are sent to the login."""
+    async def _known(self, request: web.Request) -> tuple[Session, Person] | None:
         session = await self._entry.session(request)
-        if session is not None:
-            return session
+        person = self._desk.access.person(session.person) if session else None
+        return (session, person) if session and person and person.role >= Role.ADMIN else None
+
+    async def _member(self, request: web.Request) -> tuple[Session, Person]:
+        """Whoever is logged in, and is an admin at least; all others are sent to the login."""
+        if (member := await self._known(request)) is not None:
+            return member
         if request.path == "/events":
             raise web.HTTPUnauthorized
         back = request.path_qs if request.method == "GET" and request.path != "/" else ""
@@ -127,22 +132,26 @@ class Panel:
 
     def _shower(self, template: str, page: Page) -> Handler:
         async def show(request: web.Request) -> web.StreamResponse:
-            session = await self._member(request)
+            session, person = await self._member(request)
+            _expect(person, page)
             said, refused = self._said.get((session.token, request.query.get("said", "")), ("", False))
-            visit = Visit(request, session, self._desk, self._entry.csrf(request)[1], said, refused)
+            visit = Visit(request, session, person, self._desk, self._entry.csrf(request)[1], said, refused)
             given = await page.show(visit)
-            text = render(template, visit=visit, page=page, menu=self._menu, **given)
+            text = render(
+                template, visit=visit, page=page, menu=[one for one in self._menu if one.role <= person.role], **given
+            )
             return web.Response(text=text, content_type="text/html")
 
         return show
 
     def _doer(self, page: Page) -> Handler:
         async def act(request: web.Request) -> web.StreamResponse:
-            session = await self._member(request)
+            session, person = await self._member(request)
+            _expect(person, page)
             fields: Fields = request[_FIELDS]
             try:
                 line = page.words(fields) if page.words and "do" not in fields else fields.get("do", "")
-                said, refused = await obey(self._desk, session, line, page.commands), False
+                said, refused = await obey(self._desk, person, line, page.commands), False
             except MedusaError as error:
                 said, refused = error.user_text, True
             query = {name: value for name, value in request.query.items() if name != "said"}
@@ -160,7 +169,7 @@ class Panel:
         return key
 
     async def _login_page(self, request: web.Request) -> web.StreamResponse:
-        if await self._entry.session(request) is not None:
+        if await self._known(request) is not None:
             raise web.HTTPSeeOther("/")
         to = way_back(request.query.get("to", "/"))
         return self._at_the_door(request, "login.html", to=to, password=await self._door.has_password())
@@ -200,7 +209,7 @@ class Panel:
         return response
 
     async def _logout(self, request: web.Request) -> web.StreamResponse:
-        session = await self._member(request)
+        session, _ = await self._member(request)
         if request[_FIELDS].get("everywhere"):
             await self._door.leave_all(session.person)
         else:
@@ -210,7 +219,8 @@ class Panel:
         return response
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
-        return await self._streams.serve(request, await self._member(request))
+        session, _ = await self._member(request)
+        return await self._streams.serve(request, session)
 
 
 _WORDS = {
@@ -223,6 +233,11 @@ _WORDS = {
     408: "That took too long.",
 }
 """What is said for a status."""
+
+
+def _expect(person: Person, page: Page) -> None:
+    if person.role < page.role:
+        raise UserError("This page is for the owner.")
 
 
 async def _fields(request: web.Request) -> Fields:

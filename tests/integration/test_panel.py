@@ -20,11 +20,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from yarl import URL
 
+from medusa.access import MOST_COMMANDS
 from medusa.config import Config, Listen
 from medusa.demo.stage import Stage
 from medusa.door import OWNER
-from medusa.model import JobState, Order
+from medusa.errors import UserError
+from medusa.model import OWNER as OWNER_PERSON
+from medusa.model import JobState, Order, Role
 from medusa.web import panel as panel_module
+from medusa.web.acting import obey
 from medusa.web.live import MOST_STREAMS
 from medusa.web.serving import MOST_CONNECTIONS, serving
 from tests.e2e.kit import send
@@ -187,6 +191,39 @@ async def test_only_what_a_page_offers_is_obeyed_and_refusals_are_said(stage: St
     assert "can&#39;t be fetched" in await browser.follow()
     history = await stage.owner.history(stage.owner.user_id)
     assert "can’t be fetched" in history[-1].text or "can't be fetched" in history[-1].text
+
+
+async def test_rights_are_those_of_telegram_and_what_others_do_is_on_record(stage: Stage, browser: Browser) -> None:
+    desk, access = stage.app.desk, stage.app.access
+    for role in (Role.VIEWER, Role.USER, Role.ADMIN):
+        await access.allow(77, "Somebody", role, OWNER_PERSON)
+        person = access.person(77)
+        assert person is not None
+        for name, command in desk.commands.items():
+            access._paces.clear()
+            try:
+                await obey(desk, person, f"{name} --help", frozenset(desk.commands))
+                may = True
+            except UserError as error:
+                assert "not for you" in error.user_text
+                may = False
+            assert may is (role >= command.role), (role, name)
+        await browser.get("/login")
+        link = desk.door.link(77).removeprefix(browser.address)
+        await browser.get(link)
+        await browser.post(link, {})
+        page = await browser.get("/")
+        assert browser.status == (200 if role is Role.ADMIN else 303)
+    await paused(stage, "https://a.example/1")
+    access._paces.clear()
+    for number in range(MOST_COMMANDS + 1):
+        await browser.post("/", {"do": f"prio 1 {'low' if number % 2 else 'high'}"})
+        page = await browser.follow()
+    assert "commands a minute" in page
+    assert sum(row[0] == "prio" for row in await stage.app.store.read("SELECT act FROM audit")) == MOST_COMMANDS
+    await access.deny(77, OWNER_PERSON)
+    await browser.get("/")
+    assert browser.status == 303
 
 
 async def test_strangers_words_stay_words(stage: Stage, browser: Browser) -> None:
