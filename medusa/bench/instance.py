@@ -9,7 +9,7 @@ from pathlib import Path
 
 from medusa.bench.peers import Server
 from medusa.bench.peers.kit import pin
-from medusa.config import Config, DataCentre, Listen, load
+from medusa.config import Address, Config, DataCentre, load
 from medusa.observe.logs import set_up
 from medusa.telegram import phone
 
@@ -26,7 +26,7 @@ def configuration(server: Server, folder: Path, session: str) -> Config:
         telegram_dc=DataCentre(server.dc_id, server.host, server.port),
         telegram_key=Path(server.key_file),
         allow=(f"127.0.0.1:{server.source}",),
-        panel=Listen("127.0.0.1", 0),
+        panel=Address("127.0.0.1", 0),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from medusa.config.dotenv import read, save_credentials
 from medusa.config.fields import FIELDS, Field, example
-from medusa.config.values import Address, DataCentre, Listen, Proxy, Slots, machine_slots
+from medusa.config.values import Address, DataCentre, Proxy, Slots, machine_slots
 from medusa.errors import UserError
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "Config",
     "DataCentre",
     "Field",
-    "Listen",
     "Proxy",
     "Slots",
     "example",
@@ -25,7 +24,7 @@ __all__ = [
     "save_credentials",
 ]
 
-PANEL = Listen("127.0.0.1", 8478)
+PANEL = Address("127.0.0.1", 8478)
 """Where the panel listens when nothing is said."""
 
 
@@ -54,7 +53,7 @@ class Config:
     """None stands for what the size of the disk suggests."""
     index: str | None = field(default=None, repr=False)
     """Address of a package index, which may hold a password; None for the usual one."""
-    panel: Listen | None = PANEL
+    panel: Address | None = PANEL
     """None for no panel."""
     panel_url: str | None = None
     """The origin under which browsers reach the panel: scheme and host, and port if it is not the usual one."""

@@ -165,7 +165,7 @@ FIELDS = (
     ),
     Field(
         "MEDUSA_PANEL",
-        values.listen,
+        values.address,
         "off, a port such as 8478 for this machine alone, or HOST:PORT",
         "Where the panel listens. Other machines reach it by HOST:PORT, with MEDUSA_PANEL_TLS or behind a proxy.",
         "8478",

@@ -59,14 +59,6 @@ class Slots:
     extract: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Listen:
-    """Where a server listens; port 0 is any that is free."""
-
-    host: str
-    port: int
-
-
 _EXTRACTION = 1.5 * 2**30
 """Bytes of a machine's memory for each look at a page: yt-dlp with a JavaScript runtime may take a third of it."""
 
@@ -209,14 +201,6 @@ def address(text: str, _base: Path) -> Address | None:
 def log_format(text: str, _base: Path) -> str:
     """Read how the log is written."""
     return _match("console|json", text.lower())
-def listen(text: str, _base: Path) -> Listen | None:
-    """Read where to listen: a port of this machine alone, ``host:port``, or None for ``off``."""
-    if text.lower() == "off":
-        return None
-    host, _, port = text.rpartition(":")
-    if host.startswith("[") and host.endswith("]"):
-        return Listen(str(ipaddress.IPv6Address(host[1:-1])), _port(port))
-    return Listen(_host(host) if host else "127.0.0.1", _port(port))
 
 
 def origin(text: str, _base: Path) -> str:

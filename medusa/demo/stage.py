@@ -7,7 +7,7 @@ from pathlib import Path
 
 from medusa import loopback
 from medusa.app import App, running
-from medusa.config import Config, DataCentre, Listen
+from medusa.config import Address, Config, DataCentre
 from medusa.demo.mediaserver import MediaServer, serve_media
 from medusa.demo.samples import make_samples
 from medusa.errors import UserError
@@ -86,7 +86,7 @@ def _config(config: Config, folder: Path, server: Server, session: str, allow: S
         key_file=None,
         passphrase=None,
         allow=(*config.allow, *allow),
-        panel=Listen("127.0.0.1", 0),
+        panel=Address("127.0.0.1", 0),
         panel_url=None,
         panel_tls=None,
         panel_proxy=(),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from medusa.commands import Desk
-from medusa.config import Config, Listen
+from medusa.config import Address, Config
 from medusa.errors import UserError
 from medusa.storage import Store
 from medusa.web.site import Site, site_of
@@ -131,8 +131,8 @@ async def _open(desk: Desk, store: Store, config: Config) -> AsyncIterator[str]:
             await hall.close()
 
 
-async def _listen(connected: Callable[[], asyncio.BaseProtocol], where: Listen, config: Config) -> asyncio.Server:
-    """Listen there. Raises UserError where that is not possible, or would be open to everybody."""
+async def _listen(connected: Callable[[], asyncio.BaseProtocol], where: Address, config: Config) -> asyncio.Server:
+    """Address there. Raises UserError where that is not possible, or would be open to everybody."""
     site_of(config, where.host, where.port)
     tls = await asyncio.to_thread(_certificates, config)
     try:

@@ -21,7 +21,7 @@ from cryptography.x509.oid import NameOID
 from yarl import URL
 
 from medusa.access import MOST_COMMANDS
-from medusa.config import Config, Listen
+from medusa.config import Address, Config
 from medusa.demo.stage import Stage
 from medusa.door import OWNER
 from medusa.errors import UserError
@@ -341,7 +341,7 @@ def certificate(folder: Path) -> tuple[Path, Path]:
 
 async def test_over_tls_the_cookie_goes_nowhere_else(stage: Stage, config: Config, tmp_path: Path) -> None:
     desk, files = stage.app.desk, certificate(tmp_path)
-    secure = replace(config, panel=Listen("127.0.0.1", 0), panel_tls=files)
+    secure = replace(config, panel=Address("127.0.0.1", 0), panel_tls=files)
     async with serving(desk, stage.app.store, secure):
         trust = ssl.create_default_context(cafile=str(files[0]))
         async with browsing(desk.door.address, trust) as browser:
@@ -360,7 +360,7 @@ async def test_only_a_trusted_proxy_is_believed(stage: Stage, config: Config) ->
     for proxies, name, blamed in ((("127.0.0.0/8",), "__Host-medusa", "192.0.2.7"), ((), "medusa-", "127.0.0.1")):
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = int(free.getsockname()[1])
-        behind = replace(config, panel=Listen("127.0.0.1", port), panel_url=url, panel_proxy=proxies)
+        behind = replace(config, panel=Address("127.0.0.1", port), panel_url=url, panel_proxy=proxies)
         async with serving(desk, stage.app.store, behind), browsing(f"http://127.0.0.1:{port}") as browser:
             assert desk.door.link(OWNER).startswith(f"{url}/enter/")
             await browser.get("/login", Host="medusa.example.org", **said)
@@ -378,14 +378,14 @@ async def test_a_panel_that_cannot_open_says_why_and_medusa_goes_on(
     stage: Stage, config: Config, tmp_path: Path
 ) -> None:
     door = stage.app.desk.door
-    taken = Listen("127.0.0.1", int(door.address.rpartition(":")[2]))
+    taken = Address("127.0.0.1", int(door.address.rpartition(":")[2]))
     bad = tmp_path / "bad.pem"
     bad.write_text("nothing")
     for wrong, why in (
         (replace(config, panel=taken), "does not listen at 127.0.0.1"),
-        (replace(config, panel=Listen("::", 0)), "open to the network without TLS"),
-        (replace(config, panel=Listen("192.0.2.1", 0), panel_proxy=("127.0.0.1/32",)), "does not listen at 192.0.2.1"),
-        (replace(config, panel=Listen("127.0.0.1", 0), panel_tls=(bad, bad)), "can't use bad.pem"),
+        (replace(config, panel=Address("::", 0)), "open to the network without TLS"),
+        (replace(config, panel=Address("192.0.2.1", 0), panel_proxy=("127.0.0.1/32",)), "does not listen at 192.0.2.1"),
+        (replace(config, panel=Address("127.0.0.1", 0), panel_tls=(bad, bad)), "can't use bad.pem"),
     ):
         async with serving(stage.app.desk, stage.app.store, wrong):
             assert (door.address, why in door.closed) == ("", True), door.closed

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medusa.config import FIELDS, Address, Config, DataCentre, Listen, Proxy, Slots, example, load, save_credentials
+from medusa.config import FIELDS, Address, Config, DataCentre, Proxy, Slots, example, load, save_credentials
 from medusa.config.values import default_slots
 from medusa.errors import UserError
 
@@ -63,9 +63,9 @@ def test_written_defaults_are_the_real_ones(tmp_path: Path) -> None:
         ("MEDUSA_TELEGRAM_DC", "2, 127.0.0.1, 4430", DataCentre(2, "127.0.0.1", 4430)),
         ("MEDUSA_DATA", "/var/lib/medusa", Path("/var/lib/medusa")),
         ("MEDUSA_PANEL", "off", None),
-        ("MEDUSA_PANEL", "81", Listen("127.0.0.1", 81)),
-        ("MEDUSA_PANEL", "[::]:8478", Listen("::", 8478)),
-        ("MEDUSA_PANEL", "192.168.1.5:80", Listen("192.168.1.5", 80)),
+        ("MEDUSA_PANEL", "81", Address("127.0.0.1", 81)),
+        ("MEDUSA_PANEL", "[::]:8478", Address("::", 8478)),
+        ("MEDUSA_PANEL", "192.168.1.5:80", Address("192.168.1.5", 80)),
         ("MEDUSA_PANEL_URL", "https://Medusa.example.org:8443/", "https://medusa.example.org:8443"),
         ("MEDUSA_PANEL_PROXY", "127.0.0.1, 10.0.0.0/8,::1", ("127.0.0.1/32", "10.0.0.0/8", "::1/128")),
         ("MEDUSA_KEY_FILE", "/run/../key", Path("/key")),
