@@ -226,7 +226,8 @@ class Router:
         except UserError as error:
             return self._refuse(error)
         run = partial(give, self._desk, message, person, command, rest)
-        if not (command.secret and rest.strip()) and not names_secret(rest, command.options):
+        harmless = rest.strip() in ("", "--help")
+        if (harmless or not command.secret) and not names_secret(rest, command.options):
             return await self._do(command, run)
         await self._note(message)  # once it is deleted, nobody else knows of it
         gone = await deleted(self._messenger, message.chat_id, message.message_id)

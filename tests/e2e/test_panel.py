@@ -63,6 +63,8 @@ async def test_the_queue_is_seen_and_steered(stage: Stage, size: tuple[int, int]
         await stage.app.settings.unset("limit-down")
         await expect(page.locator(".state .badge")).to_have_text(re.compile("done"))
         await expect(page.get_by_text("Saved Messages")).to_be_visible()
+        await expect(page.locator(".laps meter").first).to_be_visible()
+        await usable(page)
         await page.get_by_role("navigation").get_by_role("link", name="Sessions").locator("visible=true").click()
         await expect(page.get_by_text("last seen")).to_be_visible()
         await usable(page)
