@@ -16,6 +16,8 @@ from tests.crash.media import Media, serve_media
 from tests.crash.processes import ROOT, Medusa, Zygote, zygote
 
 _SLOTS = "fetch=3,process=1,upload=3"
+_CALL_WITHIN = 10.0
+"""Seconds that Telegram gets to answer, in place of minutes."""
 SAVED = 0
 """Stands for Saved Messages."""
 
@@ -45,7 +47,7 @@ class World:
 
     async def start(self) -> Medusa:
         """Fork a Medusa."""
-        return await self.zygote.start(self._environment())
+        return await self.zygote.start(self._environment(), _CALL_WITHIN)
 
     @property
     def owner(self) -> int:
