@@ -14,7 +14,7 @@ from medusa.demo.stage import Stage
 from medusa.model import JobState, Progress
 from tests.e2e.kit import send
 
-SLOW = '/convert "-c:v libx264 -preset medium -vf scale=1280:720" #1'
+SLOW = '/convert "-c:v libx264 -preset medium -vf scale=960:540" #1'
 
 
 async def replied(stage: Stage, *texts: str) -> list[str]:
@@ -140,4 +140,4 @@ async def test_a_pause_in_mid_encode_begins_the_step_again(stage: Stage) -> None
     assert not ffmpegs()
     await send(stage, "/resume 2")
     video = marks(stage)[types.DocumentAttributeVideo]
-    assert (video.w, video.h, round(video.duration)) == (1280, 720, 6)
+    assert (video.w, video.h, round(video.duration)) == (960, 540, 6)

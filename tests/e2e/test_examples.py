@@ -12,15 +12,15 @@ from medusa.telegram.inbox import Incoming
 from tests.e2e.kit import send
 
 MEDIA = [one for one in plugins("medusa.commands", "COMMAND", Command).values() if one.family == "Media"]
-POSTED = ("clip.mp4", "sequel.mp4")
-"""What stands there as job #1, which is replied to, and as job #2 behind it."""
+POSTED = ("clip.mp4 --scale 270", "sequel.mp4 --scale 270")
+"""What stands there as job #1, which is replied to, and as job #2 behind it: half of the pixels are enough."""
 
 
 @pytest.mark.timeout(300)
 async def test_every_example_is_done(stage: Stage) -> None:
     """All on one stage and at once, since most of the time goes into waiting for silence."""
-    for name in POSTED:
-        await send(stage, f"/dl sample:{name}")
+    for sample in POSTED:
+        await send(stage, f"/dl sample:{sample}")
     home = stage.owner.user_id
     first = next(message.id for message in await stage.owner.history(home) if message.file)
     sent: dict[int, str] = {}
