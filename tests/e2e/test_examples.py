@@ -16,7 +16,7 @@ POSTED = ("clip.mp4 --scale 270", "sequel.mp4 --scale 270")
 """What stands there as job #1, which is replied to, and as job #2 behind it: half of the pixels are enough."""
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_every_example_is_done(stage: Stage) -> None:
     """All on one stage and at once, since most of the time goes into waiting for silence."""
     for sample in POSTED:
@@ -26,7 +26,7 @@ async def test_every_example_is_done(stage: Stage) -> None:
     sent: dict[int, str] = {}
     for example in (example for command in MEDIA for example in command.examples):
         sent[await stage.owner.send(0, f"/{example}", None, first)] = f"/{example}"
-    async with asyncio.timeout(280):
+    async with asyncio.timeout(570):
         await settled(stage, [Incoming(home, number, text, first, private=True) for number, text in sent.items()])
     outcome = {text: await _answer(stage, number) for number, text in sent.items()}
     assert not [text for text, answer in outcome.items() if answer in ("", text) or answer.startswith("✗")], outcome
