@@ -210,7 +210,7 @@ def _loopback(options: argparse.Namespace, _config: Config) -> int:
 def _test(options: argparse.Namespace, _config: Config) -> int:
     """Format, lint, types, layers and tests; ``--coverage`` measures what they reach, and takes half as long again."""
     python = [sys.executable, "-m"]
-    workers = str(min(6, 3 * (os.cpu_count() or 1) // 2))  # most tests of the whole program wait for half of their time
+    workers = str(min(8, 2 * (os.cpu_count() or 1)))  # most tests of the whole program wait for half of their time
     several = ["-n", workers, "--dist", "worksteal"]
     if not options.coverage:
         return subprocess.call([*python, "pytest", *several, *options.further], cwd=ROOT)

@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import os
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,12 @@ from medusa.config import Config, load
 from medusa.demo.samples import Samples, make_samples
 from medusa.demo.stage import Stage, open_stage
 from medusa.tools import find_ffmpeg
+
+
+def pytest_configure() -> None:
+    """Have what is compiled kept, also where the environment forbids it: dozens of children would compile it anew."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
 
 
 @pytest.fixture(scope="session")

@@ -87,11 +87,17 @@ def encrypt(auth_key: bytes, plain: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class ServerKey:
-    """The RSA key that proves the server; ``fingerprint`` is what ``resPQ`` names it by."""
+    """The RSA key that proves the server; ``fingerprint`` is what ``resPQ`` names it by.
+
+    ``exponents`` and ``coefficient`` are the private exponent taken apart by the ``primes`` (RFC 8017, 3.2), which
+    makes `decrypt` four times as fast.
+    """
 
     modulus: int
     public_exponent: int
-    private_exponent: int
+    primes: tuple[int, int]
+    exponents: tuple[int, int]
+    coefficient: int
     public_pem: bytes
     private_pem: bytes
 
@@ -103,7 +109,10 @@ class ServerKey:
 
     def decrypt(self, data: bytes) -> bytes:
         """Raw RSA of 256 bytes, without any padding scheme: those are part of the handshake."""
-        return pow(int.from_bytes(data, "big"), self.private_exponent, self.modulus).to_bytes(256, "big")
+        number = int.from_bytes(data, "big")
+        first, second = (pow(number, e, p) for e, p in zip(self.exponents, self.primes, strict=True))
+        p, q = self.primes
+        return (second + q * ((first - second) * self.coefficient % p)).to_bytes(256, "big")
 
 
 def make_server_key() -> ServerKey:
@@ -113,7 +122,8 @@ def make_server_key() -> ServerKey:
 
 def load_server_key(pem: bytes) -> ServerKey:
     """The key in a PKCS#1 PEM. Raises ValueError or TypeError when it is none."""
-    private = serialization.load_pem_private_key(pem, password=None)
+    # Proving the primes anew at each start would take as long as finding them; it is our own file.
+    private = serialization.load_pem_private_key(pem, password=None, unsafe_skip_rsa_key_validation=True)
     if not isinstance(private, rsa.RSAPrivateKey):
         raise TypeError("not an RSA key")
     return _server_key(private)
@@ -124,7 +134,9 @@ def _server_key(private: rsa.RSAPrivateKey) -> ServerKey:
     return ServerKey(
         modulus=numbers.public_numbers.n,
         public_exponent=numbers.public_numbers.e,
-        private_exponent=numbers.d,
+        primes=(numbers.p, numbers.q),
+        exponents=(numbers.dmp1, numbers.dmq1),
+        coefficient=numbers.iqmp,
         public_pem=private.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.PKCS1),
         private_pem=private.private_bytes(
             serialization.Encoding.PEM,

@@ -24,6 +24,10 @@ from medusa.loopback.crypto import DH_G, DH_PRIME, DH_PRIME_BYTES, ServerKey, in
 _P, _Q = b"\x01\x00\x00\x2b", b"\x3f\xff\xff\xdd"
 _PQ = (0x0100002B * 0x3FFFFFDD).to_bytes(7, "big")
 
+_SECRET_BYTES = 32
+"""Of the server's secret exponent: twice the strength of the prime is enough (RFC 7919, 5.2), and takes an eighth of
+the time that one as long as the prime would."""
+
 
 class HandshakeFailed(Exception):
     """A step that breaks the protocol: the connection is closed with error 404."""
@@ -87,7 +91,7 @@ class Handshake:
             raise HandshakeFailed("wrong factors")
         self._new_nonce = inner.new_nonce
         self._expires_in = getattr(inner, "expires_in", None)
-        self._secret = int.from_bytes(os.urandom(256), "big")
+        self._secret = int.from_bytes(os.urandom(_SECRET_BYTES), "big")
         g_a = pow(DH_G, self._secret, DH_PRIME).to_bytes(256, "big")
         data = tl.pack(
             types.ServerDHInnerData(self._nonce, self._server_nonce, DH_G, DH_PRIME_BYTES, g_a, int(self._now()))

@@ -268,7 +268,7 @@ async def serve(
     """
     with ExitStack() as stack:
         home = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="loopback-")))
-        server_key = await asyncio.to_thread(_prepare, home, temporary=folder is None)
+        server_key = await asyncio.to_thread(_prepare, home)
         world = World(stack.enter_context(Database(folder).opened()), home / "files")
         faults, network = Faults(world), network or Network()
         other, cdn = world.open_centre(OTHER_DC), world.open_centre(CDN_DC)
@@ -294,18 +294,18 @@ async def _listening(listener: _Listener, world: World, host: str, port: int) ->
 
 
 @functools.cache
-def _passing_key() -> crypto.ServerKey:
-    """The key of all servers without a folder in this process: making one takes longer than all the rest."""
+def _fresh_key() -> crypto.ServerKey:
+    """The key of all new servers in this process: making one takes longer than all the rest."""
     return crypto.make_server_key()
 
 
-def _prepare(home: Path, *, temporary: bool) -> crypto.ServerKey:
+def _prepare(home: Path) -> crypto.ServerKey:
     """Make the folders and the server's key where there are none; returns the key."""
     (home / "files").mkdir(mode=0o700, parents=True, exist_ok=True)
     private = home / "key.pem"
     if private.exists():
         return crypto.load_server_key(private.read_bytes())
-    key = _passing_key() if temporary else crypto.make_server_key()
+    key = _fresh_key()
     (home / "key.pub.pem").write_bytes(key.public_pem)
     half = home / "key.half"
     with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:

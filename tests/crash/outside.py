@@ -16,6 +16,8 @@ from tests.crash.media import Media, serve_media
 from tests.crash.processes import ROOT, Medusa, Zygote, zygote
 
 _SLOTS = "fetch=3,process=1,upload=3"
+_CALL_WITHIN = 10.0
+"""Seconds that Telegram gets to answer, in place of minutes."""
 SAVED = 0
 """Stands for Saved Messages."""
 
@@ -45,7 +47,7 @@ class World:
 
     async def start(self, *arguments: str, **more: str) -> Medusa:
         """Fork a Medusa, with ``more`` in its environment."""
-        return await self.zygote.start({**self._environment(), **more}, *arguments)
+        return await self.zygote.start({**self._environment(), **more}, *arguments, call_within=_CALL_WITHIN)
 
     @property
     def owner(self) -> int:

@@ -17,15 +17,16 @@ import threading
 import traceback
 from collections.abc import Mapping
 
-_CALL_WITHIN = 10.0
-"""Seconds that Telegram gets to answer, in place of minutes."""
 _PR_SET_PDEATHSIG = 1
 _PACKAGES = ("medusa.commands", "medusa.sources", "medusa.steps", "medusa.storage", "medusa.telegram", "medusa.net")
 _LONGEST_ORDER = 1 << 16
 
 
 def serve(control: socket.socket) -> None:
-    """Obey until the other end closes: environment, arguments and descriptor start a Medusa, a number reaps it."""
+    """Obey until the other end closes: an order and a descriptor start a Medusa, a number reaps one.
+
+    An order is an environment, arguments, and the seconds that Telegram gets to answer (None: as ever).
+    """
     while True:
         order, descriptors, _, _ = socket.recv_fds(control, _LONGEST_ORDER, 1)
         if not order:
@@ -35,21 +36,23 @@ def serve(control: socket.socket) -> None:
             _, status = os.waitpid(wanted, 0)
             answer = os.waitstatus_to_exitcode(status)
         else:
-            environment, arguments = wanted
+            environment, arguments, call_within = wanted
             answer = os.fork()
             if answer == 0:
-                _become(environment, arguments, descriptors[0])
+                _become(environment, arguments, call_within, descriptors[0])
             os.close(descriptors[0])
         control.send(str(answer).encode())
 
 
-def _become(environment: Mapping[str, str], arguments: list[str], errors: int) -> None:
+def _become(environment: Mapping[str, str], arguments: list[str], call_within: float | None, errors: int) -> None:
     """Run Medusa in this fork, and end with its exit code."""
     code = 1
     try:
         _let_go(errors)
         os.environ.clear()
         os.environ.update(environment)
+        if call_within is not None:
+            importlib.import_module("medusa.telegram.client").__dict__["CALL_WITHIN"] = call_within
         from medusa import cli
 
         code = cli.main(arguments)
@@ -71,14 +74,13 @@ def _let_go(errors: int) -> None:
 
 
 def _import_all() -> None:
-    """Import what Medusa needs, and let it wait less for answers that never come."""
+    """Import what Medusa needs."""
     for module in ("medusa.cli", "medusa.app", "medusa.firstrun", "medusa.saving"):
         importlib.import_module(module)
     for package in _PACKAGES:
         for info in pkgutil.iter_modules(importlib.import_module(package).__path__):
             if not info.ispkg:
                 importlib.import_module(f"{package}.{info.name}")
-    importlib.import_module("medusa.telegram.client").__dict__["CALL_WITHIN"] = _CALL_WITHIN
 
 
 def main() -> None:

@@ -23,8 +23,16 @@ def post(messages: Sequence[Message]) -> Message:
     return found
 
 
-def stored(stage: Stage) -> StoredFile:
-    """The only posted document as the server holds it."""
-    [found] = [stage.telegram.file_of(m) for m in stage.telegram.messages() if getattr(m, "media", None)]
+async def posts(stage: Stage, *texts: str) -> list[Message]:
+    """Send commands at once, and return the message with a file that answers each."""
+    messages = await send(stage, *texts)
+    answers = {message.reply_to: message for message in messages if message.file}
+    return [answers[message.id] for message in messages if not message.file]
+
+
+def stored(stage: Stage, message: Message | None = None) -> StoredFile:
+    """The document of a message, or the only posted one, as the server holds it."""
+    held = [m for m in stage.telegram.messages() if getattr(m, "media", None)]
+    [found] = [stage.telegram.file_of(m) for m in held if message is None or m.id == message.id]
     assert found is not None
     return found

@@ -13,7 +13,7 @@ from medusa.demo.script import play
 from medusa.demo.stage import Stage
 from medusa.model import JobState
 from medusa.tools import find_ffmpeg
-from tests.e2e.kit import post, send, stored
+from tests.e2e.kit import post, posts, send, stored
 
 
 async def packets(ffmpeg: Path, file: Path) -> list[str]:
@@ -31,60 +31,53 @@ async def packets(ffmpeg: Path, file: Path) -> list[str]:
     return lines
 
 
-@pytest.mark.parametrize(
-    ("name", "size"),
-    [
-        ("clip.mp4", (640, 360)),
-        ("streamable.mp4", (640, 360)),
-        ("phone.mp4", (360, 640)),
-        ("film.mkv", (640, 360)),
-    ],
-)
-async def test_a_video_comes_back_streamable_with_equal_streams(
-    stage: Stage, samples: Samples, tmp_path: Path, name: str, size: tuple[int, int]
-) -> None:
-    messages = await send(stage, f"/dl sample:{name}")
-    file = post(messages).file
-    assert file is not None
-    assert (file.width, file.height) == size
-    assert file.kind == "video"
-    assert file.mime == "video/mp4"
-    assert file.streamable
-    assert file.thumb
-    assert file.duration == pytest.approx(6.0, abs=0.3)
-    copy = tmp_path / "copy.mp4"
-    copy.write_bytes(stored(stage).read())
-    assert copy.read_bytes().index(b"moov") < copy.read_bytes().index(b"mdat")
+VIDEOS = {
+    "clip.mp4": (640, 360),
+    "streamable.mp4": (640, 360),
+    "phone.mp4": (360, 640),
+    "film.mkv": (640, 360),
+}
+
+
+async def test_videos_come_back_streamable_with_equal_streams(stage: Stage, samples: Samples, tmp_path: Path) -> None:
+    messages = await posts(stage, *(f"/dl sample:{name}" for name in VIDEOS))
     ffmpeg = find_ffmpeg()
     assert ffmpeg is not None
-    assert await packets(ffmpeg, copy) == await packets(ffmpeg, samples.path(name))
+    for message, (name, size) in zip(messages, VIDEOS.items(), strict=True):
+        file = message.file
+        assert file is not None
+        assert (file.width, file.height) == size, name
+        assert (file.kind, file.mime, file.streamable, file.thumb) == ("video", "video/mp4", True, True), name
+        assert file.duration == pytest.approx(6.0, abs=0.3), name
+        copy = tmp_path / "copy.mp4"
+        copy.write_bytes(stored(stage, message).read())
+        assert copy.read_bytes().index(b"moov") < copy.read_bytes().index(b"mdat"), name
+        assert await packets(ffmpeg, copy) == await packets(ffmpeg, samples.path(name)), name
 
 
-@pytest.mark.parametrize("name", ["streamable.mp4", "song.mp3", "notes.pdf", "archive.bin"])
-async def test_a_file_that_is_right_as_it_is_comes_back_byte_for_byte(
-    stage: Stage, samples: Samples, name: str
-) -> None:
-    messages = await send(stage, f"/dl sample:{name}")
-    assert post(messages).file is not None
-    assert stored(stage).sha256 == hashlib.sha256(samples.path(name).read_bytes()).hexdigest()
+async def test_files_that_are_right_as_they_are_come_back_byte_for_byte(stage: Stage, samples: Samples) -> None:
+    names = ("streamable.mp4", "song.mp3", "notes.pdf", "archive.bin")
+    messages = await posts(stage, *(f"/dl sample:{name}" for name in names))
+    found = [stored(stage, message).sha256 for message in messages]
+    assert found == [hashlib.sha256(samples.path(name).read_bytes()).hexdigest() for name in names]
 
 
-@pytest.mark.parametrize(
-    ("name", "title"),
-    [
-        ("hls/index.m3u8", "hls"),
-        ("hls-aes/index.m3u8", "hls-aes"),
-        ("dash/manifest.mpd", "dash"),
-        ("watch.html", "A page with a video"),
-    ],
-)
-async def test_what_yt_dlp_fetches_comes_back_as_a_streamable_video(stage: Stage, name: str, title: str) -> None:
-    message = post(await send(stage, f"/dl sample:{name}"))
-    assert message.text == title
-    file = message.file
-    assert file is not None
-    assert (file.kind, file.width, file.height, file.streamable, file.thumb) == ("video", 640, 360, True, True)
-    assert file.duration == pytest.approx(6.0, abs=0.3)
+MANIFESTS = {
+    "hls/index.m3u8": "hls",
+    "hls-aes/index.m3u8": "hls-aes",
+    "dash/manifest.mpd": "dash",
+    "watch.html": "A page with a video",
+}
+
+
+async def test_what_is_no_plain_file_comes_back_as_a_streamable_video(stage: Stage) -> None:
+    messages = await posts(stage, *(f"/dl sample:{name}" for name in MANIFESTS))
+    for message, (name, title) in zip(messages, MANIFESTS.items(), strict=True):
+        file = message.file
+        assert file is not None
+        assert (message.text, file.kind, file.width, file.height) == (title, "video", 640, 360), name
+        assert (file.streamable, file.thumb) == (True, True), name
+        assert file.duration == pytest.approx(6.0, abs=0.3), name
 
 
 async def test_a_song_says_its_title_and_artist(stage: Stage) -> None:

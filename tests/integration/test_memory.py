@@ -16,9 +16,13 @@ def test_every_wish_is_measured() -> None:
     assert named == {"nothing", *all_wishes()}
 
 
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return big_video(tmp_path_factory.mktemp("source") / "big.mp4", 5_000_000)
+
+
 @pytest.mark.parametrize("name", ["nothing", "rotate", "scale"])
-async def test_a_sample_is_bounded(tmp_path: Path, name: str) -> None:
-    source = big_video(tmp_path / "big.mp4", 5_000_000)
+async def test_a_sample_is_bounded(source: Path, name: str) -> None:
     [task] = [task for task in tasks() if task.name == name]
     row = await measure(task, source)
     assert not row.refused
@@ -26,4 +30,4 @@ async def test_a_sample_is_bounded(tmp_path: Path, name: str) -> None:
     assert 10_000_000 < row.own < LIMIT
     assert row.disk <= 2 * row.input
     assert row.output
-    assert not (tmp_path / "work").exists()
+    assert not source.with_name("work").exists()

@@ -259,28 +259,34 @@ def wait_for(path: Path) -> None:
     raise AssertionError(f"{path} never came")
 
 
-def test_a_start_that_was_killed_in_the_middle_is_made_anew(installed: Checkout, tmp_path: Path) -> None:
+@pytest.fixture
+def outdated(installed: Checkout) -> Checkout:
+    """A started checkout whose lock has changed since, and that has to build a package for it."""
     installed.lock("requirements.lock", (installed.root / "requirements.lock").read_text() + "# renewed\n")
     for part in (installed.root / ".venv").rglob("fromsource*"):
         shutil.rmtree(part) if part.is_dir() else part.unlink()
+    return installed
+
+
+def test_a_start_that_was_killed_in_the_middle_is_made_anew(outdated: Checkout, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     gate.mkdir()
-    with installed.begin(GATE=str(gate)) as process:
+    with outdated.begin(GATE=str(gate)) as process:
         wait_for(gate / "reached")
         process.send_signal(signal.SIGKILL)
         process.communicate()
     (gate / "open").touch()
-    code, out, err = installed.start()
+    code, out, err = outdated.start()
     assert (code, out) == (7, answer([], ["fromsource", "plain"]))
     assert "Making an environment in " in err
 
 
-def test_of_two_starts_at_once_one_installs_and_both_run(fresh: Checkout, tmp_path: Path) -> None:
+def test_of_two_starts_at_once_one_installs_and_both_run(outdated: Checkout, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     gate.mkdir()
-    with fresh.begin("one", GATE=str(gate)) as one:
+    with outdated.begin("one", GATE=str(gate)) as one:
         wait_for(gate / "reached")
-        with fresh.begin("two") as two:
+        with outdated.begin("two") as two:
             assert two.stderr
             assert two.stderr.readline() == "Another start is installing just now; waiting for it …\n"
             (gate / "open").touch()

@@ -95,8 +95,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     make_video(folder, "video.mp4", "-movflags", "+faststart", seconds=2)
     ffmpeg("-i", "video.mp4", "-c", "copy", "-f", "dash", "dash.mpd", cwd=folder)
-    items = "".join(f"<item><title>Part {n}</title><link>http://127.0.0.1/{n}.mp4</link></item>" for n in range(50_000))
-    (folder / "many.html").write_text(f"<rss version='2.0'><channel><title>Many</title>{items}</channel></rss>")
+    items = [f"<item><title>Part {n}</title><link>http://127.0.0.1/{n}.mp4</link></item>" for n in range(50_000)]
+    for name, count in (("many", 50_000), ("few", 50)):
+        listed = "".join(items[:count])
+        (folder / f"{name}.html").write_text(f"<rss version='2.0'><channel><title>Many</title>{listed}</channel></rss>")
     (folder / "odd.html").write_text(
         "<!doctype html><title>Odd</title><video src='file:///etc/passwd'></video><video src='/odd.html'></video>"
         "<video src='/1.mp4'></video><video src='/2.mp4'></video>"
@@ -195,7 +197,11 @@ async def test_a_list_of_50_000_is_cut(server: Server, tmp_path: Path) -> None:
         f"http://127.0.0.1/{number}.mp4" for number in (1, 2, 3, 8, 49_998, 49_999)
     ]
     assert found.entries[0].title == "Part 1"
-    assert len((await look(server, tmp_path, "/many.html")).entries) == 10
+
+
+async def test_of_a_list_the_first_ten_are_named_unless_others_are_asked_for(server: Server, tmp_path: Path) -> None:
+    found = await look(server, tmp_path, "/few.html")
+    assert (found.count, [entry.title for entry in found.entries]) == (50, [f"Part {number}" for number in range(10)])
 
 
 async def test_a_playlist_leads_neither_to_itself_nor_to_files(server: Server, tmp_path: Path) -> None:

@@ -301,12 +301,12 @@ async def test_pages_are_looked_at_one_after_the_other_where_memory_is_scarce(tm
         there -= 1
         return web.Response(text="<p>Nothing here.</p>", content_type="text/html")
 
-    folders = [tmp_path / str(number) for number in range(3)]
+    folders = [tmp_path / str(number) for number in range(2)]
     for folder in folders:
         folder.mkdir()
     async with serving(page) as server, tool_box(server) as tools:
         looks = [ytdlp.resolve(Order(server.url(f"/{f.name}")), f, tools, lambda _: None) for f in folders]
         ended = await asyncio.gather(*looks, return_exceptions=True)
     assert all(isinstance(error, UserError) for error in ended)
-    assert len(server.requests) >= 3
+    assert len(server.requests) >= 2
     assert most == 1
