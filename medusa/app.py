@@ -52,7 +52,9 @@ from medusa.settings import (
     PER_HOST,
     PREFIX,
     QUIET_HOURS,
+    STREAMING,
     WARN_PLAYING,
+    WATCHING,
     Settings,
 )
 from medusa.sources.looking import Looks
@@ -222,6 +224,7 @@ def _works(ground: Ground) -> _Works:
     conductor = _conductor(ground, jobs, scheduler, messenger, files, turns)
     looks = Looks(pipeline.tools_for, config.work / LOOKS)
     watcher = Watcher(Watches(store), looks.describe, conductor.look_again, notices.tell)
+    settings.follow(WATCHING, watcher.turn)
     scheduler.listeners += [status.changed, notices.changed, conductor.changed]
     ground.guard.listeners.append(_warning(scheduler, notices))
     return _Works(jobs, messenger, notices, pipeline, scheduler, status, conductor, watcher, looks, files)
@@ -309,6 +312,7 @@ def _pipeline(ground: Ground, messenger: Messenger, notices: Notices, turns: Tur
         library=library,
         vault=ground.vault,
         warns=lambda: settings[WARN_PLAYING],
+        streams=lambda: settings[STREAMING],
         turn=turns.mine,
         destinations=ground.destinations,
         access=ground.access,

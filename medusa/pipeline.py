@@ -63,6 +63,8 @@ class Pipeline:
     access: Access
     warns: Callable[[], bool] = lambda: True
     """Whether the owner wants to hear of what some phones will not play."""
+    streams: Callable[[], bool] = lambda: True
+    """Whether plain files may go on as they come."""
 
     async def run(self, run: Run) -> None:
         """Do the job from wherever it stands; it returns once everything is posted. Raises MedusaError."""
@@ -234,7 +236,7 @@ class Pipeline:
             source, plan = await sources.resolve(order, run.workdir, self.tools_for(order), run.report)
             log.info("job.resolved", source=source.name, size=plan.size, stream=bool(plan.stream))
             await self._within_quota(run.job, plan.size or 0)
-            if plan.stream is None or fetching:
+            if plan.stream is None or fetching or not self.streams():
                 return source, plan, None
             return source, plan, await self.documents.of_stream(run, source, plan.stream, self.tools_for(order))
 

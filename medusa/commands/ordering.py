@@ -106,7 +106,8 @@ def link_of(word: str) -> str:
 def order_of(link: str, call: Call) -> Order:
     """What is asked for with a link by the options of the command, and by the settings. Raises UserError."""
     given, settings = call.options, call.desk.settings
-    quality = given.get("quality", settings[QUALITY]).lower()
+    person = call.person.id
+    quality = given.get("quality", settings.of(person, QUALITY)).lower()
     if not _QUALITIES.fullmatch(quality):
         raise UserError(f"-q takes best, audio, ask, or a height such as 720, not {quoted(quality)}.")
     if "doc" in given and "media" in given:
@@ -116,9 +117,9 @@ def order_of(link: str, call: Call) -> Order:
         quality=quality.removesuffix("p"),
         name=given.get("name"),
         caption=checked(given["caption"]) if "caption" in given else None,
-        as_document="doc" in given or ("media" not in given and settings[DOCUMENTS]),
+        as_document="doc" in given or ("media" not in given and settings.of(person, DOCUMENTS)),
         spoiler="spoiler" in given,
-        silent="silent" in given or settings[SILENT],
+        silent="silent" in given or settings.of(person, SILENT),
         protect="protect" in given,
         pin="pin" in given,
         force="force" in given,
@@ -129,7 +130,7 @@ def order_of(link: str, call: Call) -> Order:
         language=language(given["lang"]) if "lang" in given else "",
         edits={name: wished(name, given[name], call) for name in all_wishes() if name in given},
         keys=written(parse_keys(given["key"].replace("\n", ","))) if "key" in given else "",
-        person=call.person.id,
+        person=person,
         headers="\n".join(": ".join(a_header(line)) for line in given.get("header", "").splitlines()),
     )
     headers_of(order)  # nobody is to see them from now on

@@ -19,17 +19,18 @@ async def meant(call: Call, words: list[str]) -> tuple[int, str]:
     Raises UserError.
     """
     if words and (words[0].startswith("@") or _ID.fullmatch(words[0])):
-        return await _asked(call, words.pop(0))
+        return await found(call, words.pop(0))
     if call.message.reply_to is not None:
-        found = await call.desk.people.wrote(call.message.chat_id, call.message.reply_to)
-        if found is not None:
-            return found
+        writer = await call.desk.people.wrote(call.message.chat_id, call.message.reply_to)
+        if writer is not None:
+            return writer
     if 0 < call.message.chat_id != call.desk.messenger.home:
-        return await _asked(call, str(call.message.chat_id))
+        return await found(call, str(call.message.chat_id))
     raise UserError(f"Who? For instance: {call.prefix}{call.command} @name, an id, or in reply to somebody's message.")
 
 
-async def _asked(call: Call, word: str) -> tuple[int, str]:
+async def found(call: Call, word: str) -> tuple[int, str]:
+    """Telegram's id and name of whom ``@name`` or an id names. Raises UserError, also for the owner."""
     number, name = await call.desk.people.find(word)
     if number == call.desk.messenger.home:
         raise UserError(f"{quoted(word)} is you, the owner; that can't be changed.")

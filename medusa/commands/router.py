@@ -21,7 +21,7 @@ from medusa.names import brief
 from medusa.observe import Redactor
 from medusa.observe.metrics import COMMANDS, REFUSALS
 from medusa.patience import until_it_works
-from medusa.settings import BARE_LINKS, PREFIX
+from medusa.settings import BARE_LINKS, OTHERS, PREFIX
 from medusa.storage.handled import Handled
 from medusa.storage.menus import Menus, Offer
 from medusa.storage.slow import SlowCommands
@@ -76,7 +76,7 @@ class Router:
                     await self._hear(placed, answers)
 
     def _knows(self, person: int) -> bool:
-        return self._desk.access.person(person) is not None
+        return self._desk.settings[OTHERS] and self._desk.access.person(person) is not None
 
     async def _placed(self, message: Incoming) -> Incoming | None:
         """The message as one of the account's own, in which the answer can stand; None when it is passed over.

@@ -13,8 +13,9 @@ class Table:
 
     ``shown`` are the columns that are exported and ``left`` those that are not, with the reason ``why``. ``owner`` are
     columns that hold a person's id (a person's private chat has it, too); ``parent`` is a column and the table whose
-    rows decide in its place. A row that is imported is known by the columns ``known_by``; with none, the table is not
-    imported. ``numbered`` says that rows have numbers of their own, ``refers`` which columns hold those of others.
+    rows decide in its place, and ``belongs`` a condition that says it. A row that is imported is known by the columns
+    ``known_by``; with none, the table is not imported. ``numbered`` says that rows have numbers of their own,
+    ``refers`` which columns hold those of others.
     """
 
     shown: str = ""
@@ -22,6 +23,7 @@ class Table:
     why: str = ""
     owner: tuple[str, ...] = ()
     parent: tuple[str, str] | None = None
+    belongs: str = ""
     known_by: tuple[str, ...] = ()
     numbered: bool = False
     refers: Mapping[str, str] = field(default_factory=dict)
@@ -37,7 +39,7 @@ TABLES: Mapping[str, Table] = {
     "people": Table(
         "id name role bytes_a_day jobs_an_hour trusted added", owner=("id",), known_by=("id",)
     ),
-    "settings": Table("key value", known_by=("key",)),
+    "settings": Table("key value", known_by=("key",), belongs="key LIKE '%@' || :person"),
     "channels": Table("chat_id title kind defaults", owner=_CHAT, known_by=_CHAT),
     "routes": Table(
         "id host kind above below spot", known_by=("host", "kind", "above", "below", "spot"), numbered=True
@@ -137,7 +139,8 @@ def mine(name: str, schema: Schema) -> str | None:
     """The condition under which a row belongs to the person ``:person``; None where rows belong to nobody."""
     table = TABLES[name]
     if table.parent is None:
-        return " OR ".join(f'"{one}" = :person' for one in table.owner if one in schema[name]) or None
+        owned = [f'"{one}" = :person' for one in table.owner if one in schema[name]]
+        return " OR ".join([*owned, *([table.belongs] if table.belongs else [])]) or None
     column, parent = table.parent
     return f'"{column}" IN (SELECT id FROM "{parent}" WHERE {mine(parent, schema)})'  # noqa: S608 (the list above)
 

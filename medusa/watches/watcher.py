@@ -60,6 +60,12 @@ class Watcher:
         self._now = now
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
+        self._on = True
+
+    def turn(self, on: bool) -> None:
+        """Look at lists, or at none for now; what is due then is looked at once they are on again."""
+        self._on = on
+        self._wake.set()
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -90,7 +96,7 @@ class Watcher:
         now = self._now()
         found = [(_sensible(watch, now), watch.id, watch) for watch in await until_it_works(self.table.all)
                  if watch.active]  # fmt: skip
-        if not found:
+        if not found or not self._on:
             return None, LOOK_AGAIN
         due, _, watch = min(found)
         return watch, due - now

@@ -6,6 +6,7 @@ import pytest
 
 from medusa.demo.stage import Stage
 from medusa.model import JobState, Role
+from medusa.settings import QUALITY
 from medusa.telegram.phone import Message, Phone
 from tests.e2e.kit import send
 
@@ -44,7 +45,7 @@ async def test_somebody_who_is_let_in_has_jobs_of_their_own(stage: Stage) -> Non
     assert [job.order.person for job in jobs] == [anna.user_id, 0]
     assert "song" not in await asks(stage, anna, "/history")
     assert "There is no job #1." in await asks(stage, anna, "/cancel 1")
-    assert "for admins" in await asks(stage, anna, "/settings")
+    assert "for admins" in await asks(stage, anna, "/limit")
     assert "for the owner" in await asks(stage, anna, "/token example.com abc")
     assert stage.app.access.people()[0].role is Role.USER
 
@@ -125,3 +126,27 @@ async def test_the_record_holds_and_forgets(stage: Stage) -> None:
         await db.run("UPDATE audit SET at = at + 1 WHERE id = 2")
     with pytest.raises(LookupError, match="2"):
         await audit.verified()
+
+
+async def test_settings_hold_for_all_for_one_and_in_a_chat(stage: Stage) -> None:
+    anna = await met(stage, "Anna")
+    chat = await stage.channel("Films")
+    await send(stage, f"/allow {anna.user_id} user", "/set quality 720", f"/set quality 480 --for {anna.user_id}")
+    await send(stage, "/set quality 360 --chat Films", "/set silent on --chat Films")
+    settings, registry = stage.app.settings, stage.app.destinations.registry
+    assert (settings[QUALITY], settings.of(anna.user_id, QUALITY)) == ("720", "480")
+    assert registry.channels[chat].defaults == {"quality": "360", "silent": "on"}
+    assert "quality is now 1080 for the jobs of Anna." in await asks(stage, anna, "/set quality 1080")
+    assert "is the same for all; for one person there are quality, documents, silent." in await asks(
+        stage, anna, "/set prefix !"
+    )
+    assert "--chat is for admins" in await asks(stage, anna, "/set quality best --chat Films")
+    whole = (await send(stage, "/settings quality"))[-1].text
+    assert "quality = 720 (default best)" in whole
+    assert "Anna has 1080" in whole and "in “Films” it is 360" in whole
+    assert "quality is 720 again." in await asks(stage, anna, "/unset quality")
+    await send(stage, "/unset quality --chat Films", "/set others off")
+    assert registry.channels[chat].defaults == {"silent": "on"}
+    await anna.send(stage.owner.user_id, "/version")
+    await send(stage, "/version", "/set others on")
+    assert not [one.text for one in await chat_with(stage, anna) if one.text.startswith("Medusa ")]

@@ -1,0 +1,36 @@
+"""What /set and /unset share: for whom a setting is changed, all, one person, or the posts in one chat."""
+
+from medusa.channels.registry import fields
+from medusa.commands import Call, Option
+from medusa.commands.people import found
+from medusa.errors import UserError
+from medusa.model import Role, Spot
+from medusa.storage.channels import Channel
+
+SCOPES = (
+    Option(("--for",), "for this person's own jobs alone", "@name or an id", role=Role.ADMIN),
+    Option(("--chat",), "for the posts in this chat alone, as /channel set does", "a registered chat", role=Role.ADMIN),
+)
+
+
+async def whose(call: Call) -> int:
+    """Whose own setting is meant, by Telegram's id; 0 for the common one. Raises UserError."""
+    if "for" in call.options:
+        number, _ = await found(call, call.options["for"])
+        if call.desk.access.person(number) is None:
+            raise UserError(f"Nobody is let in who has the id {number}.")
+        return number
+    return call.person.id if call.person.role < Role.ADMIN else 0
+
+
+async def chat(call: Call, key: str) -> Channel | None:
+    """The registered chat that is meant, None without --chat. Raises UserError, also for what no chat has."""
+    if "chat" not in call.options:
+        return None
+    if key not in fields():
+        raise UserError(f"{key} is the same in all chats; of a chat there are {', '.join(fields())}.")
+    chat_id = (await call.desk.destinations.find(call.options["chat"], Spot(call.message.chat_id))).id
+    channel = call.desk.destinations.registry.channels.get(chat_id)
+    if channel is None:
+        raise UserError(f"That chat is not registered. {call.prefix}channel add does that.")
+    return channel
