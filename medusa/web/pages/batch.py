@@ -1,0 +1,39 @@
+"""One batch, place by place."""
+
+from medusa.batches.words import numbered
+from medusa.errors import UserError
+from medusa.model import Order
+from medusa.names import display_name
+from medusa.storage.batches import ItemState
+from medusa.web.page import Given, Page, Visit
+from medusa.words import message_link
+
+PLACES = 200
+"""Places on a page."""
+
+
+async def _show(visit: Visit) -> Given:
+    batches, number = visit.desk.conductor.batches, visit.number("number")
+    batch = await batches.get(number)
+    if batch is None:
+        raise UserError(f"There is no batch {number}.")
+    counts = await batches.counts(number)
+    first = max(1, visit.number("from", 1))
+    outcomes = [one for one in await batches.outcomes(batch, *ItemState) if one.item.seq >= first]
+    chat_id = Order("", to=batch.spot).spots[0].chat_id
+    rows = [
+        {
+            "title": display_name(numbered(one.item, one.title or one.item.name or one.item.order.link)),
+            "section": one.item.order.section,
+            "state": str(one.item.state),
+            "reason": one.reason or one.item.reason,
+            "link": message_link(chat_id, one.post_id) if one.post_id else None,
+            "job": one.item.job_id,
+            "seq": one.item.seq,
+        }
+        for one in outcomes[:PLACES]
+    ]
+    return {"batch": batch, "counts": counts, "states": ItemState, "rows": rows, "more": len(outcomes) > PLACES}
+
+
+PAGE = Page(path="/batches/{number}", title="Batch", show=_show, icon="batch", commands=frozenset({"batch"}))

@@ -1,0 +1,28 @@
+"""What was posted where, and the search through it."""
+
+from medusa.library import link_of
+from medusa.names import display_name
+from medusa.storage.library import Post
+from medusa.web.page import Given, Page, Visit
+
+POSTS = 30
+NEWEST = 2**63 - 1
+
+
+async def _show(visit: Visit) -> Given:
+    posts, text = visit.desk.library.posts, visit.query.get("text", "").strip()[:200]
+    before = visit.number("before", NEWEST)
+    found = await (posts.find(text, POSTS + 1, before) if text else posts.recent(POSTS + 1, before))
+    rows = [(post, link_of(post), display_name(post.title or post.name), _kind(post)) for post in found[:POSTS]]
+    titles = {post.chat_id: visit.desk.destinations.registry.channels.get(post.chat_id) for post in found}
+    chats = {number: known.title if known else "" for number, known in titles.items()}
+    return {"rows": rows, "text": text, "more": len(found) > POSTS, "chats": chats, "home": visit.desk.home}
+
+
+def _kind(post: Post) -> str:
+    """A word for what kind of a file it is."""
+    head = post.mime.partition("/")[0]
+    return "photo" if post.photo else head if head in ("video", "audio", "image", "text") else "file"
+
+
+PAGE = Page(path="/library", title="Library", show=_show, place=20, icon="library")
