@@ -31,6 +31,9 @@ async def meant(call: Call, words: list[str]) -> tuple[int, str]:
 
 async def found(call: Call, word: str) -> tuple[int, str]:
     """Telegram's id and name of whom ``@name`` or an id names. Raises UserError, also for the owner."""
+    known = call.desk.access.person(int(word)) if word.isdecimal() else None
+    if known is not None and known.id:
+        return known.id, known.name
     number, name = await call.desk.people.find(word)
     if number == call.desk.messenger.home:
         raise UserError(f"{quoted(word)} is you, the owner; that can't be changed.")

@@ -1,6 +1,7 @@
 """/quota: how much somebody may fetch in a day, and how many jobs in an hour."""
 
 import re
+from contextlib import suppress
 
 from medusa.access import quota
 from medusa.commands import Answer, Call, Command
@@ -41,7 +42,8 @@ def _changed(word: str, daily: int | None, hourly: int | None) -> tuple[int | No
     if found := _HOURLY.fullmatch(word):
         return daily, int(found[1])
     if found := _DAILY.fullmatch(word):
-        return read(BUDGET_UP, found[1]), hourly
+        with suppress(UserError):
+            return read(BUDGET_UP, found[1]), hourly
     raise UserError(f"{quoted(word)} is no quota. For instance: 5GB/day, 20/h, or off for none.")
 
 

@@ -10,6 +10,7 @@ from medusa.demo.stage import Stage
 from medusa.door import OWNER
 from medusa.model import JobState
 from tests.browser import DESKTOP, open_page
+from tests.integration.test_panel_pages import filled, paths
 
 PHONE = (390, 844)
 
@@ -73,6 +74,40 @@ async def test_the_queue_is_seen_and_steered(stage: Stage, size: tuple[int, int]
     await stage.app.idle()
     assert [job.state for job in reversed(await jobs.recent(9))] == [JobState.CANCELLED, *[JobState.DONE] * 4]
     assert [one.text for one in await stage.owner.history(home) if one.file is None]
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "dark"), (PHONE, "light")])
+async def test_all_pages_can_be_used(stage: Stage, size: tuple[int, int], scheme: str) -> None:
+    door = stage.app.desk.door
+    await filled(stage)
+    async with open_page(f"{door.address}/", size, scheme=scheme) as page:
+        await page.goto(door.link(OWNER))
+        await page.get_by_role("button", name="Log in").click()
+        await expect(page.locator("#live-words")).to_have_text("live")
+        for path in [path for path, _ in paths()]:
+            await page.goto(door.address + path)
+            await expect(page.get_by_role("heading", level=1)).to_be_visible()
+            await usable(page)
+        await page.goto(f"{door.address}/charts?span=today")
+        await expect(page.locator(".chart canvas").first).to_be_visible()
+        await page.goto(f"{door.address}/settings")
+        await page.select_option("#value-silent", "on")
+        await page.get_by_role("button", name="Set silent").press("Enter")
+        await expect(page.locator(".said")).to_have_text("silent is now on.")
+        await page.get_by_role("button", name="Reset silent").click()
+        await expect(page.locator(".said")).to_have_text("silent is off again.")
+        await page.goto(f"{door.address}/people")
+        await page.locator("#more-of-77").click()
+        await usable(page)
+        await page.fill("#hourly-77", "20")
+        await page.get_by_role("button", name="Set quota").click()
+        await expect(page.locator(".said")).to_contain_text("20 jobs an hour")
+        await page.goto(f"{door.address}/backups")
+        await page.get_by_role("button", name="Back up now").click()
+        await expect(page.get_by_text("read back", exact=True)).to_be_visible()
+        await page.goto(f"{door.address}/watches")
+        await page.locator("#end-1").click()
+        await expect(page.get_by_text("Nothing is watched.")).to_be_visible()
 
 
 async def test_it_reads_and_acts_without_scripts(stage: Stage) -> None:

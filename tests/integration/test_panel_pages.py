@@ -1,0 +1,117 @@
+"""The pages of the panel: who may see and do what, that names stay names, and that forms obey as Telegram does."""
+
+import logging
+
+import pytest
+
+from medusa.demo.stage import Stage
+from medusa.discover import plugins
+from medusa.model import OWNER as OWNER_PERSON
+from medusa.model import Order, Role
+from medusa.observe.lines import lines
+from medusa.settings import QUALITY
+from medusa.storage.batches import Places
+from medusa.storage.watches import Outcome, Watch
+from medusa.web.page import Page
+from tests.e2e.kit import send
+from tests.integration.panel_kit import browsing, enter
+from tests.integration.test_panel import MARKUP
+
+PAGES = plugins("medusa.web.pages", "PAGE", Page)
+SOMEBODY = 77
+
+
+async def filled(stage: Stage) -> None:
+    """A state whose every name is markup."""
+    app = stage.app
+    await app.access.allow(SOMEBODY, MARKUP, Role.USER, OWNER_PERSON)
+    await app.vault.keep_token("example.com", "", "A-TOKEN-NOBODY-SHALL-SEE")
+    await send(stage, f"/dl {stage.media.link('notes.pdf')}")
+    order = Order("https://example.com/a", name=MARKUP, caption=MARKUP, to=str(stage.owner.user_id), index=1, total=1)
+    await app.conductor.batches.add(
+        stage.owner.user_id, -5, MARKUP, str(stage.owner.user_id), Places.NONE, [(1, MARKUP, order)], 1e9
+    )
+    watch = Watch(
+        0, stage.owner.user_id, -6, MARKUP, order, '{"every": 86400}', "{}", active=False, due=4e9, tail=False,
+        items=1, looked=1e9, fails=1, reason=MARKUP, created=1e9,
+    )  # fmt: skip
+    await app.watcher.table.add(watch, Outcome())
+    lines.add(1e9, logging.ERROR, None, MARKUP)
+    async with app.store.write() as db:
+        await db.run("UPDATE library SET title = ?", (MARKUP,))
+
+
+def paths() -> list[tuple[str, Page]]:
+    return [(page.path.replace("{number}", "1"), page) for page in PAGES.values()]
+
+
+async def test_each_page_is_for_its_roles_and_names_stay_names(stage: Stage) -> None:
+    await filled(stage)
+    door, access = stage.app.desk.door, stage.app.access
+    async with browsing(door.address) as owner, browsing(door.address) as other, browsing(door.address) as nobody:
+        await enter(owner, door)
+        path = door.link(SOMEBODY).removeprefix(door.address)
+        await other.get(path)
+        await other.post(path, {})
+        for where, page in paths():
+            text = await owner.get(where)
+            assert owner.status == 200, where
+            assert "<script>document" not in text and "<img src=x" not in text, where
+            assert "A-TOKEN-NOBODY-SHALL-SEE" not in text, where
+            await nobody.get(where)
+            assert nobody.status == 303, where
+            for role in (Role.VIEWER, Role.USER, Role.ADMIN):
+                await access.allow(SOMEBODY, "Somebody", role, OWNER_PERSON)
+                await other.get(where)
+                expected = 303 if role < Role.ADMIN else 200 if page.role <= role else 404
+                assert other.status == expected, (where, role)
+        assert "&lt;script&gt;" in await owner.get("/logs?level=error")
+
+
+@pytest.mark.parametrize("role", [Role.OWNER, Role.ADMIN])
+async def test_each_page_obeys_its_own_commands_alone(stage: Stage, role: Role) -> None:
+    door = stage.app.desk.door
+    async with browsing(door.address) as browser:
+        if role is Role.OWNER:
+            await enter(browser, door)
+        else:
+            await stage.app.access.allow(SOMEBODY, "Somebody", role, OWNER_PERSON)
+            path = door.link(SOMEBODY).removeprefix(door.address)
+            await browser.get(path)
+            await browser.post(path, {})
+            await browser.get("/")
+        for where, page in paths():
+            if not page.commands or "{" in page.path:
+                continue
+            await browser.post(where, {"do": "erase all"})
+            if page.role > role:
+                assert browser.status == 404, where
+                continue
+            assert "does not give the command" in await browser.follow(), where
+
+
+async def test_forms_do_what_they_say(stage: Stage) -> None:
+    await stage.app.access.allow(SOMEBODY, "Anna", Role.USER, OWNER_PERSON)
+    await stage.app.vault.keep_token("example.com", "", "A-TOKEN-NOBODY-SHALL-SEE")
+    door, access, settings = stage.app.desk.door, stage.app.access, stage.app.settings
+    async with browsing(door.address) as browser:
+        await enter(browser, door)
+
+        async def sends(path: str, **fields: str) -> str:
+            await browser.post(path, fields)
+            return await browser.follow()
+
+        assert "quality is now 720." in await sends("/settings", key="quality", value="720")
+        assert settings[QUALITY] == "720"
+        assert "does not fit quality" in await sends("/settings", key="quality", value="huge")
+        assert "quality is best again." in await sends("/settings", do="unset quality")
+        assert "5.0 GB a day, 20 jobs an hour" in await sends("/people", who=str(SOMEBODY), daily="5GB", hourly="20")
+        assert "is no quota" in await sends("/people", who=str(SOMEBODY), daily="lots")
+        assert "By @name or by" in await sends("/people", who="77 admin --trust", role="admin")
+        await sends("/people", who=str(SOMEBODY), daily="", hourly="")
+        somebody = access.person(SOMEBODY)
+        assert somebody and (somebody.bytes_a_day, somebody.jobs_an_hour) == (None, None)
+        assert "Forgotten: token of example.com." in await sends("/vault", kind="token", site="example.com")
+        assert "nothing like that" in await sends("/vault", kind="token", site="a b --x")
+        assert "can be restored" in await sends("/backups", do="backup now")
+        assert "read back" in await browser.get("/backups")
