@@ -5,6 +5,7 @@ from medusa.commands import Call, Option
 from medusa.commands.people import found
 from medusa.errors import UserError
 from medusa.model import Role, Spot
+from medusa.settings import find
 from medusa.storage.channels import Channel
 
 SCOPES = (
@@ -21,6 +22,12 @@ async def whose(call: Call) -> int:
             raise UserError(f"Nobody is let in who has the id {number}.")
         return number
     return call.person.id if call.person.role < Role.ADMIN else 0
+
+
+def expect_allowed(call: Call, key: str) -> None:
+    """Expect that the caller may change this setting for all. Raises UserError."""
+    if find(key).owners and call.person.role is not Role.OWNER:
+        raise UserError(f"{key} is for the owner alone to change.")
 
 
 async def chat(call: Call, key: str) -> Channel | None:

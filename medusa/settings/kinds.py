@@ -17,7 +17,7 @@ T = TypeVar("T")
 class Setting(Generic[T]):
     """One setting. ``parse`` raises ValueError for what does not fit ``form``; ``show`` is its inverse.
 
-    A ``personal`` one may be another for somebody's own jobs.
+    A ``personal`` one may be another for somebody's own jobs; an ``owners`` one is for the owner alone to change.
     """
 
     key: str
@@ -27,6 +27,7 @@ class Setting(Generic[T]):
     about: str
     show: Callable[[T], str] = str
     personal: bool = False
+    owners: bool = False
 
 
 def _switch(text: str) -> bool:

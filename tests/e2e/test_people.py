@@ -141,6 +141,10 @@ async def test_settings_hold_for_all_for_one_and_in_a_chat(stage: Stage) -> None
         stage, anna, "/set prefix !"
     )
     assert "--chat is for admins" in await asks(stage, anna, "/set quality best --chat Films")
+    await send(stage, f"/allow {anna.user_id} admin")
+    assert "backup-to is for the owner alone" in await asks(stage, anna, "/set backup-to me")
+    assert "prefix is now" in await asks(stage, anna, "/set prefix /.")
+    await send(stage, f"/allow {anna.user_id} user")
     whole = (await send(stage, "/settings quality"))[-1].text
     assert "quality = 720 (default best)" in whole
     assert "Anna has 1080" in whole and "in “Films” it is 360" in whole

@@ -3,15 +3,19 @@
 import json
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from medusa.config import Config
+from medusa.doctor.backups import CHECK as BACKUPS
 from medusa.doctor.clock import judged
 from medusa.doctor.libraries import LOCK, differing
 from medusa.doctor.permissions import open_to_others
+from medusa.storage import open_store
+from medusa.storage.backups import BackupTable, Record
 from tests.flips.state import flip, make
 
 ROOT = Path(__file__).parents[2]
@@ -63,3 +67,19 @@ def test_the_doctor_speaks_json(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert {"Medusa", "ffmpeg", "state", "clock", "libraries", "permissions", "Telegram"} <= set(found)
     assert found["API id and hash"]["well"] is False
+
+
+async def test_the_doctor_misses_backups(tmp_path: Path, config: Config) -> None:
+    config = replace(config, data=tmp_path)
+    async with open_store(tmp_path) as store:
+        table = BackupTable(store)
+        await table.key()
+    assert (await BACKUPS.look(config)).seen == "there is none that was read back"
+    async with open_store(tmp_path) as store:
+        table = BackupTable(store)
+        await table.put(Record("a", "folder", time.time() - 60, 100, good=True))
+    assert "nobody has seen its key" in (await BACKUPS.look(config)).seen
+    async with open_store(tmp_path) as store:
+        await BackupTable(store).shown()
+        assert "the running Medusa" in (await BACKUPS.look(config)).seen
+    assert (await BACKUPS.look(config)).well
