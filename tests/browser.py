@@ -1,8 +1,10 @@
 """A real Chromium for the tests of pages, which minds every error and every request to the outside."""
 
+import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from playwright.async_api import ConsoleMessage, Page, Request, async_playwright, expect
 
@@ -49,7 +51,14 @@ async def open_page(
         await page.goto(url)
         yield page
         await browser.close()
-    assert complaints == []
+    assert not complaints, complaints
+
+
+async def picture(page: Page, name: str) -> None:
+    """Keep a picture of the page as NAME.png, where the environment's SCREENSHOTS names a folder for them."""
+    if folder := os.environ.get("SCREENSHOTS"):
+        # The caret is left alone, since hiding it takes a style that the page forbids.
+        await page.screenshot(path=Path(folder) / f"{name}.png", caret="initial")
 
 
 _PLAY = """media => new Promise((resolve, reject) => {

@@ -9,7 +9,7 @@ from playwright.async_api import Page, expect
 from medusa.demo.stage import Stage
 from medusa.door import OWNER
 from medusa.model import JobState
-from tests.browser import DESKTOP, open_page
+from tests.browser import DESKTOP, open_page, picture
 from tests.integration.test_panel_pages import filled, paths
 
 PHONE = (390, 844)
@@ -41,6 +41,7 @@ async def test_the_queue_is_seen_and_steered(stage: Stage, size: tuple[int, int]
         await page.get_by_role("button", name="Add", exact=True).click()
         await expect(page.locator(".job")).to_have_count(5)
         await expect(page.locator(".job.running progress[value]").first).to_be_visible()
+        await picture(page, "panel-phone" if size == PHONE else "panel")
         await page.get_by_role("button", name="Pause all").click()
         await expect(page.locator(".job.paused")).to_have_count(5)
         await usable(page)
@@ -66,6 +67,9 @@ async def test_the_queue_is_seen_and_steered(stage: Stage, size: tuple[int, int]
         await expect(page.get_by_text("Saved Messages")).to_be_visible()
         await expect(page.locator(".laps meter").first).to_be_visible()
         await usable(page)
+        if size == PHONE:
+            await page.locator("#all-pages summary").click()
+            await usable(page)
         await page.get_by_role("navigation").get_by_role("link", name="Sessions").locator("visible=true").click()
         await expect(page.get_by_text("last seen")).to_be_visible()
         await usable(page)
@@ -90,6 +94,7 @@ async def test_all_pages_can_be_used(stage: Stage, size: tuple[int, int], scheme
             await usable(page)
         await page.goto(f"{door.address}/charts?span=today")
         await expect(page.locator(".chart canvas").first).to_be_visible()
+        await picture(page, "panel-charts")
         await page.goto(f"{door.address}/settings")
         await page.select_option("#value-silent", "on")
         await page.get_by_role("button", name="Set silent").press("Enter")
