@@ -85,6 +85,7 @@ from medusa.telegram.leaving import log_out
 from medusa.telegram.messages import Messenger, new_random_id
 from medusa.telegram.people import People
 from medusa.telegram.small import SmallFiles
+from medusa.telegram.thumbs import Thumbs
 from medusa.telegram.transfer import Uploader
 from medusa.telegram.watch import stay_connected
 from medusa.tools import Tools
@@ -291,6 +292,7 @@ def _desk(ground: Ground, works: _Works, backups: Backups, alerts: Alerts) -> De
         backups=backups,
         following=ground.held.following,
         door=Door(PanelTable(store)),
+        thumbs=Thumbs(account, works.messenger),
         home=account.user_id,
         numbers=Numbers(SumTable(store), config.work),
         checks=alerts.checks,

@@ -30,6 +30,7 @@ from medusa.telegram.inbox import Incoming
 from medusa.telegram.messages import Messenger
 from medusa.telegram.people import People
 from medusa.telegram.small import SmallFiles
+from medusa.telegram.thumbs import Thumbs
 from medusa.vault import Vault
 from medusa.watches.watcher import Watcher
 
@@ -98,6 +99,7 @@ class Desk:
     log_folder: Path
     backups: Backups
     door: Door
+    thumbs: Thumbs
     home: int
     """The id of Saved Messages."""
     following: Callable[[int, int, int], Awaitable[list[int]]]

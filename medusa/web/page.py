@@ -92,5 +92,7 @@ class Page:
     """Which of ``static/panel-icons.svg`` stands for it there."""
     commands: frozenset[str] = frozenset()
     """The names of the commands that its forms may give."""
+    picture: Callable[[Visit], Awaitable[bytes | None]] | None = None
+    """Gives the JPEG that stands at the page's address with ``/{number}.jpg`` behind it; None where there is none."""
     words: Callable[[Fields], str] | None = None
     """Makes a command of a form whose fields are more than ``do``. Raises UserError."""

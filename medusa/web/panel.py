@@ -69,6 +69,8 @@ class Panel:
         )
         for name, page in self._pages.items():
             app.router.add_get(page.path, self._shower(f"{name}.html", page))
+            if page.picture is not None:
+                app.router.add_get(f"{page.path}/{{number:[0-9]+}}.jpg", self._picturer(page))
             if page.commands:
                 app.router.add_post(page.path, self._doer(page))
         return app
@@ -143,6 +145,18 @@ class Panel:
             return web.Response(text=text, content_type="text/html")
 
         return show
+
+    def _picturer(self, page: Page) -> Handler:
+        async def give(request: web.Request) -> web.StreamResponse:
+            session, person = await self._member(request)
+            _expect(person, page)
+            body = await page.picture(Visit(request, session, person, self._desk, "")) if page.picture else None
+            if body is None:
+                raise web.HTTPNotFound
+            headers = {"Cache-Control": "private, max-age=86400"}
+            return web.Response(body=body, content_type="image/jpeg", headers=headers)
+
+        return give
 
     def _doer(self, page: Page) -> Handler:
         async def act(request: web.Request) -> web.StreamResponse:

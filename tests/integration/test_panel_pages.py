@@ -90,6 +90,23 @@ async def test_each_page_obeys_its_own_commands_alone(stage: Stage, role: Role) 
             assert "does not give the command" in await browser.follow(), where
 
 
+async def test_the_library_shows_small_pictures(stage: Stage) -> None:
+    for name in ("clip.mp4", "notes.pdf"):
+        await send(stage, f"/dl {stage.media.link(name)}")
+    door = stage.app.desk.door
+    async with browsing(door.address) as nobody:
+        await nobody.get("/library/1.jpg")
+        assert nobody.status == 303
+    async with browsing(door.address) as browser:
+        await enter(browser, door)
+        assert 'src="/library/1.jpg"' in await browser.get("/library")
+        async with browser.web.get(f"{door.address}/library/1.jpg") as answer:
+            assert (answer.status, (await answer.read())[:3]) == (200, b"\xff\xd8\xff")
+        for path in ("/library/2.jpg", "/library/9.jpg", "/library/x.jpg"):
+            await browser.get(path)
+            assert browser.status == 404, path
+
+
 async def test_forms_do_what_they_say(stage: Stage) -> None:
     await stage.app.access.allow(SOMEBODY, "Anna", Role.USER, OWNER_PERSON)
     await stage.app.vault.keep_token("example.com", "", "A-TOKEN-NOBODY-SHALL-SEE")

@@ -13,10 +13,25 @@ async def _show(visit: Visit) -> Given:
     posts, text = visit.desk.library.posts, visit.query.get("text", "").strip()[:200]
     before = visit.number("before", NEWEST)
     found = await (posts.find(text, POSTS + 1, before) if text else posts.recent(POSTS + 1, before))
-    rows = [(post, link_of(post), display_name(post.title or post.name), _kind(post)) for post in found[:POSTS]]
+    rows = [
+        (post, link_of(post), display_name(post.title or post.name), _kind(post), _has_picture(post))
+        for post in found[:POSTS]
+    ]
     titles = {post.chat_id: visit.desk.destinations.registry.channels.get(post.chat_id) for post in found}
     chats = {number: known.title if known else "" for number, known in titles.items()}
     return {"rows": rows, "text": text, "more": len(found) > POSTS, "chats": chats, "home": visit.desk.home}
+
+
+async def _picture(visit: Visit) -> bytes | None:
+    post = await visit.desk.library.posts.get(visit.number("number"))
+    return (
+        await visit.desk.thumbs.of(post.chat_id, post.message_id) if post is not None and _has_picture(post) else None
+    )
+
+
+def _has_picture(post: Post) -> bool:
+    """Whether a post is of a kind that Telegram keeps small pictures of."""
+    return post.photo or post.mime.startswith(("video/", "image/"))
 
 
 def _kind(post: Post) -> str:
@@ -25,4 +40,4 @@ def _kind(post: Post) -> str:
     return "photo" if post.photo else head if head in ("video", "audio", "image", "text") else "file"
 
 
-PAGE = Page(path="/library", title="Library", show=_show, place=20, icon="library")
+PAGE = Page(path="/library", title="Library", show=_show, place=20, icon="library", picture=_picture)
