@@ -106,7 +106,8 @@ class Role(IntEnum):
 class Person:
     """Somebody who is obeyed. ``id`` is Telegram's, and 0 for the owner; quotas are None where there is none.
 
-    ``trusted`` says that the owner's cookies, tokens and headers serve this person's jobs, too.
+    ``trusted`` says that the owner's cookies, tokens and headers serve this person's jobs, too. ``chats`` are those, by
+    their marked ids, into which a user may post beside the one in which the command stands.
     """
 
     id: int
@@ -115,6 +116,7 @@ class Person:
     bytes_a_day: int | None = None
     jobs_an_hour: int | None = None
     trusted: bool = False
+    chats: tuple[int, ...] = ()
 
     @property
     def alone(self) -> bool:

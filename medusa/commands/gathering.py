@@ -44,7 +44,8 @@ async def kept(call: Call, name: str, items: Sequence[Item], at: str = "") -> Ba
     """The batch of a command's message; it is made once. ``at`` is what --at gives. Raises UserError."""
     message, batches = call.message, call.desk.conductor.batches
     not_before, turn = later(at), priority(call.options.get("prio", "normal"))
-    await call.desk.access.expect_jobs(call.person, len(items))
+    if call.person.id and await batches.of_message(message.chat_id, message.message_id) is None:
+        await call.desk.access.books.expect_jobs(call.person, len(items))
     spot = items[0][2].spots[0]
     places = Places.NONE if "fast" in call.options else Places.UNTRIED
     many = message_link(spot.chat_id, 1) is not None and len(items) >= FROM

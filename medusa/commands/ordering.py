@@ -72,7 +72,8 @@ async def submit(call: Call, orders: Sequence[Order], at: str) -> Answer:
     place = call.message.chat_id, call.message.message_id
     here = Spot(call.message.chat_id, call.message.topic)
     orders = await call.desk.destinations.place(orders, call.options, here, f"{place[0]} {place[1]}")
-    await call.desk.access.expect_jobs(call.person, len(orders))
+    if call.person.id and not await call.desk.jobs.of_message(*place):
+        await call.desk.access.books.expect_jobs(call.person, len(orders))
     jobs = await call.desk.scheduler.submit(
         orders,
         *place,

@@ -19,7 +19,7 @@ _DAILY = re.compile(r"(.+)/(?:d|day)", re.IGNORECASE)
 async def _run(call: Call) -> Answer:
     access, words = call.desk.access, list(call.words)
     if not words and call.message.reply_to is None and call.person.id:
-        used, jobs = await access.used(call.person)
+        used, jobs = await access.books.used(call.person.id)
         return f"Your quota: {quota(call.person)}. Used: {size(used)} today, {jobs} jobs within the hour."
     if call.person.role < Role.ADMIN:
         raise UserError("Only admins can look at the quotas of others, and change them.")
@@ -32,7 +32,7 @@ async def _run(call: Call) -> Answer:
         for word in words:
             daily, hourly = _changed(word, daily, hourly)
         person = await access.limit(number, daily, hourly, call.person)
-    used, jobs = await access.used(person)
+    used, jobs = await access.books.used(person.id)
     return f"{person.name}: {quota(person)}. Used: {size(used)} today, {jobs} jobs within the hour."
 
 

@@ -14,7 +14,7 @@ async def _run(call: Call) -> Answer:
         return f"Nobody but you is let in. {call.prefix}allow @name user does."
     lines = [Markup("<b>People</b>")]
     for person in access.people():
-        used = await access.used(person)
+        used = await access.books.used(person.id)
         lines.append(line(person, used, size(used[0])))
     return Markup("\n").join(lines)
 
