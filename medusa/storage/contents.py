@@ -103,7 +103,7 @@ TABLES: Mapping[str, Table] = {
     "telegram_login": Table("", "id dc_id address port auth_key takeout_id", _KEYS),
     "tag_key": Table("", "one key", _KEYS),
     "audit": Table("id at act person detail", "salt seal proof", _KEYS),
-    "audit_key": Table("", "only key", _KEYS),
+    "audit_key": Table("", "only key head", _KEYS),
     "audit_root": Table("", "id proof", _KEYS),
     "menus": Table(
         "", "chat_id message_id command choices many at person", "it ends within a week", owner=("chat_id", "person")

@@ -10,3 +10,6 @@ CREATE INDEX jobs_open ON jobs (state, place, id, chat_id, host, person) WHERE t
 ALTER TABLE people ADD COLUMN chats TEXT NOT NULL DEFAULT '';
 -- What somebody else wrote, where message_id is the account's reply that stands in for it.
 ALTER TABLE slow_commands ADD COLUMN original INTEGER;
+-- The number of the newest entry of the record, by which is missed what was cut off at its end.
+ALTER TABLE audit_key ADD COLUMN head INTEGER NOT NULL DEFAULT 0;
+UPDATE audit_key SET head = ifnull((SELECT max(id) FROM audit), ifnull((SELECT id FROM audit_root), 0));
