@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 
 from medusa.errors import UserError
@@ -116,6 +116,16 @@ class Access:
         pace.came[-1] = now  # who goes on and on waits for longer
         was, pace.said = pace.said, True
         return None if was else False
+
+    async def grant(self, number: int, chats: Collection[int], by: Person) -> Person:
+        """Let somebody post into these chats, by their marked ids, and no others, beside the one of the command.
+
+        Raises UserError.
+        """
+        person = self._known(number)
+        self._expect_below(by, person.role)
+        fresh = replace(person, chats=tuple(sorted(chats)))
+        return await self._put(fresh, by, "grant", f"{number} {' '.join(map(str, fresh.chats))}".strip())
 
     async def note(self, person: Person, act: str, detail: str = "") -> None:
         """Commit to the record what somebody has done; the detail must hold no secret."""

@@ -190,6 +190,8 @@ class Order:
     """The heading under which it stands in its batch."""
     person: int = 0
     """Who asked for it, by Telegram's id; 0 is the owner."""
+    near: int = 0
+    """The chat in which somebody else than the owner asked for it, by its marked id."""
 
     @property
     def url(self) -> str:

@@ -103,6 +103,8 @@ class Pipeline:
         try:
             yield
         except LoginNeeded as error:
+            if order.person:  # what the owner keeps for the site is not theirs to know
+                raise
             raise LoginNeeded(f"{error.user_text} {await self.vault.advice(order.link)}") from error
 
     def tools_for(self, order: Order) -> Tools:
@@ -111,7 +113,7 @@ class Pipeline:
         if not order.person:
             return tools
         # Others see neither the account's chats nor, unless they are trusted, what sites show to the owner alone.
-        tools = replace(tools, chats=Near(self.tools.chats, order.person) if self.tools.chats else None)
+        tools = replace(tools, chats=Near(self.tools.chats, (order.person, order.near)) if self.tools.chats else None)
         if self.access.trusts(order.person):
             return tools
         return replace(tools, secrets=nothing_kept)

@@ -49,7 +49,8 @@ async def kept(call: Call, name: str, items: Sequence[Item], at: str = "") -> Ba
     spot = items[0][2].spots[0]
     places = Places.NONE if "fast" in call.options else Places.UNTRIED
     many = message_link(spot.chat_id, 1) is not None and len(items) >= FROM
-    indexed = ("index" in call.options or many) and "no-index" not in call.options
+    # An index is pinned, which is not for users to have done in chats of others.
+    indexed = ("index" in call.options or (many and not call.person.alone)) and "no-index" not in call.options
     batch = await batches.add(
         message.chat_id, message.message_id, name, str(spot), places, items, time.time(), indexed=indexed
     )

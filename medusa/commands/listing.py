@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from medusa.commands import Call, Option
+from medusa.commands.people import whose
 from medusa.errors import UserError
 from medusa.library import link_of
 from medusa.names import quoted
@@ -34,7 +35,7 @@ def number(text: str) -> int:
 def page(posts: Sequence[Post], call: Call, further: str) -> Markup:
     """Up to PAGE of the posts, one a line; where there are more, ``further`` is the command that shows them."""
     shown = posts[:PAGE]
-    lines = [_line(post) for post in shown]
+    lines = [Markup("{}{}").format(_line(post), whose(call, post.person)) for post in shown]
     if any(link_of(post) is None for post in shown):
         lines.append(Markup("To one in Saved Messages: <code>{}history --show N</code>").format(call.prefix))
     if len(posts) > PAGE:

@@ -23,7 +23,7 @@ async def meant(call: Call, words: list[str]) -> tuple[int, str]:
     if call.message.reply_to is not None:
         writer = await call.desk.people.wrote(call.message.chat_id, call.message.reply_to)
         if writer is not None:
-            return writer
+            return writer[0], display_name(writer[1])
     if 0 < call.message.chat_id != call.desk.messenger.home:
         return await found(call, str(call.message.chat_id))
     raise UserError(f"Who? For instance: {call.prefix}{call.command} @name, an id, or in reply to somebody's message.")
@@ -40,9 +40,15 @@ async def found(call: Call, word: str) -> tuple[int, str]:
     return number, display_name(name)
 
 
+def whose(call: Call, number: int) -> str:
+    """The name of whom something belongs to, behind a dot; nothing for who is calling."""
+    return "" if number == call.person.id else f" · {call.desk.access.name(number)}"
+
+
 def line(person: Person, used: tuple[int, int], size_of: str) -> Markup:
     """One line on somebody."""
     trusted = " · trusted with your logins" if person.trusted else ""
+    trusted += f" · may post into {' '.join(map(str, person.chats))}" if person.chats else ""
     today = f" · today {size_of}, {used[1]} jobs within the hour" if any(used) else ""
     return Markup("<b>{}</b> <code>{}</code> · {} · {}{}{}").format(
         person.name, person.id, person.role, quota(person), trusted, today

@@ -13,7 +13,7 @@ async def _run(call: Call) -> str:
     if (channel := await chat(call, key)) is not None:
         changed = await call.desk.destinations.registry.set_defaults(channel, {key: value})
         return f"In “{channel.title}”, {key} is {changed.defaults.get(key) or 'the common one'} now."
-    person = await whose(call)
+    person = await whose(call, key)
     setting = await settings.set(key, value, person)
     whom = f" for the jobs of {call.desk.access.name(person)}" if person else ""
     return f"{setting.key} is now {setting.show(settings.of(person, setting))}{whom}."

@@ -13,7 +13,7 @@ async def _run(call: Call) -> str:
     if (channel := await chat(call, key)) is not None:
         await call.desk.destinations.registry.set_defaults(channel, {key: ""})
         return f"In “{channel.title}”, {key} is the common one again."
-    person = await whose(call)
+    person = await whose(call, key)
     setting = await settings.unset(key, person)
     return f"{setting.key} is {setting.show(settings.of(person, setting))} again."
 
