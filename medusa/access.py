@@ -146,6 +146,8 @@ class Access:
 
     @staticmethod
     def _expect_below(by: Person, role: Role) -> None:
+        if role is Role.OWNER:
+            raise UserError("There is one owner: whose account this is.")
         if role >= by.role:
             raise UserError(f"That takes somebody above: this person is, or would be, {role}, and you are {by.role}.")
 

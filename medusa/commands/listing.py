@@ -25,10 +25,10 @@ def before(call: Call) -> int:
 
 
 def number(text: str) -> int:
-    """The number of a post. Raises UserError."""
+    """The number of what stands in a list. Raises UserError."""
     digits = text.removeprefix("#")
     if not (digits.isascii() and digits.isdigit() and len(digits) < 19):
-        raise UserError(f"{quoted(text)} is no number of a post. Numbers stand in front of each post in the list.")
+        raise UserError(f"{quoted(text)} is no number. Numbers stand at the beginning of each line of the list.")
     return int(digits)
 
 

@@ -304,7 +304,7 @@ class Router:
         """
         first, *others = pages(_worded(answer), self._account.limits.text - 1)
         try:
-            if not in_place:
+            if not in_place and message.original is None:
                 await self._messenger.say(message.chat_id, first, message.message_id, message.topic)
             elif not await self._messenger.edit(message.chat_id, message.message_id, first):
                 place = await self._messenger.say(message.chat_id, first, topic=message.topic)
