@@ -2,19 +2,19 @@
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 
 from medusa.errors import UserError
 from medusa.model import OWNER, Person, Role
 from medusa.names import quoted
+from medusa.quotas import Books
 from medusa.storage import audit, people
 from medusa.storage.audit import Audit
 from medusa.storage.people import PeopleTable
 from medusa.storage.store import Store
-from medusa.words import clock, size
+from medusa.words import size
 
-HOUR = 3600.0
 MOST_COMMANDS = 20
 """Commands a minute of one person that are obeyed; the owner has no such limit."""
 _MINUTE = 60.0
@@ -39,6 +39,7 @@ class Access:
         self._store = store
         self._table = PeopleTable(store)
         self.audit = Audit(store)
+        self.books = Books(self._table, self.person, now)
         self.most_commands = MOST_COMMANDS
         self._now = now
         self._people: dict[int, Person] = {}
@@ -116,45 +117,19 @@ class Access:
         was, pace.said = pace.said, True
         return None if was else False
 
-    async def expect_jobs(self, person: Person, count: int) -> None:
-        """Expect that somebody may have so many more jobs now. Raises UserError that says when."""
-        now = self._now()
-        if person.jobs_an_hour is not None:
-            asked = await self._table.asked(person.id, now - HOUR)
-            over = len(asked) + count - person.jobs_an_hour
-            if over > 0:
-                when = f"; the next one at {clock(asked[min(over, len(asked)) - 1] + HOUR, now)}" if asked else ""
-                had = f"{len(asked)} of your {person.jobs_an_hour} jobs an hour are used"
-                raise UserError(f"{had}, and that is {count} more{when}.")
-        if person.bytes_a_day is not None and await self._left(person) <= 0:
-            raise UserError(await self._used_up(person))
+    async def grant(self, number: int, chats: Collection[int], by: Person) -> Person:
+        """Let somebody post into these chats, by their marked ids, and no others, beside the one of the command.
 
-    async def expect_bytes(self, number: int, count: int) -> None:
-        """Expect that a job of this size is within somebody's quota. Raises UserError.
-
-        ``count`` are the bytes that are not in the books yet.
+        Raises UserError.
         """
-        person = self.person(number)
-        if person is None:
-            raise UserError("Who asked for this is not let in any more.")
-        if person.bytes_a_day is not None and count > await self._left(person):
-            raise UserError(f"This takes {size(count)}. {await self._used_up(person)}")
-
-    async def used(self, person: Person) -> tuple[int, int]:
-        """Bytes that somebody has used today, and jobs asked for within the hour."""
-        now = self._now()
-        return await self._table.used(person.id, midnight(now)), len(await self._table.asked(person.id, now - HOUR))
+        person = self._known(number)
+        self._expect_below(by, person.role)
+        fresh = replace(person, chats=tuple(sorted(chats)))
+        return await self._put(fresh, by, "grant", f"{number} {' '.join(map(str, fresh.chats))}".strip())
 
     async def note(self, person: Person, act: str, detail: str = "") -> None:
         """Commit to the record what somebody has done; the detail must hold no secret."""
         await self.audit.note(person.id, act, detail, self._now())
-
-    async def _left(self, person: Person) -> int:
-        return (person.bytes_a_day or 0) - await self._table.used(person.id, midnight(self._now()))
-
-    async def _used_up(self, person: Person) -> str:
-        used = await self._table.used(person.id, midnight(self._now()))
-        return f"{size(used)} of your {size(person.bytes_a_day or 0)} for today are used; it begins anew at midnight."
 
     async def _put(self, person: Person, by: Person, act: str, detail: str) -> Person:
         async with self._store.write() as db:
@@ -171,14 +146,10 @@ class Access:
 
     @staticmethod
     def _expect_below(by: Person, role: Role) -> None:
+        if role is Role.OWNER:
+            raise UserError("There is one owner: whose account this is.")
         if role >= by.role:
             raise UserError(f"That takes somebody above: this person is, or would be, {role}, and you are {by.role}.")
-
-
-def midnight(now: float) -> float:
-    """The Unix time at which the local day of ``now`` began."""
-    day = time.localtime(now)
-    return time.mktime((day.tm_year, day.tm_mon, day.tm_mday, 0, 0, 0, 0, 0, -1))
 
 
 def quota(person: Person) -> str:

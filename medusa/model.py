@@ -106,7 +106,8 @@ class Role(IntEnum):
 class Person:
     """Somebody who is obeyed. ``id`` is Telegram's, and 0 for the owner; quotas are None where there is none.
 
-    ``trusted`` says that the owner's cookies, tokens and headers serve this person's jobs, too.
+    ``trusted`` says that the owner's cookies, tokens and headers serve this person's jobs, too. ``chats`` are those, by
+    their marked ids, into which a user may post beside the one in which the command stands.
     """
 
     id: int
@@ -115,6 +116,7 @@ class Person:
     bytes_a_day: int | None = None
     jobs_an_hour: int | None = None
     trusted: bool = False
+    chats: tuple[int, ...] = ()
 
     @property
     def alone(self) -> bool:
@@ -188,6 +190,8 @@ class Order:
     """The heading under which it stands in its batch."""
     person: int = 0
     """Who asked for it, by Telegram's id; 0 is the owner."""
+    near: int = 0
+    """The chat in which somebody else than the owner asked for it, by its marked id."""
 
     @property
     def url(self) -> str:

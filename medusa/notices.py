@@ -93,8 +93,11 @@ class Notices:
             self._due.set()
 
     def changed(self, job: Job) -> None:
-        """Hear of a committed change of a job. What belongs to a batch is told in the batch's own message, if any."""
-        if job.order.index and not job.unasked:
+        """Hear of a committed change of a job.
+
+        What belongs to a batch is told in the batch's own message, if any, and others are told where they have asked.
+        """
+        if (job.order.index and not job.unasked) or job.order.person:
             return
         self._news.drop(job.id)
         if job.state.ended:

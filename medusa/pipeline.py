@@ -68,7 +68,12 @@ class Pipeline:
 
     async def run(self, run: Run) -> None:
         """Do the job from wherever it stands; it returns once everything is posted. Raises MedusaError."""
-        async with self._advised(run.job.order), self.library.alone(run.job, run.step_aside):
+        job = run.job
+        async with (
+            self._advised(job.order),
+            self.library.alone(job, run.step_aside),
+            self.access.books.at_work(job.id, job.order.person, lambda: run.fetched),
+        ):
             entries = await self.outbox.entries(run.job.id)
             if complete(entries):
                 await self._deliver(run, [])
@@ -98,6 +103,8 @@ class Pipeline:
         try:
             yield
         except LoginNeeded as error:
+            if order.person:  # what the owner keeps for the site is not theirs to know
+                raise
             raise LoginNeeded(f"{error.user_text} {await self.vault.advice(order.link)}") from error
 
     def tools_for(self, order: Order) -> Tools:
@@ -106,7 +113,7 @@ class Pipeline:
         if not order.person:
             return tools
         # Others see neither the account's chats nor, unless they are trusted, what sites show to the owner alone.
-        tools = replace(tools, chats=Near(self.tools.chats, order.person) if self.tools.chats else None)
+        tools = replace(tools, chats=Near(self.tools.chats, (order.person, order.near)) if self.tools.chats else None)
         if self.access.trusts(order.person):
             return tools
         return replace(tools, secrets=nothing_kept)
@@ -219,8 +226,6 @@ class Pipeline:
         """Process and upload fetched files, which give the room that they take back when the job ends."""
         files = await self._processed(run, files)
         claim.settle()
-        if run.job.order.person:
-            await self._within_quota(run.job, sum(file.path.stat().st_size for file in files))
         if len(files) > 1:
             return await self.documents.of_files(run, files, anew=anew)
         document = await self.documents.of_file(run, files[0])
@@ -235,15 +240,11 @@ class Pipeline:
         async with run.stage(Stage.FETCH if fetching else Stage.RESOLVE):
             source, plan = await sources.resolve(order, run.workdir, self.tools_for(order), run.report)
             log.info("job.resolved", source=source.name, size=plan.size, stream=bool(plan.stream))
-            await self._within_quota(run.job, plan.size or 0)
+            if order.person:
+                await self.access.books.expect_bytes(run.job.id, order.person, plan.size or 0)
             if plan.stream is None or fetching or not self.streams():
                 return source, plan, None
             return source, plan, await self.documents.of_stream(run, source, plan.stream, self.tools_for(order))
-
-    async def _within_quota(self, job: Job, count: int) -> None:
-        """Expect that so many bytes are within the quota of who asked for the job. Raises UserError."""
-        if job.order.person:
-            await self.access.expect_bytes(job.order.person, count - job.size)
 
     async def _fetch(self, run: Run, source: Source, plan: Plan) -> tuple[LocalFile, ...]:
         async with run.stage(Stage.FETCH, title=display_name(plan.title)):

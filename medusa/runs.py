@@ -46,6 +46,11 @@ class Run:
         """The bytes of ``flow`` that are in the job."""
         self._stopwatch: Stopwatch | None = None
 
+    @property
+    def fetched(self) -> int:
+        """Bytes that all runs of the job have fetched by now."""
+        return self.job.moved.down + self.flow.down - self._counted[0]
+
     def report(self, progress: Progress) -> None:
         """Overwrite the progress cell."""
         self.progress = progress

@@ -32,6 +32,9 @@ network.
 """
 
 
+ELSEWHERE = "Only files of the chat that you write in, and of your own with this account, can be named."
+
+
 class Chats(Protocol):
     """Telegram's chats as places where files stand."""
 
@@ -50,10 +53,10 @@ class Chats(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """The files of one chat alone, by its marked id; those of all other ``chats`` are nobody else's business."""
+    """The files of these chats alone, by their marked ids; those of all other ``chats`` are nobody else's business."""
 
     chats: Chats
-    chat_id: int
+    ids: tuple[int, ...]
 
     async def held(self, place: Place, workdir: Path) -> tuple[Held, ...]:
         """See `Chats.held`. Raises UserError for another chat."""
@@ -74,8 +77,8 @@ class Near:
         return self.chats.read(held, offset)
 
     def _expect(self, chat: str | int) -> None:
-        if chat != self.chat_id:
-            raise UserError("Only files of your own chat with this account can be named.")
+        if chat not in self.ids:
+            raise UserError(ELSEWHERE)
 
 
 async def nothing_kept(_link: str) -> Secrets:

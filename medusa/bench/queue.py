@@ -4,6 +4,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -19,6 +20,8 @@ TIMES = 50
 """How often each thing is done in a round; what counts is the median."""
 _AT_ONCE = 100
 _PAGE = 20
+_ANOTHER = 5_000_000_001
+"""Somebody who has one job among all those of the owner."""
 _ORDER = Order("https://example.org/film.mp4")
 
 
@@ -31,7 +34,9 @@ async def measure_queue(plan: Plan, folder: Path, say: Callable[[str], None], re
             queues.append(Jobs(await stack.enter_async_context(open_store(home))))
             for start in range(0, count, _AT_ONCE):
                 await queues[-1].add([_ORDER] * _AT_ONCE, 1, -1 - start, 0.0)
-        for name, act in {"enqueue": _enqueue, "find the next job": _find_next, "list a page": _list}.items():
+            await queues[-1].add([replace(_ORDER, person=_ANOTHER)], _ANOTHER, 1, 0.0)
+        acts = {"enqueue": _enqueue, "find the next job": _find_next, "list a page": _list, "take turns": _take_turns}
+        for name, act in acts.items():
             say(f"a queue of {plan.queue} jobs: {name}")
             ratios = [await _ratio(act, *queues) for _ in range(plan.rounds)]
             measure = f"{name} among {plan.queue} queued jobs ÷ among {FEW}"
@@ -55,6 +60,12 @@ async def _enqueue(jobs: Jobs) -> None:
 async def _find_next(jobs: Jobs) -> None:
     await jobs.next_due()
     await jobs.queued(10)
+
+
+async def _take_turns(jobs: Jobs) -> None:
+    """What it takes to find the next job when somebody else has one, too."""
+    for person in await jobs.queueing():
+        await jobs.of(person).queued(10)
 
 
 async def _list(jobs: Jobs) -> None:

@@ -3,7 +3,7 @@
 from medusa.commands import Answer, Call, Command, Option
 from medusa.commands.people import meant
 from medusa.errors import UserError
-from medusa.model import Role
+from medusa.model import Person, Role, Spot
 from medusa.names import quoted
 
 _ROLES = {str(role): role for role in Role}
@@ -20,10 +20,27 @@ async def _run(call: Call) -> Answer:
     person = await access.allow(number, name, role, call.person)
     if "trust" in call.options or "no-trust" in call.options:
         person = await access.trust(number, call.person, trusted="trust" in call.options)
+    person = await _granted(call, person)
     says = f"{person.name} is {'an' if role is Role.ADMIN else 'a'} {person.role} now."
     if person.trusted:
         says += " Your cookies and tokens serve these jobs, too."
+    if person.chats:
+        chats = call.desk.destinations
+        says += f" Posts may go to {', '.join(chats.shown(Spot(chat)) for chat in person.chats)}, too."
     return f"{says} Commands are obeyed in the private chat with this account, and in registered chats."
+
+
+async def _granted(call: Call, person: Person) -> Person:
+    """The person with the chats that --to adds to those of before, or --no-to takes back."""
+    if not {"to", "no-to"} & call.options.keys():
+        return person
+    chats = set[int]() if "no-to" in call.options else set(person.chats)
+    if "to" in call.options:
+        message = call.message
+        here = Spot(message.chat_id, message.topic)
+        spots = await call.desk.destinations.spots(call.options["to"], here, f"{message.chat_id} {message.message_id}")
+        chats |= {spot.chat_id for spot in spots}
+    return await call.desk.access.grant(person.id, chats, call.person)
 
 
 COMMAND = Command(
@@ -37,6 +54,8 @@ COMMAND = Command(
     options=(
         Option(("--trust",), "let your cookies, tokens and headers serve this person's jobs, too", role=Role.OWNER),
         Option(("--no-trust",), "let them no more", role=Role.OWNER),
+        Option(("--to",), "a chat of yours into which this person may post, too", "a chat", many=True),
+        Option(("--no-to",), "take all such chats back"),
     ),
-    examples=("allow @anna user", "allow 123456789 viewer", "allow @anna --trust"),
+    examples=('allow @anna --to "Films"', "allow @anna user", "allow 123456789 viewer", "allow @anna --trust"),
 )

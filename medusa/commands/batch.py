@@ -15,7 +15,7 @@ from medusa.commands.ordering import ASK, POSTING, QUALITY_OPTION, link_of, opti
 from medusa.commands.parsing import split_options
 from medusa.commands.surveying import MOST_REJECTED, rejection, surveyed
 from medusa.errors import UserError
-from medusa.model import Order
+from medusa.model import Order, Role
 from medusa.names import display_name
 from medusa.steps import all_wishes
 
@@ -59,7 +59,7 @@ async def _list(call: Call) -> tuple[str, str]:
         return rest, ""
     if call.words:
         return "\n".join(call.words), ""
-    for number in filter(None, (call.message.message_id, call.message.reply_to)):
+    for number in filter(None, (call.message.original, call.message.message_id, call.message.reply_to)):
         file = await call.desk.messenger.enclosed(call.message.chat_id, number, parsing.MOST_BYTES)
         if file is not None and file.data is None:
             raise UserError(f"That file has more than {parsing.MOST_BYTES // 2**20} MB; cut the list in several.")
@@ -129,9 +129,13 @@ COMMAND = Command(
     options=(
         Option(("--fast",), "post as they come, without keeping the order"),
         Option(("--living",), "leave out what is dead"),
-        Option(("--topics",), "with go: each section in a topic of its own, in a forum"),
+        Option(("--topics",), "with go: each section in a topic of its own, in a forum", role=Role.ADMIN),
         *_OPTIONS,
-        Option(("--index",), "pin an index of the posts at the end; the rule for more than five in a channel"),
+        Option(
+            ("--index",),
+            "pin an index of the posts at the end; the rule for more than five in a channel",
+            role=Role.ADMIN,
+        ),
         Option(("--no-index",), "make no index"),
     ),
     examples=(

@@ -5,7 +5,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from medusa.commands import Answer, Call, Command, Option
-from medusa.commands.ordering import POSTING, SCHEDULING, fetching_less, link_of, option_of, order_of, submit, wished
+from medusa.commands.ordering import (
+    POSTING,
+    SCHEDULING,
+    fetching_less,
+    link_of,
+    near,
+    option_of,
+    order_of,
+    submit,
+    wished,
+)
 from medusa.commands.parsing import numbers
 from medusa.errors import UserError
 from medusa.model import Order, Place
@@ -13,6 +23,7 @@ from medusa.names import quoted
 from medusa.sources import telegram
 from medusa.sources.telegram import MOST_MESSAGES, link_to, place_in
 from medusa.steps import all_wishes
+from medusa.tools import ELSEWHERE
 
 _LINK = re.compile(r"(?:https?|tg)://\S+", re.IGNORECASE)
 _JOB = re.compile(r"#\d[\d,#–-]*")
@@ -86,6 +97,8 @@ async def with_next(call: Call, links: Sequence[str], count: int) -> list[str]:
     place = place_in(links[0]) if len(links) == 1 else None
     if place is None or not isinstance(place.chat, int) or place.further:
         raise UserError("Further files are counted from one message: reply to it, or name its job.")
+    if call.person.id and place.chat not in (call.person.id, near(call)):
+        raise UserError(ELSEWHERE)
     further = await call.desk.following(place.chat, place.message_id, count)
     if len(further) < count:
         there = f"only {len(further)} of them are" if further else "none is"

@@ -44,11 +44,13 @@ async def kept(call: Call, name: str, items: Sequence[Item], at: str = "") -> Ba
     """The batch of a command's message; it is made once. ``at`` is what --at gives. Raises UserError."""
     message, batches = call.message, call.desk.conductor.batches
     not_before, turn = later(at), priority(call.options.get("prio", "normal"))
-    await call.desk.access.expect_jobs(call.person, len(items))
+    if call.person.id and await batches.of_message(message.chat_id, message.message_id) is None:
+        await call.desk.access.books.expect_jobs(call.person, len(items))
     spot = items[0][2].spots[0]
     places = Places.NONE if "fast" in call.options else Places.UNTRIED
     many = message_link(spot.chat_id, 1) is not None and len(items) >= FROM
-    indexed = ("index" in call.options or many) and "no-index" not in call.options
+    # An index is pinned, which is not for users to have done in chats of others.
+    indexed = ("index" in call.options or (many and not call.person.alone)) and "no-index" not in call.options
     batch = await batches.add(
         message.chat_id, message.message_id, name, str(spot), places, items, time.time(), indexed=indexed
     )

@@ -1,16 +1,23 @@
 """Has a command done for whoever gives it, in Telegram or in the panel: within their rights, and on record."""
 
+import re
 from dataclasses import replace
 
 from medusa.commands import Answer, Call, Command, Desk
+from medusa.commands.granted import granted
 from medusa.commands.help import page
 from medusa.commands.parsing import names_secret, split_options, tokens
 from medusa.errors import UserError
 from medusa.model import Person, Role
 from medusa.names import brief
+from medusa.observe import clean
 from medusa.settings import PREFIX
+from medusa.storage.audit import ABOUT_PEOPLE
 from medusa.telegram.inbox import Incoming
 
+_QUERY = re.compile(r"(https?://[^\s?#]*)[?#]\S*", re.IGNORECASE)
+_LOGIN = re.compile(r"(https?://)[^\s/]*@", re.IGNORECASE)
+"""What in links may give access: what stands behind ``?``, and a name with a password."""
 _PLURAL = {Role.VIEWER: "viewers", Role.USER: "users", Role.ADMIN: "admins", Role.OWNER: "the owner"}
 
 
@@ -33,8 +40,10 @@ async def give(desk: Desk, message: Incoming, person: Person, command: Command, 
     above = [one for one in command.options if one.name in options and one.role > person.role]
     if above:
         raise UserError(f"{above[0].flags[0]} is for {_PLURAL[above[0].role]}, not for you.")
+    if "to" in options and person.alone:
+        options["to"] = granted(desk, person, options["to"])
     answer = await command.run(Call(message, _own(desk, person), command.name, words, options, rest, person))
-    if command.audited or (person.id and command.role > Role.VIEWER):
+    if command.name not in ABOUT_PEOPLE and (command.audited or (person.id and command.role > Role.VIEWER)):
         await desk.access.note(person, command.name, _record(command, rest))
     return answer
 
@@ -47,5 +56,7 @@ def _own(desk: Desk, person: Person) -> Desk:
 
 
 def _record(command: Command, rest: str) -> str:
-    """What the record keeps of a command: no secret, and not its whole text."""
-    return "" if command.secret or names_secret(rest, command.options) else brief(" ".join(rest.split()))
+    """What the record keeps of a command: not its whole text, no secret, and of links not what may be one."""
+    if command.secret or names_secret(rest, command.options):
+        return ""
+    return brief(clean(_LOGIN.sub(r"\1", _QUERY.sub(r"\1?…", " ".join(rest.split())))))

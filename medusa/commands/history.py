@@ -27,6 +27,8 @@ async def _show(call: Call, wanted: int) -> str:
         raise UserError(f"Post {wanted} is gone: it was deleted from its chat.")
     if link := link_of(post):
         return f"Post {wanted}: {link}"
+    if call.person.role < Role.ADMIN and post.chat_id != call.message.chat_id:
+        return f"Post {wanted} stands in another chat, and Telegram has no links to what stands there."
     await library.point(post, f"{call.message.chat_id} {call.message.message_id} show")
     return f"Post {wanted}: the reply to it leads there."
 

@@ -9,6 +9,7 @@ from medusa import __version__
 from medusa.commands import Answer, Call, Command, Later, Option
 from medusa.commands.menus import MOST, which
 from medusa.commands.parsing import numbers
+from medusa.commands.people import whose
 from medusa.commands.several import left
 from medusa.errors import UserError
 from medusa.model import Job, JobState, Role
@@ -75,7 +76,7 @@ def _card(job: Job, call: Call) -> Markup:
         if live.job.id == job.id and (live.progress.done or live.progress.note)
     ]
     facts = f"asked {span(now - job.created)} ago · tries {job.attempts + 1}"
-    lines.append(Markup("{} · {} priority").format(facts, job.priority))
+    lines.append(Markup("{} · {} priority{}").format(facts, job.priority, whose(call, job.order.person)))
     lines += [Markup("{}").format(laps_line(job.laps))] if job.laps else []
     return Markup("\n").join(lines)
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from medusa.commands import Call, Option
+from medusa.commands.people import whose
 from medusa.errors import UserError
 from medusa.library import link_of
 from medusa.names import quoted
@@ -24,17 +25,17 @@ def before(call: Call) -> int:
 
 
 def number(text: str) -> int:
-    """The number of a post. Raises UserError."""
+    """The number of what stands in a list. Raises UserError."""
     digits = text.removeprefix("#")
     if not (digits.isascii() and digits.isdigit() and len(digits) < 19):
-        raise UserError(f"{quoted(text)} is no number of a post. Numbers stand in front of each post in the list.")
+        raise UserError(f"{quoted(text)} is no number. Numbers stand at the beginning of each line of the list.")
     return int(digits)
 
 
 def page(posts: Sequence[Post], call: Call, further: str) -> Markup:
     """Up to PAGE of the posts, one a line; where there are more, ``further`` is the command that shows them."""
     shown = posts[:PAGE]
-    lines = [_line(post) for post in shown]
+    lines = [Markup("{}{}").format(_line(post), whose(call, post.person)) for post in shown]
     if any(link_of(post) is None for post in shown):
         lines.append(Markup("To one in Saved Messages: <code>{}history --show N</code>").format(call.prefix))
     if len(posts) > PAGE:

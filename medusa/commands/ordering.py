@@ -35,15 +35,9 @@ POSTING = (
     Option(("--media",), "post as video or audio, even when the setting “documents” is on"),
     Option(("--spoiler",), "hide behind a spoiler"),
     Option(("--silent",), "post without a notification"),
-    Option(
-        ("--to",),
-        "where to post; several may be named, a forum's topic with /TOPIC behind it",
-        _CHATS,
-        many=True,
-        role=Role.ADMIN,
-    ),
+    Option(("--to",), "where to post; several may be named, a forum's topic with /TOPIC behind it", _CHATS, many=True),
     Option(("--protect",), "let nobody forward or save the post"),
-    Option(("--pin",), "pin the post, without a notification"),
+    Option(("--pin",), "pin the post, without a notification", role=Role.ADMIN),
 )
 """How what comes of an order is posted."""
 SCHEDULING = (
@@ -72,7 +66,8 @@ async def submit(call: Call, orders: Sequence[Order], at: str) -> Answer:
     place = call.message.chat_id, call.message.message_id
     here = Spot(call.message.chat_id, call.message.topic)
     orders = await call.desk.destinations.place(orders, call.options, here, f"{place[0]} {place[1]}")
-    await call.desk.access.expect_jobs(call.person, len(orders))
+    if call.person.id and not await call.desk.jobs.of_message(*place):
+        await call.desk.access.books.expect_jobs(call.person, len(orders))
     jobs = await call.desk.scheduler.submit(
         orders,
         *place,
@@ -131,10 +126,17 @@ def order_of(link: str, call: Call) -> Order:
         edits={name: wished(name, given[name], call) for name in all_wishes() if name in given},
         keys=written(parse_keys(given["key"].replace("\n", ","))) if "key" in given else "",
         person=person,
+        near=near(call),
         headers="\n".join(": ".join(a_header(line)) for line in given.get("header", "").splitlines()),
     )
     headers_of(order)  # nobody is to see them from now on
     return order if "quality" in given else fetching_less(order)
+
+
+def near(call: Call) -> int:
+    """The chat whose files somebody may name, beside the private one; 0 for the owner, who may name all."""
+    chat_id = call.message.chat_id
+    return chat_id if call.person.id and chat_id != call.desk.messenger.home else 0
 
 
 def fetching_less(order: Order) -> Order:

@@ -9,6 +9,7 @@ from medusa.commands import Call
 from medusa.errors import UserError
 from medusa.model import Person
 from medusa.names import display_name, quoted
+from medusa.words import size
 
 _ID = re.compile(r"[1-9][0-9]{0,15}")
 
@@ -23,7 +24,7 @@ async def meant(call: Call, words: list[str]) -> tuple[int, str]:
     if call.message.reply_to is not None:
         writer = await call.desk.people.wrote(call.message.chat_id, call.message.reply_to)
         if writer is not None:
-            return writer
+            return writer[0], display_name(writer[1])
     if 0 < call.message.chat_id != call.desk.messenger.home:
         return await found(call, str(call.message.chat_id))
     raise UserError(f"Who? For instance: {call.prefix}{call.command} @name, an id, or in reply to somebody's message.")
@@ -32,7 +33,7 @@ async def meant(call: Call, words: list[str]) -> tuple[int, str]:
 async def found(call: Call, word: str) -> tuple[int, str]:
     """Telegram's id and name of whom ``@name`` or an id names. Raises UserError, also for the owner."""
     known = call.desk.access.person(int(word)) if word.isdecimal() else None
-    if known is not None and known.id:
+    if known is not None and known.id:  # also when Telegram knows nobody of this id any more
         return known.id, known.name
     number, name = await call.desk.people.find(word)
     if number == call.desk.messenger.home:
@@ -40,10 +41,22 @@ async def found(call: Call, word: str) -> tuple[int, str]:
     return number, display_name(name)
 
 
-def line(person: Person, used: tuple[int, int], size_of: str) -> Markup:
+def spent(used: tuple[int, int]) -> str:
+    """What somebody has used: the bytes of today, and the jobs of the hour."""
+    count, jobs = used
+    return f"{size(count)} today, {jobs} job{'' if jobs == 1 else 's'} within the hour"
+
+
+def whose(call: Call, number: int) -> str:
+    """The name of whom something belongs to, behind a dot; nothing for who is calling."""
+    return "" if number == call.person.id else f" · {call.desk.access.name(number)}"
+
+
+def line(person: Person, used: tuple[int, int]) -> Markup:
     """One line on somebody."""
     trusted = " · trusted with your logins" if person.trusted else ""
-    today = f" · today {size_of}, {used[1]} jobs within the hour" if any(used) else ""
+    trusted += f" · may post into {' '.join(map(str, person.chats))}" if person.chats else ""
+    today = f" · {spent(used)}" if any(used) else ""
     return Markup("<b>{}</b> <code>{}</code> · {} · {}{}{}").format(
         person.name, person.id, person.role, quota(person), trusted, today
     )

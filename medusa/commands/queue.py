@@ -5,6 +5,7 @@ import time
 from markupsafe import Markup
 
 from medusa.commands import Call, Command
+from medusa.commands.people import whose
 from medusa.errors import UserError
 from medusa.model import Progress, Role
 from medusa.names import quoted
@@ -24,7 +25,11 @@ async def _run(call: Call) -> str:
     now, progress = time.time(), {live.job.id: live.progress for live in call.desk.scheduler.live()}
     head = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
     lines = [Markup("<b>Queue</b>: {}").format(head)]
-    lines += [queue_line(job, progress.get(job.id, Progress()), now) for job in jobs]
+    line = Markup("{}{}")
+    lines += [
+        line.format(queue_line(job, progress.get(job.id, Progress()), now), whose(call, job.order.person))
+        for job in jobs
+    ]
     if last > 1:
         more = f" More: {call.prefix}queue {page + 1}" if page < last else ""
         lines.append(Markup("Page {} of {}.{}").format(page, last, more))

@@ -5,12 +5,11 @@ from contextlib import suppress
 
 from medusa.access import quota
 from medusa.commands import Answer, Call, Command
-from medusa.commands.people import meant
+from medusa.commands.people import meant, spent
 from medusa.errors import UserError
 from medusa.model import Role
 from medusa.names import quoted
 from medusa.settings import BUDGET_UP, read
-from medusa.words import size
 
 _HOURLY = re.compile(r"([1-9][0-9]{0,4})(?:/h)", re.IGNORECASE)
 _DAILY = re.compile(r"(.+)/(?:d|day)", re.IGNORECASE)
@@ -19,8 +18,7 @@ _DAILY = re.compile(r"(.+)/(?:d|day)", re.IGNORECASE)
 async def _run(call: Call) -> Answer:
     access, words = call.desk.access, list(call.words)
     if not words and call.message.reply_to is None and call.person.id:
-        used, jobs = await access.used(call.person)
-        return f"Your quota: {quota(call.person)}. Used: {size(used)} today, {jobs} jobs within the hour."
+        return f"Your quota: {quota(call.person)}. Used: {spent(await access.books.used(call.person.id))}."
     if call.person.role < Role.ADMIN:
         raise UserError("Only admins can look at the quotas of others, and change them.")
     number, _ = await meant(call, words)
@@ -32,8 +30,7 @@ async def _run(call: Call) -> Answer:
         for word in words:
             daily, hourly = _changed(word, daily, hourly)
         person = await access.limit(number, daily, hourly, call.person)
-    used, jobs = await access.used(person)
-    return f"{person.name}: {quota(person)}. Used: {size(used)} today, {jobs} jobs within the hour."
+    return f"{person.name}: {quota(person)}. Used: {spent(await access.books.used(number))}."
 
 
 def _changed(word: str, daily: int | None, hourly: int | None) -> tuple[int | None, int | None]:
@@ -41,10 +38,10 @@ def _changed(word: str, daily: int | None, hourly: int | None) -> tuple[int | No
         return None, None
     if found := _HOURLY.fullmatch(word):
         return daily, int(found[1])
-    if found := _DAILY.fullmatch(word):
+    if (found := _DAILY.fullmatch(word)) and found[1].lower() != "off":
         with suppress(UserError):
             return read(BUDGET_UP, found[1]), hourly
-    raise UserError(f"{quoted(word)} is no quota. For instance: 5GB/day, 20/h, or off for none.")
+    raise UserError(f"{quoted(word)} is no quota. For instance: 5GB/day (1MB/day at least), 20/h, or off for none.")
 
 
 COMMAND = Command(

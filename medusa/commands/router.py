@@ -17,6 +17,7 @@ from medusa.commands.menus import chosen, is_choice, offer, shown
 from medusa.commands.parsing import names_secret, parts
 from medusa.commands.secrets import deleted
 from medusa.errors import DiskFull, MedusaError, Scope, Transient, UserError
+from medusa.model import Role
 from medusa.names import brief
 from medusa.observe import Redactor
 from medusa.observe.metrics import COMMANDS, REFUSALS
@@ -68,9 +69,9 @@ class Router:
         await until_it_works(self._follow)
         async with asyncio.TaskGroup() as answers:
             for row in await until_it_works(self._slow.all):
-                chat_id, message_id, text, reply_to, private, topic, person = row
+                chat_id, message_id, text, reply_to, private, *rest = row
                 self._noted.add((chat_id, message_id))
-                await self._hear(Incoming(chat_id, message_id, text, reply_to, bool(private), topic, person), answers)
+                await self._hear(Incoming(chat_id, message_id, text, reply_to, bool(private), *rest), answers)
             async for message in incoming(self._account, self._listens_to, self._knows):
                 if await self.concerned(message) and (placed := await self._placed(message)) is not None:
                     await self._hear(placed, answers)
@@ -106,7 +107,7 @@ class Router:
             if error.fatal:
                 raise
             return None  # there is no answering here
-        return replace(message, message_id=place) if speaks else None
+        return replace(message, message_id=place, original=message.message_id) if speaks else None
 
     async def _hear(self, message: Incoming, answers: asyncio.TaskGroup) -> None:
         """Obey one message, unless it was obeyed before or is just being obeyed; all that is logged of it names it."""
@@ -135,7 +136,7 @@ class Router:
     async def _note(self, message: Incoming) -> None:
         """Note a command that Telegram may not hand out again, until it is concluded."""
         place = (message.chat_id, message.message_id)
-        row = (*place, message.text, message.reply_to, message.private, message.topic, message.person)
+        row = (*place, message.text, message.reply_to, message.private, message.topic, message.person, message.original)
         await until_it_works(partial(self._slow.put, row, time.time()))
         self._noted.add(place)
 
@@ -192,7 +193,15 @@ class Router:
         if message.reply_to is None or not is_choice(message.text.strip()):
             return None
         offered = await until_it_works(partial(self._menus.get, message.chat_id, message.reply_to))
-        return offered if offered and message.person in (0, offered.person) else None
+        return offered if offered and self._may_choose(message.person, offered.person) else None
+
+    def _may_choose(self, number: int, shown_to: int) -> bool:
+        """Whether somebody may answer a menu: who it was shown to, the owner, and an admin in place of those below."""
+        access = self._desk.access
+        person, other = access.person(number), access.person(shown_to)
+        if number == shown_to or person is None or other is None:
+            return number == shown_to
+        return person.role >= Role.ADMIN and person.role > other.role
 
     async def _chosen(self, message: Incoming) -> tuple[str, str] | None:
         """What the message chooses from a menu, as ``_meant`` does; raises UserError when it was not offered."""
@@ -295,7 +304,7 @@ class Router:
         """
         first, *others = pages(_worded(answer), self._account.limits.text - 1)
         try:
-            if not in_place:
+            if not in_place and message.original is None:
                 await self._messenger.say(message.chat_id, first, message.message_id, message.topic)
             elif not await self._messenger.edit(message.chat_id, message.message_id, first):
                 place = await self._messenger.say(message.chat_id, first, topic=message.topic)

@@ -14,20 +14,21 @@ SCOPES = (
 )
 
 
-async def whose(call: Call) -> int:
-    """Whose own setting is meant, by Telegram's id; 0 for the common one. Raises UserError."""
+async def whose(call: Call, key: str) -> int:
+    """Whose own setting is meant, by Telegram's id; 0 for the common one.
+
+    Raises UserError, also for a common one that is not for the caller to change.
+    """
     if "for" in call.options:
         number, _ = await found(call, call.options["for"])
         if call.desk.access.person(number) is None:
             raise UserError(f"Nobody is let in who has the id {number}.")
         return number
-    return call.person.id if call.person.role < Role.ADMIN else 0
-
-
-def expect_allowed(call: Call, key: str) -> None:
-    """Expect that the caller may change this setting for all. Raises UserError."""
-    if find(key).owners and call.person.role is not Role.OWNER:
-        raise UserError(f"{key} is for the owner alone to change.")
+    if call.person.role < Role.ADMIN:
+        return call.person.id
+    if find(key).role > call.person.role:
+        raise UserError(f"{key} is for the owner, not for you.")
+    return 0
 
 
 async def chat(call: Call, key: str) -> Channel | None:

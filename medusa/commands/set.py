@@ -1,7 +1,7 @@
 """/set: change a setting, at once and for good."""
 
 from medusa.commands import Call, Command
-from medusa.commands.scopes import SCOPES, chat, expect_allowed, whose
+from medusa.commands.scopes import SCOPES, chat, whose
 from medusa.errors import UserError
 from medusa.model import Role
 
@@ -13,8 +13,7 @@ async def _run(call: Call) -> str:
     if (channel := await chat(call, key)) is not None:
         changed = await call.desk.destinations.registry.set_defaults(channel, {key: value})
         return f"In “{channel.title}”, {key} is {changed.defaults.get(key) or 'the common one'} now."
-    expect_allowed(call, key)
-    person = await whose(call)
+    person = await whose(call, key)
     setting = await settings.set(key, value, person)
     whom = f" for the jobs of {call.desk.access.name(person)}" if person else ""
     return f"{setting.key} is now {setting.show(settings.of(person, setting))}{whom}."

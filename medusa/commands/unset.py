@@ -1,7 +1,7 @@
 """/unset: return a setting to its default."""
 
 from medusa.commands import Call, Command
-from medusa.commands.scopes import SCOPES, chat, expect_allowed, whose
+from medusa.commands.scopes import SCOPES, chat, whose
 from medusa.errors import UserError
 from medusa.model import Role
 
@@ -13,8 +13,7 @@ async def _run(call: Call) -> str:
     if (channel := await chat(call, key)) is not None:
         await call.desk.destinations.registry.set_defaults(channel, {key: ""})
         return f"In “{channel.title}”, {key} is the common one again."
-    expect_allowed(call, key)
-    person = await whose(call)
+    person = await whose(call, key)
     setting = await settings.unset(key, person)
     return f"{setting.key} is {setting.show(settings.of(person, setting))} again."
 

@@ -5,18 +5,14 @@ from markupsafe import Markup
 from medusa.commands import Answer, Call, Command
 from medusa.commands.people import line
 from medusa.model import Role
-from medusa.words import size
 
 
 async def _run(call: Call) -> Answer:
     access = call.desk.access
     if not access.people():
         return f"Nobody but you is let in. {call.prefix}allow @name user does."
-    lines = [Markup("<b>People</b>")]
-    for person in access.people():
-        used = await access.used(person)
-        lines.append(line(person, used, size(used[0])))
-    return Markup("\n").join(lines)
+    lines = [line(person, await access.books.used(person.id)) for person in access.people()]
+    return Markup("\n").join([Markup("<b>People</b>"), *lines])
 
 
 COMMAND = Command(

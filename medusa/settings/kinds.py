@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from medusa.config import values
-from medusa.model import Hours
+from medusa.model import Hours, Role
 
 T = TypeVar("T")
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 class Setting(Generic[T]):
     """One setting. ``parse`` raises ValueError for what does not fit ``form``; ``show`` is its inverse.
 
-    A ``personal`` one may be another for somebody's own jobs; an ``owners`` one is for the owner alone to change.
+    A ``personal`` one may be another for somebody's own jobs.
     """
 
     key: str
@@ -27,7 +27,8 @@ class Setting(Generic[T]):
     about: str
     show: Callable[[T], str] = str
     personal: bool = False
-    owners: bool = False
+    role: Role = Role.ADMIN
+    """Who may change it for all, at least."""
 
 
 def _switch(text: str) -> bool:
@@ -240,9 +241,8 @@ def _show_term(seconds: float | None) -> str:
 def term(key: str, days: int | None, about: str) -> Setting[float | None]:
     """For how many seconds something is kept, None for ever."""
     default = None if days is None else 86400.0 * days
-    return Setting(
-        key, default, _term, "days, weeks, months or years such as 90d, 12w, 6m or 2y, or forever", about, _show_term
-    )
+    form = "days, weeks, months or years such as 90d, 12w, 6m or 2y, or forever"
+    return Setting(key, default, _term, form, about, _show_term, role=Role.OWNER)
 
 
 def switch(key: str, default: bool, about: str, *, personal: bool = False) -> Setting[bool]:

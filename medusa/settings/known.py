@@ -3,7 +3,7 @@
 from typing import Any
 
 from medusa import intervals
-from medusa.model import Hours, Notice
+from medusa.model import Hours, Notice, Role
 from medusa.settings.kinds import (
     Setting,
     budget,
@@ -92,7 +92,7 @@ ALLOW: Setting[tuple[str, ...]] = Setting(
     "hosts, host:port pairs and networks such as nas.local:8080 or 10.0.0.0/24, with commas between, or none",
     "what may be fetched although it stands in a private network or at an unusual port",
     show_hosts,
-    owners=True,
+    role=Role.OWNER,
 )
 RECIPES: Setting[dict[str, str]] = Setting(
     "recipes",
@@ -109,7 +109,7 @@ BACKUP: Setting[intervals.Every] = Setting(
     "1h to 30d, such as 12h or 7d, a cron expression such as 0 4 * * *, or off",
     "how often a backup is made",
     intervals.show_every,
-    owners=True,
+    role=Role.OWNER,
 )
 BACKUP_TO: Setting[tuple[str, ...]] = Setting(
     "backup-to",
@@ -119,7 +119,7 @@ BACKUP_TO: Setting[tuple[str, ...]] = Setting(
     "with commas between",
     "where backups go",
     intervals.show_places,
-    owners=True,
+    role=Role.OWNER,
 )
 BACKUP_KEEP: Setting[tuple[int, int, int]] = Setting(
     "backup-keep",
@@ -128,7 +128,7 @@ BACKUP_KEEP: Setting[tuple[int, int, int]] = Setting(
     "how many days, weeks and months, each up to 99, such as 7d 4w 6m",
     "how many days, weeks and months keep a backup in each place",
     intervals.show_generations,
-    owners=True,
+    role=Role.OWNER,
 )
 KEEP: dict[str, Setting[float | None]] = {
     "history": term("keep-history", 180, "how long jobs, batches and runs of watches are listed after their end"),

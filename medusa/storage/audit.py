@@ -1,4 +1,4 @@
-"""Keeps what was done by whom, in a chain that shows when a row was changed or taken out of its midst."""
+"""Keeps what was done by whom, in a chain that shows when a row was changed or taken out."""
 
 import hmac
 import secrets
@@ -11,6 +11,8 @@ from medusa.storage.text import storable
 _KEY = 32
 _SALT = 16
 """Bytes."""
+ABOUT_PEOPLE = ("allow", "deny", "quota", "trust", "grant")
+"""Acts whose details begin with the id of whom they are about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,7 @@ class Audit:
     async def verified(self) -> int:
         """How many entries hold. Raises LookupError with the number of the first that does not."""
         rows = await self._store.read("SELECT id, at, act, person, detail, salt, seal, proof FROM audit ORDER BY id")
-        if not rows:
-            return 0
-        keys = await self._store.read("SELECT key FROM audit_key")
+        keys = await self._store.read("SELECT key, head FROM audit_key")
         key = keys[0][0] if keys else b""
         first = await self._store.read_one("SELECT id, proof FROM audit_root")
         number, before = (first[0], first[1]) if first else (0, b"")
@@ -58,15 +58,14 @@ class Audit:
             if row[0] != number + 1 or not _holds(key, before, row):
                 raise LookupError(row[0])
             number, before = row[0], row[7]
+        if keys and keys[0][1] > number:  # the end was cut off
+            raise LookupError(number + 1)
         return len(rows)
 
     async def erase(self, person: int) -> int:
         """Make what the entries say of a person unreadable for good; returns how many there were."""
         async with self._store.write() as db:
-            rows = await db.run(
-                "UPDATE audit SET person = NULL, detail = NULL, salt = NULL WHERE person = ? RETURNING id", (person,)
-            )
-        return len(rows)
+            return await forget(db, person)
 
     async def drop(self, before: float) -> int:
         """Drop the entries from before a Unix time; the chain goes on from the last of them. Returns how many."""
@@ -92,6 +91,17 @@ async def note(db: Transaction, person: int, act: str, detail: str, now: float) 
     await db.run(
         "INSERT INTO audit (id, at, act, person, detail, salt, seal, proof) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values
     )
+    await db.run("UPDATE audit_key SET head = ?", (number + 1,))
+
+
+async def forget(db: Transaction, person: int) -> int:
+    """Make unreadable what a person has done, and what was done to the person, as part of a transaction."""
+    marks = ", ".join("?" * len(ABOUT_PEOPLE))
+    sql = (
+        "UPDATE audit SET person = NULL, detail = NULL, salt = NULL WHERE person = ? "  # noqa: S608
+        f"OR (act IN ({marks}) AND (detail = ? OR detail LIKE ?)) RETURNING id"
+    )
+    return len(await db.run(sql, (person, *ABOUT_PEOPLE, str(person), f"{person} %")))
 
 
 async def _key(db: Transaction) -> bytes:

@@ -37,7 +37,7 @@ _SUMS = "done failed cancelled posted down up saved streamed fetching sending ma
 TABLES: Mapping[str, Table] = {
     # Those that others refer to come first: rows are imported in this order, and erased from the end on.
     "people": Table(
-        "id name role bytes_a_day jobs_an_hour trusted added", owner=("id",), known_by=("id",)
+        "id name role bytes_a_day jobs_an_hour trusted chats added", owner=("id",), known_by=("id",)
     ),
     "settings": Table("key value", known_by=("key",), belongs="key LIKE '%@' || :person"),
     "channels": Table("chat_id title kind defaults", owner=_CHAT, known_by=_CHAT),
@@ -103,13 +103,13 @@ TABLES: Mapping[str, Table] = {
     "telegram_login": Table("", "id dc_id address port auth_key takeout_id", _KEYS),
     "tag_key": Table("", "one key", _KEYS),
     "audit": Table("id at act person detail", "salt seal proof", _KEYS),
-    "audit_key": Table("", "only key", _KEYS),
+    "audit_key": Table("", "only key head", _KEYS),
     "audit_root": Table("", "id proof", _KEYS),
     "menus": Table(
         "", "chat_id message_id command choices many at person", "it ends within a week", owner=("chat_id", "person")
     ),
     "slow_commands": Table(
-        "", "chat_id message_id text reply_to private at topic person", "a command under way may hold a secret",
+        "", "chat_id message_id text reply_to private at topic person original", "a command may hold a secret",
         owner=("chat_id", "person"),
     ),
     "boards": Table("", "chat_id random_id", _ITEMS, owner=_CHAT),

@@ -1,5 +1,6 @@
 """Removes what belongs to a person from every table."""
 
+from medusa.storage.audit import forget
 from medusa.storage.contents import COLUMNS, TABLES, mine, schema_of
 from medusa.storage.store import Store, Transaction
 
@@ -33,13 +34,10 @@ async def erase_person(store: Store, person: int) -> tuple[dict[str, int], list[
                 await _untie(db, name, condition, person, set(schema))
                 gone[name] = len(await db.run(f'DELETE FROM "{name}" WHERE {condition} RETURNING 1', (person,)))  # noqa: S608
         if "audit" in schema:
-            gone["audit"] = len(await db.run(_FORGET, (person,)))
+            gone["audit"] = await forget(db, person)
         gone["answers"] = len(await db.run("DELETE FROM answers RETURNING 1"))
         await db.run("INSERT INTO library_words (library_words) VALUES ('delete-all')")
     return {name: count for name, count in gone.items() if count}, jobs
-
-
-_FORGET = "UPDATE audit SET person = NULL, detail = NULL, salt = NULL WHERE person = ? RETURNING 1"
 
 
 async def _untie(db: Transaction, name: str, condition: str, person: int, there: set[str]) -> None:

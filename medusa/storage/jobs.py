@@ -64,6 +64,18 @@ Beside = Callable[[Transaction], Awaitable[None]]
 """Writes what has to be committed together with a job's row, or not at all."""
 
 
+_NEAREST = (
+    "SELECT min(person) FROM jobs INDEXED BY jobs_of_others "
+    "WHERE told = 0 AND state = 'queued' AND person <> 0 AND person >"
+)
+_QUEUEING = (
+    f"WITH RECURSIVE found (person) AS ({_NEAREST} 0 UNION ALL SELECT ({_NEAREST} found.person) FROM found "  # noqa: S608
+    "WHERE found.person IS NOT NULL) SELECT person FROM found WHERE person IS NOT NULL UNION ALL "
+    "SELECT 0 WHERE EXISTS (SELECT 1 FROM jobs WHERE told = 0 AND state = 'queued' AND +person = 0)"
+)
+"""Who has queued jobs, without reading all of these: from each person on to the next."""
+
+
 class Place(StrEnum):
     """Where in the queue to move a job."""
 
@@ -99,8 +111,15 @@ class Jobs:
     @property
     def _theirs(self) -> str:
         """The condition that jobs are that person's, to stand behind others."""
-        # The plus keeps SQLite to the index of the other conditions, which knows few jobs.
-        return "" if self._person is None else f" AND +person = {self._person:d}"
+        if self._person is None:
+            return ""
+        # The plus keeps SQLite to the index of the other conditions, in which most jobs are the owner's.
+        return f" AND person = {self._person:d} AND person <> 0" if self._person else " AND +person = 0"
+
+    @property
+    def _queue(self) -> str:
+        """The table with the index in which the queue is found, which SQLite does not choose by itself."""
+        return "jobs INDEXED BY jobs_of_others" if self._person else "jobs"
 
     async def add(
         self,
@@ -216,19 +235,20 @@ class Jobs:
         None of them would fetch at the hosts ``but_at`` or go on in a stage of ``but_in``.
         """
         if not but_at and not but_in:
-            return await self._find(f"WHERE {self._line(JobState.QUEUED)} LIMIT ?", limit)
+            return await self._find(f"WHERE {self._line(JobState.QUEUED)} LIMIT ?", limit, of=self._queue)
         condition = (
             f"WHERE told = 0 AND state = 'queued' AND {_ELSEWHERE} AND {_OTHERWISE}{self._theirs} "
             "ORDER BY place, id LIMIT ?"
         )
-        found = await self._find(condition, json.dumps(but_at), json.dumps(but_in), limit)
+        found = await self._find(condition, json.dumps(but_at), json.dumps(but_in), limit, of=self._queue)
         if not but_at:
             return found
         return sorted(found + await self.ready(limit, but_in), key=lambda job: (job.turn, job.id))
 
     async def ready(self, limit: int, but_in: Sequence[Stage] = ()) -> list[Job]:
         """Up to ``limit`` jobs that may start and have their file already, those whose turn it is first."""
-        condition = f"WHERE {_READY} AND {_OTHERWISE}{self._theirs} ORDER BY turn, id LIMIT ?"
+        theirs = "" if self._person is None else f" AND +person = {self._person:d}"
+        condition = f"WHERE {_READY} AND {_OTHERWISE}{theirs} ORDER BY turn, id LIMIT ?"
         return await self._find(condition, json.dumps(but_in), limit)
 
     async def put_off(self, hold: Hold, key: Key | None = None) -> None:
@@ -273,7 +293,8 @@ class Jobs:
         live = "state IN ('queued', 'running', 'waiting', 'paused')"
         sql = f"SELECT state, sum(jobs) FROM job_counts WHERE {live} GROUP BY state"  # noqa: S608
         if self._theirs:
-            sql = f"SELECT state, count(*) FROM jobs WHERE told = 0 AND {live}{self._theirs} GROUP BY state"  # noqa: S608
+            where = f"told = 0 AND {live}{self._theirs}"
+            sql = f"SELECT state, count(*) FROM {self._queue} WHERE {where} GROUP BY state"  # noqa: S608
         found: dict[str, int] = dict(await self._store.read(sql))
         return {state: found.get(state.value, 0) for state in _LINE}
 
@@ -287,7 +308,8 @@ class Jobs:
             skipped = min(offset, count)
             offset -= skipped
             if len(found) < limit and skipped < count:
-                found += await self._find(f"WHERE {self._line(state)} LIMIT ? OFFSET ?", limit - len(found), skipped)
+                where = f"WHERE {self._line(state)} LIMIT ? OFFSET ?"
+                found += await self._find(where, limit - len(found), skipped, of=self._queue)
         return found
 
     async def counts_in(self, chat_id: int) -> dict[JobState, int]:
@@ -305,7 +327,7 @@ class Jobs:
         """The numbers of the jobs in some of the states that are not final, in the order of the queue."""
         found: list[int] = []
         for state in states:
-            rows = await self._store.read(f"SELECT id FROM jobs WHERE {self._line(state)}")  # noqa: S608
+            rows = await self._store.read(f"SELECT id FROM {self._queue} WHERE {self._line(state)}")  # noqa: S608
             found += [row[0] for row in rows]
         return found
 
@@ -329,7 +351,8 @@ class Jobs:
     async def recent(self, limit: int, before_id: int | None = None) -> list[Job]:
         """The newest jobs, the newest first; with ``before_id`` those that are older than it."""
         before = 2**63 - 1 if before_id is None else before_id
-        return await self._find(f"WHERE id < ?{self._theirs} ORDER BY id DESC LIMIT ?", before, limit)
+        table = "jobs INDEXED BY jobs_of_person" if self._person else "jobs"
+        return await self._find(f"WHERE id < ?{self._theirs} ORDER BY id DESC LIMIT ?", before, limit, of=table)
 
     async def untold(self) -> list[Job]:
         """The jobs that have ended without the owner having been told, the oldest first."""
@@ -359,11 +382,11 @@ class Jobs:
 
     async def queueing(self) -> set[int]:
         """The people who have queued jobs."""
-        rows = await self._store.read("SELECT DISTINCT person FROM jobs WHERE told = 0 AND state = 'queued'")
+        rows = await self._store.read(_QUEUEING)
         return {row[0] for row in rows}
 
-    async def _find(self, condition: str, *params: float | str) -> list[Job]:
-        return [_decode(row) for row in await self._store.read(f"{_SELECT} {condition}", params)]
+    async def _find(self, condition: str, *params: float | str, of: str = "jobs") -> list[Job]:
+        return [_decode(row) for row in await self._store.read(f"SELECT {_COLUMNS} FROM {of} {condition}", params)]  # noqa: S608
 
 
 async def add_one(

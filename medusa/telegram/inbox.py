@@ -25,6 +25,8 @@ class Incoming:
     """The topic of a forum in which it stands, by the number of its opening message; None in the general one."""
     person: int = 0
     """Who wrote it, by Telegram's id; 0 is the owner."""
+    original: int | None = None
+    """What somebody else wrote, where ``message_id`` is the account's reply that stands in for it."""
 
 
 async def incoming(

@@ -23,7 +23,7 @@ class People:
         with translated():
             try:
                 entity = await self._client.get_entity(int(word) if word.isdecimal() else word)
-            except (ValueError, rpc.UsernameInvalidError):
+            except (ValueError, rpc.UsernameInvalidError, rpc.PeerIdInvalidError):
                 entity = None
         if not isinstance(entity, types.User) or entity.bot or entity.deleted:
             hint = " By an id, only people are known that this account has met." if word.isdecimal() else ""

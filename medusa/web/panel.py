@@ -211,6 +211,9 @@ class Panel:
         """Let somebody in, with a cookie that nobody knew before."""
         try:
             session = await entering
+            entered = self._desk.access.person(session.person)
+            if entered is not None:
+                await self._desk.access.note(entered, "login", "panel")
         except TooMany:
             raise
         except UserError as error:

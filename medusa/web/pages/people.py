@@ -14,7 +14,7 @@ _ROLES = ("viewer", "user", "admin")
 
 async def _show(visit: Visit) -> Given:
     access = visit.desk.access
-    people = [(person, quota(person), await access.used(person)) for person in access.people()]
+    people = [(person, quota(person), await access.books.used(person.id)) for person in access.people()]
     record = await access.audit.recent(ENTRIES + 1, visit.number("before", 2**63 - 1))
     return {
         "people": people,
