@@ -109,12 +109,12 @@ def ytdlp_check(used: Callable[[], str], fails: Callable[[float], bool]) -> Call
 
 
 def backup_check(last: Callable[[], float | None]) -> Callable[[float], Awaitable[Check]]:
-    """Makes the look at backups: ``last`` gives the Unix time of the last good one, 0 for none, None for unwanted."""
+    """Makes the look at backups: ``last`` is the Unix time of the last good one, 0 for none, None where none is due."""
 
     async def look(now: float) -> Check:
         at = last()
         if at is None:
-            return Check("backup", True, "none are wanted")
+            return Check("backup", True, "none is due")
         if now - at > LATE:
             words = f"The last backup is {span(now - at)} old." if at else "There is no backup yet."
             return Check("backup", False, words, "/backup now makes one.")

@@ -31,6 +31,8 @@ FOLDER = "backups"
 """The folder, within that of the state, in which backups are made and, unless the owner says otherwise, stay."""
 FIRST = 300.0
 """Seconds after a start in which none is made: a process that dies again and again has other troubles."""
+GRACE = 3600.0
+"""Seconds after the start in which nobody misses the first backup."""
 LOOK = 60.0
 """Seconds between two looks at the clock."""
 _ROOM = 16 * 1024 * 1024
@@ -74,6 +76,7 @@ class Backups:
         self._database = home
         self._now = now
         self._turn = asyncio.Lock()
+        self._begun = now()
         self._last_good: float | None = None
         self._failures = 0
 
@@ -84,8 +87,11 @@ class Backups:
 
     @property
     def latest(self) -> float | None:
-        """The same as others ask for it: 0 for none yet, and None when no backups are wanted."""
-        return None if self._settings[BACKUP] is None else self._last_good or 0.0
+        """The same as others ask for it: 0 where one is missing, None where none is wanted or the first is to come."""
+        fresh = self._now() - self._begun < GRACE and not self._failures
+        if self._settings[BACKUP] is None or (self._last_good is None and fresh):
+            return None
+        return self._last_good or 0.0
 
     @property
     def failures(self) -> int:

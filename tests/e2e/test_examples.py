@@ -12,9 +12,8 @@ from medusa.telegram.inbox import Incoming
 from tests.e2e.kit import send
 
 MEDIA = [one for one in plugins("medusa.commands", "COMMAND", Command).values() if one.family == "Media"]
-EXAMPLES = [example for command in MEDIA for example in command.examples]
 PARTS = 4
-"""So that several workers share them."""
+"""So that several workers share the commands; the examples of one belong together."""
 POSTED = ("clip.mp4 --scale 270", "sequel.mp4 --scale 270")
 """What stands there as job #1, which is replied to, and as job #2 behind it: half of the pixels are enough."""
 
@@ -28,7 +27,7 @@ async def test_every_example_is_done(stage: Stage, part: int) -> None:
     home = stage.owner.user_id
     first = next(message.id for message in await stage.owner.history(home) if message.file)
     sent: dict[int, str] = {}
-    for example in EXAMPLES[part::PARTS]:
+    for example in (example for command in MEDIA[part::PARTS] for example in command.examples):
         sent[await stage.owner.send(0, f"/{example}", None, first)] = f"/{example}"
     async with asyncio.timeout(570):
         await settled(stage, [Incoming(home, number, text, first, private=True) for number, text in sent.items()])

@@ -90,7 +90,15 @@ def test_inputs_of_ffmpeg_are_spelled_in_few_places() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and node.value == "-i"
     }
-    ours = {"demo/samples.py", "steps/concat.py", "steps/encoders.py", "steps/levelling.py"}
+    ours = {
+        "bench/batches.py",
+        "bench/sequential.py",
+        "poster.py",
+        "demo/samples.py",
+        "steps/concat.py",
+        "steps/encoders.py",
+        "steps/levelling.py",
+    }
     assert found == {"steps/ffmpeg.py", "steps/cenc.py", "sources/streams/joining.py"} | ours
 
 

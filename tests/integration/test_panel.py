@@ -273,7 +273,7 @@ async def test_paths_lead_nowhere_else(stage: Stage, browser: Browser) -> None:
         writer.write(f"GET {path} HTTP/1.1\r\nHost: {where.authority}\r\nConnection: close\r\n\r\n".encode())
         answer = (await reader.read()).decode()
         writer.close()
-        assert answer.split()[1] in ("303", "400", "403", "404"), (path, answer[:200])
+        assert answer and answer.split()[1] in ("303", "400", "403", "404"), (path, answer[:200])
         assert "import" not in answer
         assert "root:" not in answer
     assert "color-scheme" in await browser.get("/static/panel.css")

@@ -12,6 +12,7 @@ from medusa.observe.lines import lines
 from medusa.settings import QUALITY
 from medusa.storage.batches import Places
 from medusa.storage.watches import Outcome, Watch
+from medusa.watches import filters, times
 from medusa.web.page import Page
 from tests.e2e.kit import send
 from tests.integration.panel_kit import browsing, enter
@@ -32,7 +33,8 @@ async def filled(stage: Stage) -> None:
         stage.owner.user_id, -5, MARKUP, str(stage.owner.user_id), Places.NONE, [(1, MARKUP, order)], 1e9
     )
     watch = Watch(
-        0, stage.owner.user_id, -6, MARKUP, order, '{"every": 86400}', "{}", active=False, due=4e9, tail=False,
+        0, stage.owner.user_id, -6, MARKUP, order, times.read("1d", "").stored, filters.read("", "", "", "", "").stored,
+        active=False, due=4e9, tail=False,
         items=1, looked=1e9, fails=1, reason=MARKUP, created=1e9,
     )  # fmt: skip
     await app.watcher.table.add(watch, Outcome())
