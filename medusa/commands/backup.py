@@ -73,7 +73,8 @@ async def _make(call: Call, places: Sequence[str], *, login: bool) -> Answer:
 
 async def _key(call: Call) -> Answer:
     offsite = call.desk.backups.offsite
-    if offsite is None or call.message.chat_id != offsite.account.user_id:
+    written = call.message.message_id > 0  # what the panel gives stands in no chat, and its pages show no secret
+    if offsite is None or not written or call.message.chat_id != offsite.account.user_id:
         raise UserError(f"The key is shown in Saved Messages only: write {call.prefix}backup key there.")
     key = await call.desk.backups.table.key()
     await call.desk.backups.table.shown()

@@ -11,6 +11,7 @@ from medusa.model import Order, Role
 from medusa.observe.lines import lines
 from medusa.settings import QUALITY
 from medusa.storage.batches import Places
+from medusa.storage.vault import Kind
 from medusa.storage.watches import Outcome, Watch
 from medusa.watches import filters, times
 from medusa.web.page import Page
@@ -134,3 +135,38 @@ async def test_forms_do_what_they_say(stage: Stage) -> None:
         assert "nothing like that" in await sends("/vault", kind="token", site="a b --x")
         assert "can be restored" in await sends("/backups", do="backup now")
         assert "read back" in await browser.get("/backups")
+
+
+async def test_the_panel_forgets_one_header_and_shows_no_key(stage: Stage) -> None:
+    door, vault, backups = stage.app.desk.door, stage.app.vault, stage.app.backups
+    for name in ("X-One", "X!Two"):
+        await vault.keep_header("example.com", name, "value")
+    async with browsing(door.address) as browser:
+        await enter(browser, door)
+        await browser.post("/vault", {"kind": "header", "site": "example.com", "name": "X!Two"})
+        assert [one.name for one in await vault.kept(Kind.HEADER)] == ["X-One"]
+        await browser.post("/vault", {"kind": "header", "site": "example.com", "name": "no name"})
+        assert "nothing like that" in await browser.follow()
+        assert [one.name for one in await vault.kept(Kind.HEADER)] == ["X-One"]
+        await browser.post("/backups", {"do": "backup key"})
+        assert "in Saved Messages only" in await browser.follow()
+        assert not (await backups.table.key()).shown
+
+
+async def test_trust_is_given_by_the_owner_alone(stage: Stage) -> None:
+    access, door = stage.app.access, stage.app.desk.door
+    await access.allow(SOMEBODY, "Somebody", Role.ADMIN, OWNER_PERSON)
+    await access.allow(78, "Anna", Role.USER, OWNER_PERSON)
+    async with browsing(door.address) as owner, browsing(door.address) as other:
+        path = door.link(SOMEBODY).removeprefix(door.address)
+        await other.get(path)
+        await other.post(path, {})
+        assert "--trust" not in await other.get("/people")
+        await other.post("/people", {"do": "allow 78 --trust"})
+        assert "is for the owner, not for you" in await other.follow()
+        await enter(owner, door)
+        for given, trusted in (("--trust", True), ("--no-trust", False)):
+            assert f'value="allow 78 {given}"' in await owner.get("/people")
+            await owner.post("/people", {"do": f"allow 78 {given}"})
+            anna = access.person(78)
+            assert anna and (anna.role, anna.trusted) == (Role.USER, trusted)

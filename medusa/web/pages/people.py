@@ -4,6 +4,7 @@ import re
 
 from medusa.access import quota
 from medusa.errors import UserError
+from medusa.model import Role
 from medusa.web.page import Fields, Given, Page, Visit
 
 ENTRIES = 30
@@ -19,6 +20,7 @@ async def _show(visit: Visit) -> Given:
     return {
         "people": people,
         "roles": _ROLES,
+        "trusts": visit.person.role is Role.OWNER,
         "record": record[:ENTRIES],
         "more": len(record) > ENTRIES,
         "named": access.name,

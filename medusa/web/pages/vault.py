@@ -24,8 +24,9 @@ def _words(fields: Fields) -> str:
     kind, site, name = fields.get("kind", ""), fields.get("site", ""), fields.get("name", "")
     if kind not in {str(one) for one in Kind} or not re.fullmatch(r"[\w.:-]{1,253}", site):
         raise UserError("There is nothing like that to forget.")
-    named = f" {name}" if name and kind != str(Kind.COOKIES) and re.fullmatch(r"[\w.-]{1,100}", name) else ""
-    return f"{_COMMANDS[Kind(kind)]} forget {site}{named}"
+    if not re.fullmatch(r"[!-~]{0,64}", name):  # without its name, all of the site would be forgotten
+        raise UserError("There is nothing like that to forget.")
+    return f"{_COMMANDS[Kind(kind)]} forget {site} {name}"
 
 
 PAGE = Page(
