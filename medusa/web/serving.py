@@ -21,6 +21,8 @@ log = structlog.get_logger()
 
 MOST_CONNECTIONS = 200
 """Connections at once; further ones are hung up on."""
+_MOST_EARLY = 256 * 1024
+"""Bytes that one connection may send before the panel is loaded."""
 _IDLE = 15.0
 """Seconds that a connection may take to send the head of a request, and may stay open without one."""
 
@@ -38,18 +40,18 @@ class _Hall:
         """What is to see to one more connection."""
         return _Arrival(self)
 
-    def seat(self, transport: asyncio.Transport) -> None:
+    def seat(self, arrival: "_Arrival", transport: asyncio.Transport) -> None:
         """Hand a connection to the panel, or hang up when there are too many."""
         known = len(self._runner.server.connections) if self._runner and self._runner.server else 0
         if known + len(self._admissions) >= MOST_CONNECTIONS:
             transport.abort()
             return
         transport.pause_reading()
-        task = asyncio.get_running_loop().create_task(self._admit(transport))
+        task = asyncio.get_running_loop().create_task(self._admit(arrival, transport))
         self._admissions.add(task)
         task.add_done_callback(self._admissions.discard)
 
-    async def _admit(self, transport: asyncio.Transport) -> None:
+    async def _admit(self, arrival: "_Arrival", transport: asyncio.Transport) -> None:
         async with self._loading:
             if self._runner is None:
                 self._runner = await _prepared(self._load)
@@ -58,6 +60,8 @@ class _Hall:
         protocol = self._runner.server()
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
+        if arrival.early:
+            protocol.data_received(bytes(arrival.early))
         transport.resume_reading()
 
     async def close(self) -> None:
@@ -74,10 +78,19 @@ class _Arrival(asyncio.Protocol):
 
     def __init__(self, hall: _Hall) -> None:
         self._hall = hall
+        self._transport: asyncio.Transport | None = None
+        self.early = bytearray()
+        """What was sent before: Python up to 3.11.3 goes on reading although it was told to pause."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if isinstance(transport, asyncio.Transport):
-            self._hall.seat(transport)
+            self._transport = transport
+            self._hall.seat(self, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self.early += data
+        if self._transport is not None and len(self.early) > _MOST_EARLY:
+            self._transport.abort()
 
 
 async def _prepared(load: Callable[[], "web.Application"]) -> "web.AppRunner":
