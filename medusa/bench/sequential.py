@@ -12,11 +12,7 @@ import aiohttp
 from medusa.bench.peers import Client, Server
 from medusa.bench.peers.kit import ask, pin
 from medusa.bench.peers.medusa import PEER
-from medusa.process import run
 from medusa.tools import find_ffmpeg
-
-_LONGEST = 600.0
-"""Seconds that one stream may take."""
 
 
 async def play(server: Server, folder: Path, links: Sequence[str]) -> float:
@@ -48,8 +44,8 @@ async def _fetched(web: aiohttp.ClientSession, link: str, path: Path) -> bool:
 
 async def _joined(link: str, path: Path) -> bool:
     arguments = ("-v", "error", "-y", "-i", link, "-c", "copy", str(path))
-    done = await run([str(find_ffmpeg()), *arguments], cwd=path.parent, timeout=_LONGEST, cage=None)
-    return done.code == 0
+    process = await asyncio.create_subprocess_exec(str(find_ffmpeg()), *arguments)
+    return await process.wait() == 0
 
 
 if __name__ == "__main__":
