@@ -152,10 +152,10 @@ class Batches:
         where = "WHERE state IN ('running', 'paused') ORDER BY id"
         return [_batch(row) for row in await self._store.read(f"SELECT {_BATCH} FROM batches {where}")]  # noqa: S608
 
-    async def recent(self, limit: int) -> list[Batch]:
-        """The newest batches, the newest first."""
-        sql = f"SELECT {_BATCH} FROM batches ORDER BY id DESC LIMIT ?"  # noqa: S608
-        return [_batch(row) for row in await self._store.read(sql, (limit,))]
+    async def recent(self, limit: int, before: int = 2**63 - 1) -> list[Batch]:
+        """The newest batches among those with lower numbers than ``before``, the newest first."""
+        sql = f"SELECT {_BATCH} FROM batches WHERE id < ? ORDER BY id DESC LIMIT ?"  # noqa: S608
+        return [_batch(row) for row in await self._store.read(sql, (before, limit))]
 
     async def put(self, batch: Batch) -> None:
         """Commit what may change of a batch: all but its message, its items and when it was made."""
@@ -182,11 +182,15 @@ class Batches:
         sql = f"SELECT {_ITEM} FROM batch_items WHERE batch_id = ? {where} ORDER BY seq LIMIT ?"  # noqa: S608
         return [_item(row) for row in await self._store.read(sql, (number, *states, limit))]
 
-    async def outcomes(self, batch: Batch, *states: ItemState) -> list[Outcome]:
-        """The items of a batch in some states, or all, with what their jobs have come to, in their order."""
+    async def outcomes(self, batch: Batch, *states: ItemState, first: int = 1, limit: int = -1) -> list[Outcome]:
+        """The items of a batch in some states, or all, with what their jobs have come to, in their order.
+
+        At most ``limit`` of them, from the place ``first`` on.
+        """
         where = f" AND i.state IN ({', '.join('?' * len(states))})" if states else ""
         chat_id = int(batch.spot.partition("/")[0])
-        rows = await self._store.read(f"{_OUTCOME}{where} ORDER BY i.seq", (batch.id, chat_id, *states))
+        sql = f"{_OUTCOME}{where} AND i.seq >= ? ORDER BY i.seq LIMIT ?"
+        rows = await self._store.read(sql, (batch.id, chat_id, *states, first, limit))
         return [_outcome(row) for row in rows]
 
     async def at_slot(self, chat_id: int, message_id: int) -> BatchItem | None:

@@ -1,6 +1,7 @@
 """The pages of the panel: who may see and do what, that names stay names, and that forms obey as Telegram does."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -170,3 +171,30 @@ async def test_trust_is_given_by_the_owner_alone(stage: Stage) -> None:
             await owner.post("/people", {"do": f"allow 78 {given}"})
             anna = access.person(78)
             assert anna and (anna.role, anna.trusted) == (Role.USER, trusted)
+
+
+async def test_long_lists_are_turned_page_by_page(stage: Stage) -> None:
+    batches, home, order = stage.app.conductor.batches, stage.owner.user_id, Order("https://example.com/a", total=205)
+    items = [(seq, f"Item {seq}", replace(order, index=seq)) for seq in range(1, 206)]
+    for number in range(1, 53):
+        await batches.add(
+            home, -number, f"List {number}", str(home), Places.NONE, items if number == 1 else items[:1], 1e9
+        )
+    async with browsing(stage.app.desk.door.address) as browser:
+        await enter(browser, stage.app.desk.door)
+        newest = await browser.get("/batches")
+        assert "List 52<" in newest and "List 3<" in newest and "List 2<" not in newest
+        assert 'href="/batches?before=3"' in newest
+        older = await browser.get("/batches?before=3")
+        assert "List 2<" in older and "List 1<" in older and "List 3<" not in older
+        assert 'href="/batches"' in older and "before=" not in older.partition('aria-label="Pages of the batches"')[2]
+        assert "There are no batches before that." in await browser.get("/batches?before=1")
+
+        first = await browser.get("/batches/1")
+        assert "001. Item 1<" in first and "200. Item 200<" in first and "Item 201<" not in first
+        assert 'href="/batches/1?from=201"' in first
+        last = await browser.get("/batches/1?from=201")
+        assert "201. Item 201<" in last and "205. Item 205<" in last and "Item 200<" not in last
+        assert 'href="/batches/1?from=1"' in last and "from=206" not in last
+        assert "It has no such place." in await browser.get("/batches/1?from=206")
+        assert "Nothing was posted before that." in await browser.get("/library?before=1")

@@ -19,7 +19,7 @@ async def _show(visit: Visit) -> Given:
         raise UserError(f"There is no batch {number}.")
     counts = await batches.counts(number)
     first = max(1, visit.number("from", 1))
-    outcomes = [one for one in await batches.outcomes(batch, *ItemState) if one.item.seq >= first]
+    outcomes = await batches.outcomes(batch, first=first, limit=PLACES + 1)
     chat_id = Order("", to=batch.spot).spots[0].chat_id
     rows = [
         {
@@ -33,7 +33,8 @@ async def _show(visit: Visit) -> Given:
         }
         for one in outcomes[:PLACES]
     ]
-    return {"batch": batch, "counts": counts, "states": ItemState, "rows": rows, "more": len(outcomes) > PLACES}
+    turns = {"earlier": max(1, first - PLACES) if first > 1 else None, "more": len(outcomes) > PLACES}
+    return {"batch": batch, "counts": counts, "states": ItemState, "rows": rows, **turns}
 
 
 PAGE = Page(path="/batches/{number}", title="Batch", show=_show, icon="batch", commands=frozenset({"batch"}))

@@ -19,7 +19,8 @@ async def _show(visit: Visit) -> Given:
     ]
     titles = {post.chat_id: visit.desk.destinations.registry.channels.get(post.chat_id) for post in found}
     chats = {number: known.title if known else "" for number, known in titles.items()}
-    return {"rows": rows, "text": text, "more": len(found) > POSTS, "chats": chats, "home": visit.desk.home}
+    turns = {"more": len(found) > POSTS, "newest": before == NEWEST}
+    return {"rows": rows, "text": text, "chats": chats, "home": visit.desk.home, **turns}
 
 
 async def _picture(visit: Visit) -> bytes | None:
