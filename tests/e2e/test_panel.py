@@ -111,6 +111,13 @@ async def test_all_pages_can_be_used(stage: Stage, size: tuple[int, int], scheme
         await page.get_by_role("button", name="Back up now").click()
         await expect(page.get_by_text("read back", exact=True)).to_be_visible()
         await page.goto(f"{door.address}/watches")
+        await page.locator("#watch-1").click()
+        await expect(page.get_by_text("3 passed over")).to_be_visible()
+        await page.get_by_role("button", name="Pause watch 1").press("Enter")
+        await expect(page.locator(".state .badge")).to_have_text("paused")
+        await page.locator("#run-2").click()
+        await expect(page.locator(".state .badge")).to_be_visible()
+        await page.goto(f"{door.address}/watches/1")
         await page.locator("#end-1").click()
         await expect(page.get_by_text("Nothing is watched.")).to_be_visible()
 

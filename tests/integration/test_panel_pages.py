@@ -39,7 +39,8 @@ async def filled(stage: Stage) -> None:
         active=False, due=4e9, tail=False,
         items=1, looked=1e9, fails=1, reason=MARKUP, created=1e9,
     )  # fmt: skip
-    await app.watcher.table.add(watch, Outcome())
+    taken = replace(order, link=stage.media.link("notes.pdf"), batch=MARKUP)
+    await app.watcher.table.add(watch, Outcome([(1, MARKUP, taken)], ["a"], passed=3, places=Places.TURNS))
     lines.add(1e9, logging.ERROR, None, MARKUP)
     async with app.store.write() as db:
         await db.run("UPDATE library SET title = ?", (MARKUP,))
@@ -198,3 +199,24 @@ async def test_long_lists_are_turned_page_by_page(stage: Stage) -> None:
         assert 'href="/batches/1?from=1"' in last and "from=206" not in last
         assert "It has no such place." in await browser.get("/batches/1?from=206")
         assert "Nothing was posted before that." in await browser.get("/library?before=1")
+
+
+async def test_a_watch_shows_its_runs_and_items(stage: Stage) -> None:
+    await filled(stage)
+    table, door = stage.app.watcher.table, stage.app.desk.door
+    async with browsing(door.address) as browser:
+        await enter(browser, door)
+        assert 'href="/watches/1"' in await browser.get("/watches")
+        text = await browser.get("/watches/1")
+        assert "1 taken" in text and "3 passed over" in text and 'href="/batches/2"' in text
+        assert "&lt;script&gt;document" in text and "<script>document" not in text
+        for act, active in (("watch pause 1", False), ("watch resume 1", True)):
+            await browser.post("/watches/1", {"do": act})
+            assert "Watch 1" in await browser.follow()
+            kept = await table.get(1)
+            assert kept and kept.active is active
+        await browser.post("/watches", {"do": "unwatch 1"})
+        assert "is watched no more" in await browser.follow()
+        for path in ("/watches/1", "/watches/x", "/watches/99999999999999999999"):
+            await browser.get(path)
+            assert browser.status == 404, path
