@@ -1,6 +1,7 @@
 """The panel in a real browser, with real jobs: what is seen, what is done, and that all can use it."""
 
 import re
+import time
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
@@ -92,9 +93,11 @@ async def test_all_pages_can_be_used(stage: Stage, size: tuple[int, int], scheme
             await page.goto(door.address + path)
             await expect(page.get_by_role("heading", level=1)).to_be_visible()
             await usable(page)
+        await stage.app.numbers.keep(time.time(), 5 * 10**9, 80 * 10**6)
         await page.goto(f"{door.address}/charts?span=today")
-        await expect(page.locator(".chart canvas").first).to_be_visible()
-        await picture(page, "panel-charts")
+        await expect(page.locator(".chart canvas")).to_have_count(5)
+        if size == DESKTOP:
+            await picture(page, "panel-charts")
         await page.goto(f"{door.address}/settings")
         await page.select_option("#value-silent", "on")
         await page.get_by_role("button", name="Set silent").press("Enter")

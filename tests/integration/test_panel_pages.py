@@ -1,6 +1,8 @@
 """The pages of the panel: who may see and do what, that names stay names, and that forms obey as Telegram does."""
 
 import logging
+import re
+import time
 from dataclasses import replace
 
 import pytest
@@ -220,3 +222,20 @@ async def test_a_watch_shows_its_runs_and_items(stage: Stage) -> None:
         for path in ("/watches/1", "/watches/x", "/watches/99999999999999999999"):
             await browser.get(path)
             assert browser.status == 404, path
+
+
+async def test_charts_say_what_the_table_says(stage: Stage) -> None:
+    now, door = time.time(), stage.app.desk.door
+    async with browsing(door.address) as browser:
+        await enter(browser, door)
+        assert "Nothing was done in this span" in await browser.get("/charts?span=today")
+        await stage.app.numbers.keep(now, 5 * 10**9, 80 * 10**6)
+        await send(stage, f"/dl {stage.media.link('notes.pdf')}")
+        text = await browser.get("/charts?span=7d")
+        assert "Nothing was done in this span" not in text
+        values = [row.split(",") for row in re.findall(r'data-values="([^"]*)"', text)]
+        assert all(len(row) == 9 for row in values)
+        assert values[-1][0] == "1" and values[-1][7:] == ["80000000", "5000000000"]
+        idle = [row for row in values if row[0] == "0"]
+        assert idle and {tuple(row[5:]) for row in idle} == {("", "", "", "")}
+        assert "Nothing was done" not in await browser.get("/charts?span=<b>")
