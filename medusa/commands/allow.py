@@ -5,6 +5,7 @@ from medusa.commands.people import meant
 from medusa.errors import UserError
 from medusa.model import Person, Role, Spot
 from medusa.names import quoted
+from medusa.settings import OTHERS
 
 _ROLES = {str(role): role for role in Role}
 
@@ -27,6 +28,8 @@ async def _run(call: Call) -> Answer:
     if person.chats:
         chats = call.desk.destinations
         says += f" Posts may go to {', '.join(chats.shown(Spot(chat)) for chat in person.chats)}, too."
+    if not call.desk.settings[OTHERS]:
+        return f"{says} Nobody is heard but you, though, until {call.prefix}set others on."
     return f"{says} Commands are obeyed in the private chat with this account, and in registered chats."
 
 

@@ -17,6 +17,7 @@ from medusa.discover import plugins
 from medusa.door import Session, TooMany
 from medusa.errors import MedusaError, UserError
 from medusa.model import Person, Role
+from medusa.settings import OTHERS
 from medusa.storage import Store
 from medusa.web.acting import obey
 from medusa.web.entry import Entry, way_back
@@ -121,7 +122,8 @@ class Panel:
     async def _known(self, request: web.Request) -> tuple[Session, Person] | None:
         session = await self._entry.session(request)
         person = self._desk.access.person(session.person) if session else None
-        return (session, person) if session and person and person.role >= Role.ADMIN else None
+        heard = person is not None and (not person.id or self._desk.settings[OTHERS])
+        return (session, person) if session and person and heard and person.role >= Role.ADMIN else None
 
     async def _member(self, request: web.Request) -> tuple[Session, Person]:
         """Whoever is logged in, and is an admin at least; all others are sent to the login."""

@@ -221,6 +221,10 @@ async def test_rights_are_those_of_telegram_and_what_others_do_is_on_record(stag
         page = await browser.follow()
     assert "commands a minute" in page
     assert sum(row[0] == "prio" for row in await stage.app.store.read("SELECT act FROM audit")) == MOST_COMMANDS
+    for others, status in (("off", 303), ("on", 200)):
+        await stage.app.settings.set("others", others)
+        await browser.get("/")
+        assert browser.status == status
     await access.deny(77, OWNER_PERSON)
     await browser.get("/")
     assert browser.status == 303
