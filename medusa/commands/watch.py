@@ -15,6 +15,7 @@ from medusa.commands.playlists import MOST
 from medusa.errors import UserError
 from medusa.model import Order, Role
 from medusa.names import brief, quoted
+from medusa.settings import WATCHING
 from medusa.sources.described import Description, Entry
 from medusa.steps import all_wishes
 from medusa.storage.batches import Places
@@ -40,6 +41,7 @@ async def _run(call: Call) -> Answer:
             raise UserError(f"Which one? {call.prefix}watches lists them.")
         watch = await named(call, numbers(words_given)[0])
         return await (_ACTS[acts[0]] if acts else _shown)(call, watch)
+    _expect_on(call)
     if len(words_given) != 1:
         raise UserError(f"Which list? For instance: {call.prefix}watch https://example.com/channel --every 6h")
     given = call.options
@@ -49,6 +51,11 @@ async def _run(call: Call) -> Answer:
     when = times.read(given.get("every", ""), given.get("cron", ""))
     wanted = filters.read(*(given.get(name, "") for name in ("newer", "match", "without", "min", "max")))
     return Later(partial(_begin, call, order, when, wanted, _first(given.get("first", _NONE))))
+
+
+def _expect_on(call: Call) -> None:
+    if not call.desk.settings[WATCHING]:
+        raise UserError(f"Watching is off, so that no list is looked at. {call.prefix}set watching on turns it on.")
 
 
 async def named(call: Call, number: int) -> Watch:
@@ -145,6 +152,7 @@ async def _pause(call: Call, watch: Watch) -> Answer:
 
 
 async def _now(call: Call, watch: Watch) -> Answer:
+    _expect_on(call)
     await call.desk.watcher.now(watch)
     return words.head(watch) + " is looked at now."
 

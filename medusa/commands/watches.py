@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from medusa.commands import Answer, Call, Command
 from medusa.model import Role
+from medusa.settings import WATCHING
 from medusa.watches import words
 
 
@@ -15,7 +16,9 @@ async def _run(call: Call) -> Answer:
     if not found:
         return f"Nothing is watched. {call.prefix}watch LINK does."
     now = time.time()
-    return Markup("\n").join([words.listed(one, await table.runs(one.id, 1), now) for one in found])
+    off = [] if call.desk.settings[WATCHING] else [f"Watching is off. {call.prefix}set watching on turns it on."]
+    lists = [words.listed(one, await table.runs(one.id, 1), now) for one in found]
+    return Markup("\n").join([*off, *lists])
 
 
 COMMAND = Command(

@@ -124,7 +124,12 @@ async def test_a_paused_watch_rests_until_it_is_resumed(stage: Stage, feed: Feed
     await stage.app.watcher.table.put_due(1, 0.0, active=False)
     assert "paused" in await last(stage, "/watches")
     assert not await posts(stage)
-    await send(stage, "/watch resume 1")
+    await send(stage, "/set watching off")
+    for command in ("/watch resume 1", "/watch now 1", "/watch https://example.com/feed"):
+        assert (await last(stage, command)).startswith("Watching is off"), command
+    assert (await last(stage, "/watches")).startswith("Watching is off. /set watching on turns it on.\nWatch 1 ")
+    assert not await posts(stage)
+    await send(stage, "/set watching on", "/watch resume 1")
     assert await captions(stage) == ["Three"]
 
 
