@@ -1,7 +1,7 @@
 """The settings: what is in force, what it takes, and what is the rule."""
 
 from medusa.errors import UserError
-from medusa.settings import FAMILIES
+from medusa.settings import FAMILIES, find
 from medusa.web.page import Fields, Given, Page, Visit
 
 
@@ -18,11 +18,14 @@ async def _show(visit: Visit) -> Given:
 
 
 def _words(fields: Fields) -> str:
-    """The form of one setting: its key, and the value that it is to have."""
-    key, value = fields.get("key", ""), " ".join(fields.get("value", "").split())
+    """The form of one setting: its key, and the value that it is to have, whatever that looks like."""
+    key, value = find(fields.get("key", "")).key, " ".join(fields.get("value", "").split())
     if not value:
         raise UserError(f"Which value? An empty one is none; Reset returns {key} to its default.")
-    return f"set {key} {value}"
+    quote = "'" if any(mark in value for mark in '"“”„«»') else '"'
+    if quote == "'" and "'" in value:
+        raise UserError("A value with both kinds of quotes can't be given here.")
+    return f"set {key} {quote}{value}{quote}"
 
 
 PAGE = Page(
