@@ -329,7 +329,7 @@ def _house(ground: Ground, scheduler: Scheduler, files: SmallFiles) -> House:
 
     keeper = Keeping(ground.store, ground.settings, send, lambda: not scheduler.live(), config.work / "export")
     secrets = Secrets(config.key_file, config.passphrase)
-    return House(ground.store, config.data, config.work, secrets, keeper, lambda: log_out(account), ground.access.load)
+    return House(ground.store, config.data, config.work, secrets, keeper, lambda: log_out(account), ground.forget)
 
 
 def _conductor(

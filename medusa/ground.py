@@ -81,6 +81,11 @@ class Ground:
     offsite: Offsite
     quarantine: Quarantine
 
+    async def forget(self, person: int) -> None:
+        """Know no more of a person than is stored, which is nothing once that person was erased."""
+        self.settings.forget(person)
+        await self.access.load()
+
 
 async def open_ground(config: Config, stack: AsyncExitStack) -> Ground:
     """Open everything, for as long as the stack lives. Raises MedusaError."""

@@ -46,8 +46,8 @@ class House:
     secrets: Secrets
     keeper: Keeper
     log_out: Callable[[], Awaitable[None]]
-    erased: Callable[[], Awaitable[None]]
-    """Has who is known read again."""
+    erased: Callable[[int], Awaitable[None]]
+    """Told of a person of whom nothing is stored any more."""
 
     async def export(self, path: Path, person: int | None, now: float) -> dict[str, int]:
         """Write an export to ``path``, in place of what is there; returns its rows by table. Raises MedusaError."""
@@ -69,7 +69,7 @@ class House:
             shown = " ".join(map(str, numbers[:10]))
             raise UserError(f"Jobs of theirs have not ended. Cancel them first: {shown}")
         rows, jobs = await erase_person(self.store, person)
-        await self.erased()
+        await self.erased(person)
         folders, log = await asyncio.to_thread(self._cleared, jobs)
         await self.store.rewrite()
         return Report(rows, folders, log)

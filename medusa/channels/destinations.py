@@ -13,7 +13,7 @@ from medusa.channels.spelling import Named
 from medusa.errors import Scope, Transient, UserError, Wait
 from medusa.model import Job, LocalFile, Order, Spot
 from medusa.names import display_name, quoted
-from medusa.settings import DESTINATION, Settings
+from medusa.settings import DESTINATION, SILENT, Settings
 from medusa.storage.channels import Rule
 from medusa.telegram.chats import Chat, Chats, Topic
 from medusa.telegram.errors import ASK_AGAIN
@@ -62,7 +62,7 @@ class Destinations:
         for order in orders:
             rules = possible(self.registry.rules, order.host)
             if rules and rules[0].needs_file:
-                placed.append(replace(order, routed=True))
+                placed.append(replace(order, routed=True, silent="silent" in given))
                 continue
             spot = self._chosen(rules[0] if rules else None)
             await self._require(spot)
@@ -91,7 +91,9 @@ class Destinations:
             return order
         kind, count = kind_of(files[0]), sum(file.size for file in files)
         spot = self._chosen(deciding(self.registry.rules, order.host, kind, count))
-        order = self.going(replace(order, routed=False), (spot,), Spot(self._home), ("quality",))
+        given = ("quality", *(("silent",) if order.silent else ()))
+        silent = order.silent or self._settings.of(order.person, SILENT)
+        order = self.going(replace(order, routed=False, silent=silent), (spot,), Spot(self._home), given)
         await self._ready((spot,))
         return order
 

@@ -9,7 +9,7 @@ from medusa.captions import checked
 from medusa.errors import UserError
 from medusa.model import Order
 from medusa.names import display_name, quoted
-from medusa.settings import CHATS, QUALITY, Settings, read
+from medusa.settings import CHATS, QUALITY, SILENT, Settings, read
 from medusa.steps import all_wishes
 from medusa.storage.channels import Channel, ChannelTable, Rule
 
@@ -115,6 +115,11 @@ class Registry:
         """Which chats had the title before one was made that nobody knows the end of; None when none was."""
         return await self._table.begun(title)
 
+    def holding(self, channel: Channel) -> dict[str, str]:
+        """What holds for posts in a channel, as it is shown: a switch that is off only where on is the rule."""
+        usual = "" if self._settings[SILENT] else "off"
+        return {name: value for name, value in channel.defaults.items() if name not in SWITCHES or value != usual}
+
     def with_defaults(self, order: Order, given: Collection[str]) -> Order:
         """The order with what holds for posts where it goes, but for what its command has said.
 
@@ -123,7 +128,9 @@ class Registry:
         places = [self.channels.get(spot.chat_id) for spot in order.spots]
         first = (places[0] if places else None) or Channel(0, "", "")
         defaults = first.defaults
-        changes: dict[str, Any] = {name: True for name in SWITCHES if defaults.get(name) == "on"}
+        changes: dict[str, Any] = {
+            name: defaults[name] == "on" for name in SWITCHES if name in defaults and name not in given
+        }
         if any(one is not None and "protect" in one.defaults for one in places):
             changes["protect"] = True
         if "caption" in defaults and order.caption is None:
@@ -151,7 +158,8 @@ def _default(name: str, value: str) -> str:
     if name in SWITCHES:
         if value.lower() not in ("on", "off"):
             raise UserError(f"{name} is on or off, not {quoted(value)}.")
-        return "on" if value.lower() == "on" else ""
+        # Nothing but a chat says the others, so that off is what holds without a word.
+        return value.lower() if value.lower() == "on" or name == "silent" else ""
     if name == "quality":
         return read(QUALITY, value)
     if name == "thumb":

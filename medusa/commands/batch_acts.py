@@ -148,7 +148,8 @@ async def _changed(call: Call, batch: Batch) -> Answer:
     batch = replace(batch, name=called)
     if "to" in call.options:
         spot = await one_spot(call, ONE_CHAT)
-        orders = [(seq, going(call, order, spot, given={"quality"})) for seq, order in orders]
+        said = {True: {"quality", "silent"}, False: {"quality"}}
+        orders = [(seq, going(call, order, spot, given=said[order.silent])) for seq, order in orders]
         batch = replace(batch, spot=str(spot))
     await batches.reorder(batch.id, orders)
     await batches.put(batch)

@@ -68,7 +68,7 @@ async def _set(call: Call, words: list[str]) -> str:
         )
     channel = await _registered(call, " ".join(words[:first]))
     channel = await call.desk.destinations.registry.set_defaults(channel, _values(words[first:]))
-    holds = ", ".join(f"{name}={value}" for name, value in channel.defaults.items())
+    holds = ", ".join(f"{name}={value}" for name, value in call.desk.destinations.registry.holding(channel).items())
     return f"{quoted(channel.title)}: {holds or 'nothing is set'}."
 
 

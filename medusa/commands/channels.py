@@ -36,7 +36,7 @@ async def _line(call: Call, channel: Channel) -> Markup:
         if error.fatal or (isinstance(error, Transient) and error.scope is not Scope.CHAT):
             raise
         rights = "out of reach: private, gone, or closed to this account"
-    holds = [f"{name}={value}" for name, value in channel.defaults.items()]
+    holds = [f"{name}={value}" for name, value in registry.holding(channel).items()]
     about = " · ".join([channel.kind, rights, *holds])
     return Markup("<b>{}</b> <code>{}</code> · {}").format(channel.title, channel.chat_id, about)
 

@@ -5,7 +5,7 @@ from medusa.commands import Call, Option
 from medusa.commands.people import found
 from medusa.errors import UserError
 from medusa.model import Role, Spot
-from medusa.settings import find
+from medusa.settings import ALL, find
 from medusa.storage.channels import Channel
 
 SCOPES = (
@@ -34,7 +34,11 @@ async def whose(call: Call, key: str) -> int:
 async def chat(call: Call, key: str) -> Channel | None:
     """The registered chat that is meant, None without --chat. Raises UserError, also for what no chat has."""
     if "chat" not in call.options:
+        if key in fields() and key not in ALL:
+            raise UserError(f"{key} is set for one chat: put --chat and the chat behind it.")
         return None
+    if "for" in call.options:
+        raise UserError("Either for one person or in one chat: --for and --chat exclude one another.")
     if key not in fields():
         raise UserError(f"{key} is the same in all chats; of a chat there are {', '.join(fields())}.")
     chat_id = (await call.desk.destinations.find(call.options["chat"], Spot(call.message.chat_id))).id

@@ -1,6 +1,7 @@
 """What the owner can change while Medusa runs: the values in force, for all, and for one person's own jobs."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -112,11 +113,12 @@ class Settings:
         self._followers: dict[str, list[Callable[[Any], None]]] = {}
 
     async def load(self) -> None:
-        """Read what is stored; a value that no longer fits its setting is passed over, and the default holds."""
+        """Read what is stored; a value that no longer fits its setting is passed over."""
         for key, text in (await self._stored.all()).items():
             setting = ALL.get(key.partition(_OF)[0])
             if setting is not None:
-                self._values[key] = _parse(setting, text, fallback=setting.default)
+                with suppress(UserError):
+                    self._values[key] = read(setting, text)
 
     def __getitem__(self, setting: Setting[T]) -> T:
         value: T = self._values.get(setting.key, setting.default)
@@ -131,6 +133,11 @@ class Settings:
         """The settings that are others for this person, by key, as they are shown."""
         found = [one for one in ALL.values() if _own(one.key, person) in self._values and person]
         return {one.key: one.show(self.of(person, one)) for one in found}
+
+    def forget(self, person: int) -> None:
+        """Know no more what somebody had set, whose values are stored no more."""
+        for key in ALL if person else ():
+            self._values.pop(_own(key, person), None)
 
     def follow(self, setting: Setting[T], told: Callable[[T], None]) -> None:
         """Tell the value that is in force now, and each later one as soon as it is."""
@@ -147,7 +154,7 @@ class Settings:
         Raises UserError for an unknown key, a value that does not fit, and a person's own where there is none.
         """
         setting = _for(key, person)
-        value = _parse(setting, text)
+        value = read(setting, text)
         await self._stored.set(_own(key, person), setting.show(value))
         self._values[_own(key, person)] = value
         self._tell(setting)
@@ -168,20 +175,10 @@ class Settings:
 
 def read(setting: Setting[T], text: str) -> T:
     """The value that a text stands for. Raises UserError."""
-    return _parse(setting, text)
-
-
-_REQUIRED = object()
-
-
-def _parse(setting: Setting[T], text: str, *, fallback: Any = _REQUIRED) -> T:
     try:
         return setting.parse(text.strip())
     except (ValueError, KeyError):
-        if fallback is _REQUIRED:
-            raise UserError(f"{quoted(text)} does not fit {setting.key}: it takes {setting.form}.") from None
-        value: T = fallback
-        return value
+        raise UserError(f"{quoted(text)} does not fit {setting.key}: it takes {setting.form}.") from None
 
 
 def _own(key: str, person: int) -> str:

@@ -13,7 +13,8 @@ what is in force; the panel has a page for it. Those marked with † are for the
 admins, too. Those marked with * may be others for one person's own jobs
 (`/set KEY VALUE --for @name`; users set their own without that), and what `/channel set` knows may be another for the
 posts in one chat (`/set KEY VALUE --chat CHAT`). What a command says comes first, then what holds in the chat, which is
-about those who read there, then the person's own, then the common value.
+about those who read there, then the person's own, then the common value: also a switch that is off in a chat, or for a
+person, is off there although it is on for all.
 
 This page is made from the settings themselves: `python3 -m medusa.settings > docs/settings.md`.
 """

@@ -211,6 +211,9 @@ async def test_defaults_hold_where_the_command_says_nothing(stage: Stage) -> Non
     orders = [job.order for job in await stage.app.jobs.recent(3)]
     assert [order.quality for order in orders] == ["480", "720", "480"]
     assert "silent" not in await answer(stage, "/channel set Films silent=off caption=")
+    await answer(stage, "/set silent on")
+    assert "silent=off" in await answer(stage, "/channel set Films caption=")
+    assert "“Films”, silent is off now" in await answer(stage, "/set silent off --chat Films")
     await answer(stage, "/channel default off")
     await answer(stage, "/dl sample:streamable.mp4")
     assert (len(files_in(stage, films)), len(files_in(stage, stage.owner.user_id))) == (3, 1)
@@ -223,9 +226,11 @@ async def test_rules_decide_once_the_file_is_known(stage: Stage) -> None:
     assert (await answer(stage, "/routes")).splitlines()[1] == "2. 127.0.0.1, over 1.0 MB → “Films”"
     tried = await answer(stage, "/route try sample:song.mp3")
     assert "looks like audio, 142 kB. Rule 1 (audio) would post it in “Music”." in tried
+    await send(stage, "/set silent on", "/set silent off --chat Music")
     for name in ("song.mp3", "archive.bin", "notes.pdf"):
         await answer(stage, f"/dl sample:{name}")
     home = stage.owner.user_id
+    assert [post.silent for chat in (music, films, home) for post in files_in(stage, chat)] == [False, True, True]
     assert [len(files_in(stage, chat)) for chat in (music, films, home)] == [1, 1, 1]
     decided = [(job.order.to, job.order.routed) for job in await stage.app.jobs.recent(3)]
     assert decided == [("", False), (str(films), False), (str(music), False)]
@@ -238,8 +243,8 @@ async def test_rules_decide_once_the_file_is_known(stage: Stage) -> None:
     await answer(stage, "/route remove 1")
     await answer(stage, "/route add 127.0.0.1 Music")
     assert "Rule 2 (127.0.0.1, over 1.0 MB)" in await answer(stage, "/route try sample:archive.bin")
-    await answer(stage, "/dl sample:song.mp3 --force")
-    assert len(files_in(stage, music)) == 2
+    await answer(stage, "/dl sample:song.mp3 --force --silent")
+    assert [post.silent for post in files_in(stage, music)] == [False, True]
 
 
 async def test_a_command_in_a_topic_posts_there_and_goes(stage: Stage) -> None:

@@ -151,5 +151,15 @@ async def test_settings_hold_for_all_for_one_and_in_a_chat(stage: Stage) -> None
     await send(stage, "/unset quality --chat Films", "/set others off")
     assert registry.channels[chat].defaults == {"silent": "on"}
     await anna.send(stage.owner.user_id, "/version")
-    await send(stage, "/version", "/set others on")
+    await send(stage, "/version")
+    assert "Nobody is heard but you: /set others on" in (await send(stage, "/users"))[-1].text
+    assert "until /set others on." in (await send(stage, f"/allow {anna.user_id} user"))[-1].text
+    await send(stage, "/set others on")
+    refused = f"/set quality 144 --for {anna.user_id} --chat Films"
+    assert "--for and --chat exclude one another" in (await send(stage, refused))[-1].text
+    assert "put --chat and the chat behind it" in (await send(stage, "/set caption Mine"))[-1].text
+    await send(stage, f"/set quality 480 --for {anna.user_id}")
+    assert settings.own(anna.user_id) == {"quality": "480"}
+    await send(stage, f"/erase {anna.user_id} yes-erase yes-erase")
+    assert settings.own(anna.user_id) == {}
     assert not [one.text for one in await chat_with(stage, anna) if one.text.startswith("Medusa ")]
