@@ -72,18 +72,17 @@ class Flight:
         sizes = alike or self.known
         return sum(sizes) / len(sizes) if sizes else 0.0
 
-    @property
-    def sizes(self) -> list[tuple[float, bool]]:
-        """The size of each file that is not dead, known or guessed, and whether it may go without being kept."""
+    def _sizes(self, guess: Callable[[str], float]) -> list[tuple[float, bool]]:
+        """The size of each file that is not dead, known or guessed by its kind, and whether it may go unkept."""
         alive = [one for one in self.seen.values() if not one.dead]
-        told = [(self.guess(one.kind) if one.size is None else float(one.size), one) for one in alive]
-        unseen = [(self.guess(), False)] * (len(self.links) - len(self.seen))
+        told = [(guess(one.kind) if one.size is None else float(one.size), one) for one in alive]
+        unseen = [(guess(""), False)] * (len(self.links) - len(self.seen))
         return [*((size, one.streams and size <= self.limit) for size, one in told), *unseen]
 
     @property
     def total(self) -> float:
         """Bytes in all, known and estimated."""
-        return sum(size for size, _ in self.sizes)
+        return sum(size for size, _ in self._sizes(self.guess))
 
     @property
     def splits(self) -> int:
@@ -92,8 +91,13 @@ class Flight:
 
     @property
     def peak(self) -> float:
-        """Bytes of the disk that are taken at most: by the biggest that may be at work together, not streamed."""
-        kept = [size for size, streams in self.sizes if not streams]
+        """Bytes of the disk that are taken at most: by the biggest that may be at work together, not streamed.
+
+        What tells no size is taken to be as big as the biggest that does: a mean is no bound, and a full disk is worse
+        than a careful word.
+        """
+        biggest = max(self.known, default=0)
+        kept = [size for size, streams in self._sizes(lambda _: biggest) if not streams]
         return _COPIES * sum(sorted(kept, reverse=True)[: self.kept_at_once])
 
     def lines(self) -> list[str]:

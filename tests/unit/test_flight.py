@@ -32,6 +32,12 @@ def test_the_disk_holds_the_biggest_that_are_at_work_together() -> None:
     assert flight(Seen("file", 6 * GB, streams=True)).peak == 12 * GB, "too big for one post, it is cut on the disk"
 
 
+def test_what_is_unknown_may_be_as_big_as_the_biggest_that_is_not() -> None:
+    plan = flight(Seen("file", 4 * GB), Seen("stream", GB), Seen("stream"))
+    assert plan.total == 6 * GB
+    assert plan.peak == 2 * (4 + 4) * GB
+
+
 def test_the_words_say_what_is_to_be_expected() -> None:
     plan = flight(Seen("video", GB), Seen(dead="gone (404)."), None, links=("a", "b", "a"), rate=10e6)
     plan.posted[1] = "https://t.me/c/1/2"
