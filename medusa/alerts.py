@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from medusa.errors import MedusaError
+from medusa.findings import Finding, Look
 from medusa.model import Notice, Tell
 from medusa.patience import until_it_works
 from medusa.storage.alerts import AlertTable
@@ -25,20 +26,10 @@ REMIND = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that ought to be well: what is seen of it, and what the owner can do where it is not well."""
-
-    name: str
-    well: bool
-    seen: str
-    advice: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Watched:
-    """A look at one thing, given the Unix time; ``kind`` is None where something else tells of it already."""
+    """A look at one thing; ``kind`` is None where something else tells of it already."""
 
-    look: Callable[[float], Awaitable[Check]]
+    look: Look
     kind: Notice | None = None
 
 
@@ -74,7 +65,7 @@ class Alerts:
         self._now = now
         self._known: dict[str, _Known] = {}
 
-    async def checks(self) -> list[Check]:
+    async def checks(self) -> list[Finding]:
         """How everything is now."""
         return [await one.look(self._now()) for one in self._watched]
 
@@ -96,7 +87,7 @@ class Alerts:
             if one.kind is not None:
                 await self._heed(await one.look(self._now()), one.kind)
 
-    async def _heed(self, check: Check, kind: Notice) -> None:
+    async def _heed(self, check: Finding, kind: Notice) -> None:
         known, now = self._known.setdefault(check.name, _Known()), self._now()
         # Also after a clock that was years ahead when something was told.
         since = abs(now - known.told)

@@ -1,11 +1,9 @@
 """Builds everything, from top to bottom, and takes it down again in reverse."""
 
 import asyncio
-import platform
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,7 +23,15 @@ from medusa.care.house import House
 from medusa.care.keeper import Keeper as Keeping
 from medusa.care.wipe import finishing
 from medusa.channels.destinations import Destinations
-from medusa.checks import STATE_NEEDS, backup_check, clock_check, disk_check, line_check, look_at_memory, ytdlp_check
+from medusa.checks import (
+    backup_check,
+    clock_check,
+    disk_check,
+    free_for_state,
+    line_check,
+    look_at_memory,
+    ytdlp_check,
+)
 from medusa.commands import Command, Desk
 from medusa.commands.router import Router
 from medusa.config import Config
@@ -34,6 +40,7 @@ from medusa.documents import Documents
 from medusa.door import Door
 from medusa.errors import first_of
 from medusa.gates import Budget, QuietHours
+from medusa.gauges import Gauges
 from medusa.ground import LOG_FOLDER, LOOKS, Ground, open_ground
 from medusa.library import Library
 from medusa.model import Notice
@@ -43,7 +50,7 @@ from medusa.numbers import Numbers
 from medusa.pipeline import Pipeline
 from medusa.poster import Poster
 from medusa.posting import Posting
-from medusa.room import KEEP_FREE, Room
+from medusa.room import Room
 from medusa.scheduler import Scheduler
 from medusa.settings import (
     BUDGET_DOWN,
@@ -58,7 +65,6 @@ from medusa.settings import (
     Settings,
 )
 from medusa.sources.looking import Looks
-from medusa.sources.ytdlp_update import Updater
 from medusa.status import Status
 from medusa.storage import Store
 from medusa.storage.alerts import AlertTable
@@ -88,9 +94,9 @@ from medusa.telegram.small import SmallFiles
 from medusa.telegram.thumbs import Thumbs
 from medusa.telegram.transfer import Uploader
 from medusa.telegram.watch import stay_connected
-from medusa.tools import Tools
 from medusa.trouble import Trouble
 from medusa.vault import Vault
+from medusa.versions import versions
 from medusa.vitals import Vitals
 from medusa.watches.watcher import Watcher
 from medusa.web.health import serve_health
@@ -128,6 +134,7 @@ class App:
     router: Router
     clock: Clock
     vitals: Vitals
+    gauges: Gauges
     desk: Desk
     numbers: Numbers
     alerts: Alerts
@@ -141,6 +148,11 @@ class App:
         await self.status.idle()
         await self.notices.idle()
 
+    def summary(self) -> str:
+        """One line on what is going on, for whoever supervises the process."""
+        stands = "connected to Telegram" if self.account.connected else "Telegram cannot be reached"
+        return f"{stands}, {len(self.scheduler.live())} jobs at work"
+
 
 @asynccontextmanager
 async def running(config: Config) -> AsyncIterator[App]:
@@ -153,7 +165,7 @@ async def running(config: Config) -> AsyncIterator[App]:
         stack.enter_context(finishing(config.data, config.work))
         app = _assemble(await open_ground(config, stack))
         if config.metrics is not None:
-            await stack.enter_async_context(serve_health(app.vitals, config.metrics, config.metrics_token))
+            await stack.enter_async_context(serve_health(app.vitals, app.gauges, config.metrics, config.metrics_token))
         await stack.enter_async_context(serving(app.desk, app.store, config))
         try:
             async with asyncio.TaskGroup() as group:
@@ -232,27 +244,21 @@ def _works(ground: Ground) -> _Works:
 
 
 def _assemble(ground: Ground) -> App:
-    config, store, settings, account, works = (
-        ground.config,
-        ground.store,
-        ground.settings,
-        ground.account,
-        _works(ground),
-    )
-    notices, pipeline, messenger = works.notices, works.pipeline, works.messenger
-    backups = Backups(store, settings, notices.tell, config.data, ground.offsite)
-    alerts = _alerts(ground, works, backups)
-    desk = _desk(ground, works, backups, alerts)
-    router = Router(account, desk, Handled(store), Menus(store), SlowCommands(store), messenger)
+    config, store, account, works = ground.config, ground.store, ground.account, _works(ground)
+    notices, pipeline = works.notices, works.pipeline
+    backups = Backups(store, ground.settings, notices.tell, config.data, ground.offsite)
     clock = Clock(account, notices.tell)
-    vitals = Vitals(account, store, works.jobs, works.scheduler, pipeline.room, clock, config, ground.tools.ffmpeg)
-    vitals.backup = lambda: backups.latest
+    vitals, alerts = _health(ground, works, backups, clock)
+    gauges = Gauges(account, store, works.jobs, works.scheduler, pipeline.room, clock, backups, config.data)
+    desk = _desk(ground, works, backups, alerts)
+    router = Router(account, desk, Handled(store), Menus(store), SlowCommands(store), works.messenger)
     return App(
-        config=config, account=account, store=store, jobs=works.jobs, settings=settings, budget=ground.budget,
+        config=config, account=account, store=store, jobs=works.jobs, settings=ground.settings, budget=ground.budget,
         guard=ground.guard, room=pipeline.room, pipeline=pipeline, scheduler=works.scheduler,
         conductor=works.conductor, watcher=works.watcher, status=works.status, notices=notices, backups=backups,
         quarantine=ground.quarantine, vault=ground.vault, destinations=ground.destinations, access=ground.access,
         router=router, clock=clock, desk=desk, numbers=desk.numbers, alerts=alerts, house=desk.house, vitals=vitals,
+        gauges=gauges,
     )  # fmt: skip
 
 
@@ -341,24 +347,30 @@ def _conductor(
     return Conductor(batches, jobs, scheduler, messenger, keeper, turns, index, ground.config.slots)
 
 
-def _alerts(ground: Ground, works: _Works, backups: Backups) -> Alerts:
-    config, account, settings, notices = ground.config, ground.account, ground.settings, works.notices
+def _health(ground: Ground, works: _Works, backups: Backups, clock: Clock) -> tuple[Vitals, Alerts]:
+    """What work needs is looked at by both; the rest is worth a warning, and no reason to be called unready."""
+    config, account, settings, room = ground.config, ground.account, ground.settings, works.pipeline.room
     trouble = Trouble(works.jobs.recent)
     works.scheduler.listeners.append(trouble.changed)
-    kept = KEEP_FREE if config.keep_free is None else config.keep_free
-    old = ytdlp_check(lambda: ground.updater.used, lambda now: trouble.failing(now) is not None)
+    backup = backup_check(lambda: backups.latest)
+    needed = [
+        line_check(lambda: account.connected),
+        disk_check("disk", room.free, "Jobs wait for room."),
+        clock_check(lambda: clock.seen),
+    ]
+    vitals = Vitals(ground.store, config.work, ground.tools.ffmpeg, [*needed, backup])
+    for_state = disk_check("state", lambda: free_for_state(config.data), "Soon nothing more can be noted.")
     watched = [
-        Watched(line_check(lambda: account.client.line.away)),
-        Watched(disk_check("work folder", config.work, kept, "Jobs wait for room.")),
-        Watched(disk_check("state", config.data, STATE_NEEDS, "Soon nothing more can be noted."), Notice.DISK),
+        *(Watched(look) for look in (*needed, vitals.store, vitals.children)),
+        Watched(backup, Notice.BACKUP),
+        Watched(for_state, Notice.DISK),
         Watched(look_at_memory, Notice.MEMORY),
         Watched(trouble.failures, Notice.FAILURES),
         Watched(trouble.floods, Notice.FLOOD),
-        Watched(old, Notice.UPDATE),
-        Watched(backup_check(lambda: backups.latest), Notice.BACKUP),
-        Watched(clock_check(Clock(account, notices.tell).ahead)),
+        Watched(ytdlp_check(lambda: ground.updater.used, lambda now: trouble.failing(now) is not None), Notice.UPDATE),
     ]
-    return Alerts(watched, AlertTable(ground.store), notices.tell, lambda kind: settings[NOTICES[kind]])
+    tell = works.notices.tell
+    return vitals, Alerts(watched, AlertTable(ground.store), tell, lambda kind: settings[NOTICES[kind]])
 
 
 def _obey(settings: Settings, scheduler: Scheduler, quiet: QuietHours, budget: Budget) -> None:
@@ -385,23 +397,3 @@ def _warning(scheduler: Scheduler, notices: Notices) -> Callable[[Refused], None
             notices.tell(Notice.NETWORK, f"Network guard: {refusal.user_text}")
 
     return told
-
-
-def versions(tools: Tools, updater: Updater) -> Mapping[str, str]:
-    """The versions of Medusa and of what it stands on, by name."""
-    return {
-        "Medusa": __version__,
-        "Python": platform.python_version(),
-        "Telethon": version("telethon"),
-        "yt-dlp": updater.shown,
-        "gallery-dl": _version("gallery-dl"),
-        "ffmpeg": str(tools.ffmpeg or "not found"),
-        "JavaScript": tools.javascript or "not found",
-    }
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not found"

@@ -135,7 +135,7 @@ def _run(_options: argparse.Namespace, config: Config) -> int:
         from medusa.supervised import supervised
 
         await firstrun.ensure_login(config)
-        async with running(config) as app, supervised(supervisor(os.environ), app.vitals.summary):
+        async with running(config) as app, supervised(supervisor(os.environ), app.summary):
             print("Medusa is ready. Write /help to yourself, in Saved Messages.", file=sys.stderr, flush=True)
             await asyncio.Event().wait()
         return 0

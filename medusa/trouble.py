@@ -5,7 +5,7 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from medusa.alerts import Check
+from medusa.findings import Finding
 from medusa.model import Job, JobState
 from medusa.names import brief
 from medusa.patience import until_it_works
@@ -66,7 +66,7 @@ class Trouble:
         ends = {_end(job) for job in jobs if job.state in (JobState.DONE, JobState.FAILED)}
         self._ends = deque(sorted(ends | set(self._ends), key=lambda end: end.at), _REMEMBERED)
 
-    async def failures(self, now: float) -> Check:
+    async def failures(self, now: float) -> Finding:
         """Whether many jobs fail, or all of one site."""
         await self._recall()
         last = [end for end in self._ends if abs(now - end.at) <= HOUR][-LATEST:]
@@ -75,13 +75,13 @@ class Trouble:
             host, count = Counter(end.host for end in failed).most_common(1)[0]
             most = f", {count} of them at {brief(host)}" if host else ""
             seen = f"{len(failed)} of the last {len(last)} jobs have failed within an hour{most}: {failed[-1].reason}"
-            return Check("jobs", False, seen, "When that is mended, /retry failed tries them again.")
+            return Finding("jobs", False, seen, "When that is mended, /retry failed tries them again.")
         if (site := self.failing(now)) is not None:
             since = time.strftime("%H:%M", time.localtime(site[0].at))
             seen = f"{brief(site[0].host)} fails since {since}: {len(site)} jobs in a row. {site[-1].reason}"
-            return Check("jobs", False, seen, "When that is mended, /retry failed tries them again.")
+            return Finding("jobs", False, seen, "When that is mended, /retry failed tries them again.")
         lately = f"{len(failed)} of {len(last)} failed within the last hour" if last else "none ended in the last hour"
-        return Check("jobs", True, lately)
+        return Finding("jobs", True, lately)
 
     def failing(self, now: float) -> list[_End] | None:
         """The failures in a row of the site that has had most of them within a day; None when no site fails."""
@@ -92,7 +92,7 @@ class Trouble:
         longest = max(rows.values(), key=len, default=[])
         return longest if len(longest) >= IN_A_ROW else None
 
-    async def floods(self, now: float) -> Check:
+    async def floods(self, now: float) -> Finding:
         """Whether Telegram makes jobs wait often, or long."""
         last = [flood for flood in self._floods.values() if abs(now - flood[0]) <= HOUR or flood[1] > now]
         longest = max((until - now for _, until in last), default=0.0)
@@ -100,8 +100,8 @@ class Trouble:
             waits = f"{len(last)} jobs" if len(last) > 1 else "a job"
             left = f", for {span(longest)} yet" if longest > 0 else " again and again"
             seen = f"Telegram makes {waits} wait{left}."
-            return Check("flood waits", False, seen, "Fewer posts at once help; nothing is lost meanwhile.")
-        return Check("flood waits", True, f"{len(last)} in the last hour" if last else "none in the last hour")
+            return Finding("flood waits", False, seen, "Fewer posts at once help; nothing is lost meanwhile.")
+        return Finding("flood waits", True, f"{len(last)} in the last hour" if last else "none in the last hour")
 
 
 def _end(job: Job) -> _End:

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from medusa.access import Access
-from medusa.alerts import Check
 from medusa.backups.service import Backups
 from medusa.batches.conductor import Conductor
 from medusa.batches.flight import Flight
 from medusa.care.house import House
 from medusa.channels.destinations import Destinations
 from medusa.door import Door
+from medusa.findings import Finding
 from medusa.gates import Budget
 from medusa.library import Library
 from medusa.model import OWNER, Order, Person, Role
@@ -105,7 +105,7 @@ class Desk:
     following: Callable[[int, int, int], Awaitable[list[int]]]
     """Numbers of the next messages of a chat that hold files: its marked id, where to begin, how many at most."""
     numbers: Numbers
-    checks: Callable[[], Awaitable[list[Check]]]
+    checks: Callable[[], Awaitable[list[Finding]]]
     """Looks at everything that ought to be well."""
     draw: Callable[[Report], Awaitable[bytes | None]]
     """Draws the picture of a report as a JPEG; None when it can't be drawn."""

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from medusa.alerts import Check
 from medusa.commands import Answer, Call, Command, Later
+from medusa.findings import Finding
 from medusa.model import Role
 
 
@@ -16,7 +16,7 @@ async def _run(call: Call) -> Answer:
     return Later(work)
 
 
-def worded(checks: Sequence[Check]) -> Markup:
+def worded(checks: Sequence[Finding]) -> Markup:
     """What is wrong first, with what helps; then what is well, a line each."""
     wrong = [check for check in checks if not check.well]
     title = (

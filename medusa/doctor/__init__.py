@@ -14,8 +14,9 @@ from pathlib import Path
 from medusa import __version__, cage, process
 from medusa.config import Address, Config
 from medusa.discover import plugins
-from medusa.doctor.finding import Check, Finding
+from medusa.doctor.check import Check
 from medusa.errors import MedusaError, UserError
+from medusa.findings import Finding
 from medusa.steps.encoders import CODECS, encoder_for
 from medusa.storage import Store, open_store
 from medusa.storage.audit import Audit

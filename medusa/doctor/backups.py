@@ -4,8 +4,9 @@ import time
 
 from medusa.checks import LATE
 from medusa.config import Config
-from medusa.doctor.finding import Check, Finding
+from medusa.doctor.check import Check
 from medusa.errors import MedusaError
+from medusa.findings import Finding
 from medusa.settings import BACKUP, Settings
 from medusa.storage import open_store
 from medusa.storage.backups import BackupTable

@@ -4,8 +4,9 @@ import time
 from email.utils import parsedate_to_datetime
 
 from medusa.config import Config
-from medusa.doctor.finding import Check, Finding
+from medusa.doctor.check import Check
 from medusa.errors import MedusaError
+from medusa.findings import Finding
 from medusa.net import Guard, open_web
 from medusa.throttle import Throttle
 

@@ -6,7 +6,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from medusa.config import Config
-from medusa.doctor.finding import Check, Finding
+from medusa.doctor.check import Check
+from medusa.findings import Finding
 
 LOCK = Path(__file__).parents[2] / "requirements.lock"
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)([^\n]*)", re.MULTILINE)

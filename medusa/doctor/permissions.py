@@ -5,7 +5,8 @@ import shlex
 from pathlib import Path
 
 from medusa.config import Config
-from medusa.doctor.finding import Check, Finding
+from medusa.doctor.check import Check
+from medusa.findings import Finding
 from medusa.storage.folder import DATABASE, KEY_FILE, SLOTS
 
 

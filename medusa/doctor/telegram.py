@@ -3,7 +3,8 @@
 import asyncio
 
 from medusa.config import Config
-from medusa.doctor.finding import Check, Finding
+from medusa.doctor.check import Check
+from medusa.findings import Finding
 
 _DEFAULT = ("149.154.167.51", 443)
 """Data centre 2, as https://core.telegram.org/api/datacenter lists it in clients' configurations."""

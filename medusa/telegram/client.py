@@ -82,6 +82,11 @@ class Account:
     premium: bool
     limits: Limits
 
+    @property
+    def connected(self) -> bool:
+        """Whether Telegram can be asked just now."""
+        return self.client.is_connected() and not self.client.line.away
+
 
 class _Client(TelegramClient):  # type: ignore[misc]
     """Telethon's client, which minds four things about broken connections that it does not by itself.

@@ -13,6 +13,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 
 from medusa.config import Address
 from medusa.errors import UserError
+from medusa.gauges import Gauges
 from medusa.observe.metrics import REGISTRY
 from medusa.vitals import Vitals
 
@@ -21,7 +22,7 @@ _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
 """What a proxy on this machine adds for those who are not."""
 
 
-def routes(vitals: Vitals, token: str | None) -> list[web.RouteDef]:
+def routes(vitals: Vitals, gauges: Gauges, token: str | None) -> list[web.RouteDef]:
     """The three pages. /healthz is for everybody; the others are for this machine and whoever knows the ``token``."""
 
     def guarded(handler: Handler) -> Handler:
@@ -40,12 +41,13 @@ def routes(vitals: Vitals, token: str | None) -> list[web.RouteDef]:
     async def ready(_request: web.Request) -> web.Response:
         checks = await vitals.ready()
         well = all(check.well for check in checks)
-        told = {check.name: {"ok": check.well, "reason": check.seen} for check in checks}
+        told = {check.name.lower(): {"ok": check.well, "reason": check.seen} for check in checks}
         body = {"status": "ok" if well else "unready", "checks": told}
         return web.json_response(body, status=200 if well else 503, headers=_PLAIN)
 
     async def metrics(_request: web.Request) -> web.Response:
-        await vitals.gauge()
+        await vitals.ready()
+        await gauges.read()
         return web.Response(
             body=generate_latest(REGISTRY), headers={**_PLAIN, "Content-Type": CONTENT_TYPE_PLAIN_0_0_4}
         )
@@ -54,10 +56,10 @@ def routes(vitals: Vitals, token: str | None) -> list[web.RouteDef]:
 
 
 @asynccontextmanager
-async def serve_health(vitals: Vitals, where: Address, token: str | None) -> AsyncIterator[None]:
+async def serve_health(vitals: Vitals, gauges: Gauges, where: Address, token: str | None) -> AsyncIterator[None]:
     """Serve nothing but these pages while the block runs. Raises UserError when the port can't be had."""
     app = web.Application()
-    app.add_routes(routes(vitals, token))
+    app.add_routes(routes(vitals, gauges, token))
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5)
     await runner.setup()
     try:

@@ -48,7 +48,7 @@ async def test_statistics_and_health(stage: Stage) -> None:
         assert 20_000 < picture(stage, message).size < 300_000
     assert wrong.text.startswith("“2 weeks” is no span of time that there are statistics of")
     assert wrong.file is None
-    assert health.text.startswith("All is well.\n✓ Telegram connected\n✓ work folder ")
+    assert health.text.startswith("All is well.\n✓ Telegram connected\n✓ disk ")
     assert "✓ jobs 1 of 5 failed within the last hour" in health.text
     assert not list((stage.app.config.work / "looks").glob("stats-*"))
     assert stage.app.store.commits - commits < 20

@@ -95,7 +95,7 @@ async def everything_is_told(stage: Stage, url: str, folder: Path) -> None:
         assert await got(http, f"{url}/healthz") == (200, '{"status": "ok"}')
         status, body = await got(http, f"{url}/readyz")
         assert status == 200, body
-        assert set(json.loads(body)["checks"]) == {"telegram", "store", "disk", "children", "clock"}
+        assert set(json.loads(body)["checks"]) == {"telegram", "store", "disk", "children", "clock", "backup"}
         await strangers_are_kept_away(http, url)
         status, exposition = await got(http, f"{url}/metrics")
     seen = {one.name: one for one in text_string_to_metric_families(exposition)}
@@ -133,7 +133,7 @@ async def trouble_has_reasons(stage: Stage, url: str) -> None:
     app = stage.app
     app.room._keep_free = 10**18
     app.clock.seen = -3600.0
-    app.vitals.backup = lambda: 0.0
+    app.backups._failures = 1
     app.account.client.line.broke(ConnectionError("pulled"))
     async with aiohttp.ClientSession() as http:
         status, body = await got(http, f"{url}/readyz")
@@ -141,8 +141,8 @@ async def trouble_has_reasons(stage: Stage, url: str) -> None:
     told = {name: check["reason"] for name, check in json.loads(body)["checks"].items() if not check["ok"]}
     assert status == 503
     assert set(told) == {"telegram", "disk", "clock", "backup"}
-    assert told["clock"] == "-3600.0 s against Telegram's"
-    assert told["backup"] == "there is none yet"
+    assert told["clock"] == "The clock is 1 h 0 min behind."
+    assert told["backup"] == "There is no backup yet."
 
 
 @pytest.mark.usefixtures("_own_log")
@@ -158,6 +158,6 @@ async def test_what_an_operator_sees(
     async with open_stage(own, tmp_path / "stage", samples_folder) as stage:
         await everything_is_told(stage, url, tmp_path)
         with pytest.raises(UserError, match=f"127.0.0.1:{port} is taken"):
-            async with serve_health(stage.app.vitals, own.metrics or Address("", 0), None):
+            async with serve_health(stage.app.vitals, stage.app.gauges, own.metrics or Address("", 0), None):
                 pass
         await trouble_has_reasons(stage, url)

@@ -1,14 +1,16 @@
 """Warnings over a real store: seldom, never again at a start, and over when it is over."""
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from medusa import checks
-from medusa.alerts import APART, REMIND, Alerts, Check, Watched
+from medusa.alerts import APART, REMIND, Alerts, Watched
 from medusa.commands.health import worded
+from medusa.findings import Finding
 from medusa.model import Job, JobState, Notice, Order
 from medusa.storage import Store, open_store
 from medusa.storage.alerts import AlertTable
@@ -35,11 +37,11 @@ class World:
         tell = lambda _, text: self.told.append(text)  # noqa: E731
         return Alerts(watched, AlertTable(self.store), tell, lambda _: not self.muted, now=lambda: self.now)
 
-    async def look(self, _now: float) -> Check:
+    async def look(self, _now: float) -> Finding:
         return (
-            Check("memory", True, "1 MB used")
+            Finding("memory", True, "1 MB used")
             if self.well
-            else Check("memory", False, "Memory is nearly used up.", "Restart it.")
+            else Finding("memory", False, "Memory is nearly used up.", "Restart it.")
         )
 
     async def after(self, seconds: float, *, well: bool, looks: int = 3) -> list[str]:
@@ -110,7 +112,7 @@ def trouble_with(*known: Job) -> Trouble:
 
 async def test_many_failures_and_a_site_that_fails() -> None:
     few = trouble_with(*(job(n, JobState.FAILED) for n in range(IN_A_ROW - 1)))
-    assert await few.failures(NOW) == Check(
+    assert await few.failures(NOW) == Finding(
         "jobs", True, f"{IN_A_ROW - 1} of {IN_A_ROW - 1} failed within the last hour"
     )
     few.changed(job(99, JobState.FAILED))
@@ -152,18 +154,19 @@ async def test_ytdlp(version: str, fails: bool, well: bool) -> None:
 
 
 async def test_disk_memory_and_backup(tmp_path: Path) -> None:
-    async def disk(folder: Path, kept: int) -> bool:
-        return (await checks.disk_check("state", folder, kept, "Jobs wait.")(NOW)).well
+    async def disk(free: Callable[[], tuple[int, int]]) -> bool:
+        return (await checks.disk_check("state", free, "Jobs wait.")(NOW)).well
 
-    assert await disk(tmp_path, 1)
-    assert not await disk(tmp_path / "gone", 1)
+    assert await disk(lambda: checks.free_for_state(tmp_path))
+    assert not await disk(lambda: checks.free_for_state(tmp_path / "gone"))
+    assert not await disk(lambda: (1, 2))
     assert (await checks.look_at_memory(NOW)).well
     late = [await checks.backup_check(lambda at=at: at)(NOW) for at in (None, NOW, NOW - 9 * 86400, 0.0)]  # type: ignore[misc]
     assert [one.well for one in late] == [True, True, False, False]
 
 
 def test_the_words_of_health() -> None:
-    well, wrong = Check("disk", True, "5 GB free"), Check("jobs", False, "<b>x</b> fails.", "Mend it.")
+    well, wrong = Finding("disk", True, "5 GB free"), Finding("jobs", False, "<b>x</b> fails.", "Mend it.")
     assert worded([well]) == "<b>All is well.</b>\n✓ <b>disk</b> 5 GB free"
     assert worded([well, wrong]).splitlines() == [
         "<b>One thing is wrong:</b>",
