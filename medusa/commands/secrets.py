@@ -38,10 +38,13 @@ async def site_and_rest(call: Call, usage: str) -> tuple[str, str]:
 
 
 async def forgotten(call: Call, kind: Kind, words: Sequence[str]) -> str:
-    """Forget what is kept of a kind for the site that ``words`` name, and may name one of several; says so."""
+    """Forget what is kept of a kind for the site that ``words`` name; says so.
+
+    They may name one of several, ``""`` the one without a name.
+    """
     if not words or len(words) > 2:
         raise UserError(f"Of which site? For instance: {call.prefix}{call.command} forget example.com")
-    found = await call.desk.vault.forget(kind, *words)
+    found = await call.desk.vault.forget(kind, words[0], *(name.strip('"') for name in words[1:]))
     if not found:
         raise UserError(f"There is nothing like that to forget. {call.prefix}{call.command} says what there is.")
     return f"Forgotten: {call.command} of {', '.join(found)}."

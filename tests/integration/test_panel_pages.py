@@ -157,6 +157,20 @@ async def test_the_panel_forgets_one_header_and_shows_no_key(stage: Stage) -> No
         assert not (await backups.table.key()).shown
 
 
+async def test_the_panel_forgets_the_token_without_a_name_alone(stage: Stage) -> None:
+    door, vault = stage.app.desk.door, stage.app.vault
+    for name in ("", "first", "second"):
+        await vault.keep_token("example.com", name, "A-TOKEN-NOBODY-SHALL-SEE")
+    async with browsing(door.address) as browser:
+        await enter(browser, door)
+        await browser.get("/vault")
+        await browser.post("/vault", {"kind": "token", "site": "example.com", "name": ""})
+        assert "Forgotten: token of example.com." in await browser.follow()
+        assert [one.name for one in await vault.kept(Kind.TOKEN)] == ["first", "second"]
+        await browser.post("/vault", {"kind": "token", "site": "example.com", "name": "first"})
+        assert [one.name for one in await vault.kept(Kind.TOKEN)] == ["second"]
+
+
 async def test_trust_is_given_by_the_owner_alone(stage: Stage) -> None:
     access, door = stage.app.access, stage.app.desk.door
     await access.allow(SOMEBODY, "Somebody", Role.ADMIN, OWNER_PERSON)

@@ -24,9 +24,9 @@ def _words(fields: Fields) -> str:
     kind, site, name = fields.get("kind", ""), fields.get("site", ""), fields.get("name", "")
     if kind not in {str(one) for one in Kind} or not re.fullmatch(r"[\w.:-]{1,253}", site):
         raise UserError("There is nothing like that to forget.")
-    if not re.fullmatch(r"[!-~]{0,64}", name):  # without its name, all of the site would be forgotten
+    if not re.fullmatch(r"[!#-~]{0,64}", name):
         raise UserError("There is nothing like that to forget.")
-    return f"{_COMMANDS[Kind(kind)]} forget {site} {name}"
+    return f'{_COMMANDS[Kind(kind)]} forget {site} "{name}"'  # without a name, all of the site would be forgotten
 
 
 PAGE = Page(
