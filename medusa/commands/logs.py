@@ -38,12 +38,10 @@ async def _run(call: Call) -> Answer:
     found = lines.find(limit=min(limit, _MOST_SHOWN), level=level, job=job)
     if not found:
         return "There are no such lines since Medusa was started."
-    # What secrets were learnt of after the line was written is blotted out now.
-    shown = (observe.clean(line.text) for line in found)
     return Markup("\n").join(
         Markup("<code>{}</code>").format(line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…")
-        for text in shown
-        for line in text.splitlines()
+        for one in found
+        for line in one.text.splitlines()
     )
 
 

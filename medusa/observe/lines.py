@@ -2,7 +2,9 @@
 
 import logging
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from medusa import observe
 
 MOST_LINES = 1000
 LONGEST_LINE = 1000
@@ -46,7 +48,7 @@ class Lines:
         """The latest ``limit`` lines, the oldest of them first, which are what is asked for.
 
         They are of ``level`` or worse, about ``job`` if one is named, have ``text`` in them whatever its case, and have
-        higher numbers than ``after``.
+        higher numbers than ``after``. What secrets were learnt of after a line was written is blotted out now.
         """
         wanted, found = text.casefold(), list[LogLine]()
         for line in reversed(self._lines):
@@ -54,7 +56,7 @@ class Lines:
                 break
             if line.level >= level and job in (None, line.job) and wanted in line.text.casefold():
                 found.append(line)
-        return found[::-1]
+        return [replace(line, text=observe.clean(line.text)) for line in reversed(found)]
 
 
 lines = Lines()

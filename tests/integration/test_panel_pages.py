@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from medusa import observe
 from medusa.demo.stage import Stage
 from medusa.discover import plugins
 from medusa.model import OWNER as OWNER_PERSON
@@ -112,6 +113,18 @@ async def test_the_library_shows_small_pictures(stage: Stage) -> None:
         for path in ("/library/2.jpg", "/library/9.jpg", "/library/x.jpg"):
             await browser.get(path)
             assert browser.status == 404, path
+
+
+async def test_no_page_shows_a_secret_that_was_learnt_after_its_line(stage: Stage) -> None:
+    door = stage.app.desk.door
+    await send(stage, f"/dl {stage.media.link('notes.pdf')}")
+    lines.add(1e9, logging.ERROR, 1, "asked with a-secret-of-tomorrow")
+    observe.hide(["a-secret-of-tomorrow"])
+    async with browsing(door.address) as browser:
+        await enter(browser, door)
+        for where in ("/logs?level=error", "/jobs/1"):
+            text = await browser.get(where)
+            assert "asked with [secret]" in text and "a-secret-of-tomorrow" not in text, where
 
 
 async def test_forms_do_what_they_say(stage: Stage) -> None:
