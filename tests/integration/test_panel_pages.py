@@ -127,6 +127,21 @@ async def test_no_page_shows_a_secret_that_was_learnt_after_its_line(stage: Stag
             assert "asked with [secret]" in text and "a-secret-of-tomorrow" not in text, where
 
 
+async def test_the_log_is_the_owners_alone(stage: Stage) -> None:
+    door = stage.app.desk.door
+    await send(stage, f"/dl {stage.media.link('notes.pdf')}")
+    lines.add(1e9, logging.ERROR, 1, "a line about this job")
+    await stage.app.access.allow(SOMEBODY, "Somebody", Role.ADMIN, OWNER_PERSON)
+    async with browsing(door.address) as owner, browsing(door.address) as other:
+        await enter(owner, door)
+        assert "a line about this job" in await owner.get("/jobs/1")
+        path = door.link(SOMEBODY).removeprefix(door.address)
+        await other.get(path)
+        await other.post(path, {})
+        text = await other.get("/jobs/1")
+        assert (other.status, "a line about this job" in text, "notes.pdf" in text) == (200, False, True)
+
+
 async def test_forms_do_what_they_say(stage: Stage) -> None:
     await stage.app.access.allow(SOMEBODY, "Anna", Role.USER, OWNER_PERSON)
     await stage.app.vault.keep_token("example.com", "", "A-TOKEN-NOBODY-SHALL-SEE")

@@ -1,6 +1,7 @@
 """Everything about one job."""
 
 from medusa.errors import UserError
+from medusa.model import Role
 from medusa.observe.lines import lines
 from medusa.web.page import Given, Page, Visit
 from medusa.words import message_link
@@ -23,7 +24,7 @@ async def _show(visit: Visit) -> Given:
         "post": post,
         "places": places,
         "longest": max((lap.seconds for lap in job.laps), default=0.0),
-        "log": lines.find(limit=LOG_LINES, job=number),
+        "log": lines.find(limit=LOG_LINES, job=number) if visit.person.role is Role.OWNER else [],
     }
 
 
