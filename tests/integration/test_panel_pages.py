@@ -142,6 +142,20 @@ async def test_the_log_is_the_owners_alone(stage: Stage) -> None:
         assert (other.status, "a line about this job" in text, "notes.pdf" in text) == (200, False, True)
 
 
+async def test_nobody_but_the_owner_reads_of_the_password(stage: Stage) -> None:
+    door = stage.app.desk.door
+    await door.set_password("correct horse battery")
+    await stage.app.access.allow(SOMEBODY, "Somebody", Role.ADMIN, OWNER_PERSON)
+    async with browsing(door.address) as owner, browsing(door.address) as other:
+        await enter(owner, door)
+        assert "A password lets you in." in await owner.get("/sessions")
+        path = door.link(SOMEBODY).removeprefix(door.address)
+        await other.get(path)
+        await other.post(path, {})
+        text = await other.get("/sessions")
+        assert ("Logged in" in text, "assword" in text) == (True, False)
+
+
 async def test_forms_do_what_they_say(stage: Stage) -> None:
     await stage.app.access.allow(SOMEBODY, "Anna", Role.USER, OWNER_PERSON)
     await stage.app.vault.keep_token("example.com", "", "A-TOKEN-NOBODY-SHALL-SEE")
