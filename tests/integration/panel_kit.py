@@ -56,9 +56,9 @@ async def browsing(address: str, ssl: SSLContext | bool = True) -> AsyncIterator
         yield Browser(web, address)
 
 
-async def enter(browser: Browser, door: Door) -> None:
+async def enter(browser: Browser, door: Door, person: int = OWNER) -> None:
     """Log in by a link."""
-    path = door.link(OWNER).removeprefix(door.address)
+    path = door.link(person).removeprefix(door.address)
     await browser.get(path)
     await browser.post(path, {})
     assert (browser.status, browser.headers["Location"]) == (303, "/")

@@ -58,9 +58,7 @@ async def test_each_page_is_for_its_roles_and_names_stay_names(stage: Stage) -> 
     door, access = stage.app.desk.door, stage.app.access
     async with browsing(door.address) as owner, browsing(door.address) as other, browsing(door.address) as nobody:
         await enter(owner, door)
-        path = door.link(SOMEBODY).removeprefix(door.address)
-        await other.get(path)
-        await other.post(path, {})
+        await enter(other, door, SOMEBODY)
         for where, page in paths():
             text = await owner.get(where)
             assert owner.status == 200, where
@@ -84,10 +82,7 @@ async def test_each_page_obeys_its_own_commands_alone(stage: Stage, role: Role) 
             await enter(browser, door)
         else:
             await stage.app.access.allow(SOMEBODY, "Somebody", role, OWNER_PERSON)
-            path = door.link(SOMEBODY).removeprefix(door.address)
-            await browser.get(path)
-            await browser.post(path, {})
-            await browser.get("/")
+            await enter(browser, door, SOMEBODY)
         for where, page in paths():
             if not page.commands or "{" in page.path:
                 continue
@@ -135,9 +130,7 @@ async def test_the_log_is_the_owners_alone(stage: Stage) -> None:
     async with browsing(door.address) as owner, browsing(door.address) as other:
         await enter(owner, door)
         assert "a line about this job" in await owner.get("/jobs/1")
-        path = door.link(SOMEBODY).removeprefix(door.address)
-        await other.get(path)
-        await other.post(path, {})
+        await enter(other, door, SOMEBODY)
         text = await other.get("/jobs/1")
         assert (other.status, "a line about this job" in text, "notes.pdf" in text) == (200, False, True)
 
@@ -149,9 +142,7 @@ async def test_nobody_but_the_owner_reads_of_the_password(stage: Stage) -> None:
     async with browsing(door.address) as owner, browsing(door.address) as other:
         await enter(owner, door)
         assert "A password lets you in." in await owner.get("/sessions")
-        path = door.link(SOMEBODY).removeprefix(door.address)
-        await other.get(path)
-        await other.post(path, {})
+        await enter(other, door, SOMEBODY)
         text = await other.get("/sessions")
         assert ("Logged in" in text, "assword" in text) == (True, False)
 
@@ -218,9 +209,7 @@ async def test_trust_is_given_by_the_owner_alone(stage: Stage) -> None:
     await access.allow(SOMEBODY, "Somebody", Role.ADMIN, OWNER_PERSON)
     await access.allow(78, "Anna", Role.USER, OWNER_PERSON)
     async with browsing(door.address) as owner, browsing(door.address) as other:
-        path = door.link(SOMEBODY).removeprefix(door.address)
-        await other.get(path)
-        await other.post(path, {})
+        await enter(other, door, SOMEBODY)
         assert "--trust" not in await other.get("/people")
         await other.post("/people", {"do": "allow 78 --trust"})
         assert "is for the owner, not for you" in await other.follow()
