@@ -27,7 +27,7 @@ file of ``static/``, named in ``{% block head %}{{ super() }}<script …>{% endb
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
@@ -45,8 +45,8 @@ Given = Mapping[str, object]
 class Visit:
     """One request for a page: who asks, for what, and the desk that answers.
 
-    ``csrf`` is what each form brings back. ``said`` is what the visitor's last command has answered, and ``refused``
-    that it was not obeyed.
+    ``csrf`` is what each form brings back. ``said`` is what the visitor's last command has answered, ``refused`` that
+    it was not obeyed, and ``typed`` then what stood in its form, to be shown there again.
     """
 
     request: web.Request
@@ -56,6 +56,7 @@ class Visit:
     csrf: str
     said: str = ""
     refused: bool = False
+    typed: Fields = field(default_factory=dict)
 
     @property
     def query(self) -> Fields:

@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from medusa.commands import Desk
+from medusa.commands.parsing import names_secret
 from medusa.discover import plugins
 from medusa.door import Session, TooMany
 from medusa.errors import MedusaError, UserError
@@ -35,6 +36,10 @@ _PATIENCE = 15.0
 """Seconds that a browser may take to send a form."""
 _MOST_SAID = 100
 """Answers that are remembered until the page is fetched that shows them."""
+_MOST_TYPED = 20_000
+"""Characters of a refused form that are remembered with the answer."""
+_Said = tuple[str, bool, Fields]
+"""What a command has answered, whether it was refused, and what stood in its form then."""
 _FIELDS = web.RequestKey("fields", Fields)
 _STATIC = Path(__file__).parent / "static"
 
@@ -48,8 +53,8 @@ class Panel:
         self._site = site
         self._entry = Entry(door, site)
         self._streams = Streams(desk.scheduler, store, door)
-        self._said: OrderedDict[tuple[str, str], tuple[str, bool]] = OrderedDict()
-        """By the session's token and a key: what a command has answered, and whether it was refused."""
+        self._said: OrderedDict[tuple[str, str], _Said] = OrderedDict()
+        """By the session's token and a key."""
         self._pages = plugins("medusa.web.pages", "PAGE", Page)
         self._menu = sorted((page for page in self._pages.values() if page.place), key=lambda page: page.place)
 
@@ -138,8 +143,8 @@ class Panel:
         async def show(request: web.Request) -> web.StreamResponse:
             session, person = await self._member(request)
             _expect(person, page)
-            said, refused = self._said.get((session.token, request.query.get("said", "")), ("", False))
-            visit = Visit(request, session, person, self._desk, self._entry.csrf(request)[1], said, refused)
+            said = self._said.get((session.token, request.query.get("said", "")), ("", False, {}))
+            visit = Visit(request, session, person, self._desk, self._entry.csrf(request)[1], *said)
             given = await page.show(visit)
             text = render(
                 template, visit=visit, page=page, menu=[one for one in self._menu if one.role <= person.role], **given
@@ -165,21 +170,29 @@ class Panel:
             session, person = await self._member(request)
             _expect(person, page)
             fields: Fields = request[_FIELDS]
+            said: _Said
             try:
                 line = page.words(fields) if page.words and "do" not in fields else fields.get("do", "")
-                said, refused = await obey(self._desk, person, line, page.commands), False
+                said = (await obey(self._desk, person, line, page.commands), False, {})
             except MedusaError as error:
-                said, refused = error.user_text, True
+                said = (error.user_text, True, self._typed(page, fields))
             query = {name: value for name, value in request.query.items() if name != "said"}
-            if said:
-                query["said"] = self._remember(session, said, refused=refused)
+            if said[0]:
+                query["said"] = self._remember(session, said)
             raise web.HTTPSeeOther(str(request.rel_url.with_query(query)))
 
         return act
 
-    def _remember(self, session: Session, said: str, *, refused: bool) -> str:
+    def _typed(self, page: Page, fields: Fields) -> Fields:
+        """What may be shown again of a form: no secret, and nothing that takes much memory."""
+        text = " ".join(fields.values())
+        commands = [self._desk.commands[name] for name in page.commands]
+        secret = any(one.secret or names_secret(text, one.options) for one in commands)
+        return {} if secret or len(text) > _MOST_TYPED else fields
+
+    def _remember(self, session: Session, said: _Said) -> str:
         key = secrets.token_urlsafe(6)
-        self._said[session.token, key] = (said, refused)
+        self._said[session.token, key] = said
         if len(self._said) > _MOST_SAID:
             self._said.popitem(last=False)
         return key

@@ -4,6 +4,7 @@ import logging
 import re
 import time
 from dataclasses import replace
+from html import escape
 
 import pytest
 
@@ -172,6 +173,38 @@ async def test_forms_do_what_they_say(stage: Stage) -> None:
         assert "nothing like that" in await sends("/vault", kind="token", site="a b --x")
         assert "can be restored" in await sends("/backups", do="backup now")
         assert "read back" in await browser.get("/backups")
+
+
+async def test_what_was_refused_stands_in_its_form_again(stage: Stage) -> None:
+    await stage.app.access.allow(SOMEBODY, "Somebody", Role.ADMIN, OWNER_PERSON)
+    door = stage.app.desk.door
+    async with browsing(door.address) as browser:
+        await enter(browser, door, SOMEBODY)
+        for key, value, why in (
+            ("quality", "huge <b>", "does not fit quality"),
+            ("prefix", "", "Which value?"),
+            ("backup", "1h", "for the owner"),
+        ):
+            await browser.post("/settings", {"key": key, "value": value})
+            text = await browser.follow()
+            [(above, row)] = re.findall(rf'(?s)(.*)(<label class="name" for="value-{key}">.*?</li>)', text)
+            assert why in row and f'value="{escape(value)}"' in row and "aria-invalid" in row, key
+            assert why not in above and text.count('role="alert"') == text.count("aria-invalid") == 1, key
+        await browser.post("/settings", {"key": "no-such", "value": "x"})
+        text = await browser.follow()
+        assert "There is no setting" in text.partition("<h1>")[0] and "aria-invalid" not in text
+        await browser.post("/settings", {"key": "quality", "value": "720"})
+        assert "quality is now 720." in (await browser.follow()).partition("<h1>")[0]
+
+        await browser.post("/", {"links": "https://a.example/1", "quality": "720", "options": "--att 3 <"})
+        text = await browser.follow()
+        assert "There is no option" in text
+        assert ">https://a.example/1</textarea>" in text and "<option selected>720<" in text
+        assert 'value="--att 3 &lt;"' in text
+        assert "https://a.example/1" not in await browser.get("/")
+        await browser.post("/", {"links": "https://a.example/1", "options": "--header 'X-Key: hush' --att"})
+        text = await browser.follow()
+        assert "for the owner" in text and "hush" not in text
 
 
 async def test_the_panel_forgets_one_header_and_shows_no_key(stage: Stage) -> None:

@@ -1,20 +1,23 @@
 """The settings: what is in force, what it takes, and what is the rule."""
 
 from medusa.errors import UserError
-from medusa.settings import FAMILIES, find
+from medusa.settings import ALL, FAMILIES, find
 from medusa.web.page import Fields, Given, Page, Visit
 
 
 async def _show(visit: Visit) -> Given:
-    settings = visit.desk.settings
+    settings, typed = visit.desk.settings, visit.typed
+    shown = {key: one.show(settings[one]) for key, one in ALL.items()}
+    wrong = typed["key"] if typed.get("key") in ALL else ""
+    if wrong:
+        shown[wrong] = typed.get("value", "")
     rows = {
         family: [
-            (one, one.show(settings[one]), one.show(one.default), settings.changed(one), one.form == "on or off")
-            for one in some
+            (one, shown[one.key], one.show(one.default), settings.changed(one), one.form == "on or off") for one in some
         ]
         for family, some in FAMILIES.items()
     }
-    return {"families": rows}
+    return {"families": rows, "wrong": wrong}
 
 
 def _words(fields: Fields) -> str:
