@@ -1,11 +1,11 @@
-"""Designs the picture of statistics, as Advanced SubStation Alpha over a plain ground; see `medusa.steps.sheet`."""
+"""Designs the picture of statistics: what is drawn over a plain ground."""
 
 import math
 import time
 from collections.abc import Iterator
 
 from medusa.numbers import Point, Report, Span
-from medusa.steps.sheet import fitting, plain
+from medusa.steps.drawing import fitting, ink, plain, rounded, script
 from medusa.words import size
 
 WIDTH, HEIGHT = 1280, 720
@@ -19,28 +19,12 @@ _SIDE = 888
 """Where the column of sources begins."""
 _TITLES = {Span.DAY: "Today", Span.WEEK: "Last 7 days", Span.MONTH: "Last 30 days", Span.YEAR: "Last 12 months"}
 _PIECE = {Span.DAY: "hour", Span.WEEK: "day", Span.MONTH: "day", Span.YEAR: "month"}
-_HEAD = f"""[Script Info]
-ScriptType: v4.00+
-PlayResX: {WIDTH}
-PlayResY: {HEIGHT}
-WrapStyle: 2
-ScaledBorderAndShadow: yes
-
-[V4+ Styles]
-Format: Name, Fontname, Fontsize, PrimaryColour, Bold, BorderStyle, Outline, Shadow, Alignment, MarginL, MarginR, \
-MarginV
-Style: plain,DejaVu Sans,26,&H00FFFFFF,0,1,0,0,7,0,0,0
-Style: bold,DejaVu Sans,26,&H00FFFFFF,-1,1,0,0,7,0,0,0
-
-[Events]
-Format: Layer, Start, End, Style, MarginL, MarginR, MarginV, Text
-"""
 
 
 def written(report: Report, now: float) -> str:
-    """All that is drawn and written, as the text of an ASS file."""
+    """All that is drawn and written, as the text of a file (see `medusa.steps.drawing`)."""
     events = [*_header(report, now), *_figures(report), *_bars(report), *_sources(report), *_footer(report)]
-    return _HEAD + "\n".join(f"Dialogue: 0,0:00:00.00,9:00:00.00,{event}" for event in events) + "\n"
+    return script(WIDTH, HEIGHT, events, letters=(26, 26))
 
 
 def _header(report: Report, now: float) -> Iterator[str]:
@@ -158,21 +142,10 @@ def _round_up(count: int) -> int:
 def _text(x: int, y: int, text: str, letters: int, colour: str = _WHITE, *, bold: bool = False, at: int = 7) -> str:
     """A line of text; ``at`` says which of its points is at x and y, as the keys of a number pad lie."""
     style = "bold" if bold else "plain"
-    return f"{style},0,0,0,{{\\an{at}\\pos({x},{y})\\fs{letters}\\1c{_ass(colour)}}}{plain(text)}"
+    return f"{style},0,0,0,{{\\an{at}\\pos({x},{y})\\fs{letters}\\1c{ink(colour)}}}{plain(text)}"
 
 
 def _box(left: int, top: int, right: int, bottom: int, radius: int, colour: str) -> str:
     """A rectangle with round corners."""
-    wide, high = right - left, bottom - top
-    r = min(radius, wide // 2, high // 2)
-    shape = (
-        f"m {r} 0 l {wide - r} 0 b {wide} 0 {wide} 0 {wide} {r} l {wide} {high - r} "
-        f"b {wide} {high} {wide} {high} {wide - r} {high} l {r} {high} b 0 {high} 0 {high} 0 {high - r} "
-        f"l 0 {r} b 0 0 0 0 {r} 0"
-    )
-    return f"plain,0,0,0,{{\\an7\\pos({left},{top})\\1c{_ass(colour)}\\p1}}{shape}"
-
-
-def _ass(rgb: str) -> str:
-    """A colour in the order of this format: blue, green, red."""
-    return f"&H{rgb[4:]}{rgb[2:4]}{rgb[:2]}&"
+    shape = rounded(right - left, bottom - top, radius)
+    return f"plain,0,0,0,{{\\an7\\pos({left},{top})\\1c{ink(colour)}\\p1}}{shape}"

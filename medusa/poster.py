@@ -12,11 +12,11 @@ import structlog
 from medusa import chart, process
 from medusa.errors import MedusaError
 from medusa.numbers import Report
+from medusa.steps.drawing import lay_fonts
 from medusa.steps.ffmpeg import target
 
 log = structlog.get_logger()
 
-_FONTS = Path(__file__).parent / "fonts"
 _SECONDS = 60.0
 
 
@@ -66,5 +66,5 @@ class Poster:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder = Path(mkdtemp(prefix="stats-", dir=self._folder))
         (folder / "stats.ass").write_text(words, encoding="utf-8")
-        shutil.copytree(_FONTS, folder / "fonts", ignore=shutil.ignore_patterns("LICENSE"))
+        lay_fonts(folder)
         return folder

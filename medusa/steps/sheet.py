@@ -1,13 +1,9 @@
-"""Designs a contact sheet: where its frames stand, and what is written over them, as Advanced SubStation Alpha.
+"""Designs a contact sheet: where its frames stand, and what is written over them."""
 
-See https://github.com/libass/libass/wiki/ASS-File-Format-Guide; libass finds other fonts for what ours do not have.
-"""
-
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from medusa.names import display_name
+from medusa.steps.drawing import fitting, ink, plain, rounded, script
 
 WIDTH = 1280
 """Pixels; as wide as photos are that chats show."""
@@ -22,22 +18,6 @@ _SMALLEST_STAMP = 22
 _BACKGROUND, _WHITE, _GREY, _ACCENT = "12161C", "FFFFFF", "A9B4C2", "3FC1C9"
 _LETTERS = 44
 """How many letters of the title have room."""
-_STYLES = """[Script Info]
-ScriptType: v4.00+
-PlayResX: {width}
-PlayResY: {height}
-WrapStyle: 2
-ScaledBorderAndShadow: yes
-
-[V4+ Styles]
-Format: Name, Fontname, Fontsize, PrimaryColour, Bold, BorderStyle, Outline, Shadow, Alignment, MarginL, MarginR, \
-MarginV
-Style: plain,DejaVu Sans,38,&H00FFFFFF,0,1,0,0,7,0,0,0
-Style: bold,DejaVu Sans,54,&H00FFFFFF,-1,1,0,0,7,0,0,0
-
-[Events]
-Format: Layer, Start, End, Style, MarginL, MarginR, MarginV, Text
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +67,18 @@ def frame_filter(grid: Grid, width: int, height: int) -> str:
     return f"scale={across}:{down}:flags=bicubic,setsar=1,format=yuv444p,pad={box}"
 
 
-def sheet_filter(grid: Grid, count: int, words: str, fonts: str) -> str:
-    """The filters that put ``count`` inputs of one cell each together; ``words`` and ``fonts`` are plain paths."""
+def sheet_filter(grid: Grid, count: int, words: str) -> str:
+    """The filters that put ``count`` inputs of one cell each together; ``words`` is a plain path, beside ``fonts``."""
     inputs = "".join(f"[{number}:v:0]" for number in range(count))
     tiles = f"tile={grid.columns}x{grid.rows}:nb_frames={count}:padding={_GAP}:color=0x{_BACKGROUND}"
     width, height = grid.size
     canvas = f"pad={width}:{height}:{grid.left}:{_HEADER}:color=0x{_BACKGROUND}"
     joined = f"{inputs}concat=n={count}:v=1:a=0," if count > 1 else "[0:v:0]"
-    return f"{joined}{tiles},{canvas},ass=filename={words}:fontsdir={fonts}[sheet]"
+    return f"{joined}{tiles},{canvas},ass=filename={words}:fontsdir=fonts[sheet]"
 
 
 def written(grid: Grid, title: str, facts: Sequence[str], stamps: Sequence[str]) -> str:
-    """All that is written and drawn on a sheet, as the text of an ASS file.
+    """All that is written and drawn on a sheet, as the text of a file (see `medusa.steps.drawing`).
 
     ``facts`` are the lines below the title, ``stamps`` the times of the frames.
     """
@@ -107,43 +87,31 @@ def written(grid: Grid, title: str, facts: Sequence[str], stamps: Sequence[str])
         *_header(grid, title, facts),
         *(one for number, stamp in enumerate(stamps) for one in _cell(grid, number, stamp)),
     ]
-    lines = [f"Dialogue: 0,0:00:00.00,9:00:00.00,{one}" for one in events]
-    return _STYLES.format(width=width, height=height) + "\n".join(lines) + "\n"
+    return script(width, height, events, letters=(38, 54))
 
 
 def _header(grid: Grid, title: str, facts: Sequence[str]) -> Iterator[str]:
     edge = min(grid.left, _MARGIN + 4)
-    beam = _rounded(0, 0, 8, _HEADER - 72, 4)
-    yield f"plain,0,0,0,{{\\pos({edge},36)\\1c{_colour(_ACCENT)}\\p1}}{beam}"
+    beam = rounded(8, _HEADER - 72, 4)
+    yield f"plain,0,0,0,{{\\pos({edge},36)\\1c{ink(_ACCENT)}\\p1}}{beam}"
     left, right = edge + 30, WIDTH - edge
     clip = f"\\clip({left},0,{right},{_HEADER})"
     yield f"bold,0,0,0,{{\\pos({left},26){clip}}}{plain(fitting(title, _LETTERS))}"
     for number, line in enumerate(facts):
-        yield f"plain,0,0,0,{{\\pos({left},{92 + number * 46}){clip}\\1c{_colour(_GREY)}}}{plain(line)}"
+        yield f"plain,0,0,0,{{\\pos({left},{92 + number * 46}){clip}\\1c{ink(_GREY)}}}{plain(line)}"
 
 
 def _cell(grid: Grid, number: int, stamp: str) -> Iterator[str]:
     """Round the corners of a cell, and write its time into one."""
     left, top = grid.place(number)
     corners = _corners(grid.width, grid.height, _ROUND)
-    yield f"plain,0,0,0,{{\\pos({left},{top})\\1c{_colour(_BACKGROUND)}\\p1}}{corners}"
+    yield f"plain,0,0,0,{{\\pos({left},{top})\\1c{ink(_BACKGROUND)}\\p1}}{corners}"
     letters = max(_SMALLEST_STAMP, min(_STAMP, grid.width // 9))
     wide, high = round(len(stamp) * letters * 0.56 + letters * 0.7), round(letters * 1.25)
     x, y = left + grid.width - wide - 10, top + grid.height - high - 10
-    box = _rounded(0, 0, wide, high, high // 3)
+    box = rounded(wide, high, high // 3)
     yield f"plain,0,0,0,{{\\pos({x},{y})\\1c&H000000&\\1a&H58&\\p1}}{box}"
     yield f"bold,0,0,0,{{\\an5\\pos({x + wide / 2:g},{y + high / 2:g})\\fs{letters}}}{stamp}"
-
-
-def _rounded(left: int, top: int, right: int, bottom: int, radius: int) -> str:
-    """A rectangle with round corners as a drawing; the corners are cubic curves."""
-    r = radius
-    return (
-        f"m {left + r} {top} l {right - r} {top} b {right} {top} {right} {top} {right} {top + r} "
-        f"l {right} {bottom - r} b {right} {bottom} {right} {bottom} {right - r} {bottom} "
-        f"l {left + r} {bottom} b {left} {bottom} {left} {bottom} {left} {bottom - r} "
-        f"l {left} {top + r} b {left} {top} {left} {top} {left + r} {top}"
-    )
 
 
 def _corners(width: int, height: int, r: int) -> str:
@@ -153,24 +121,3 @@ def _corners(width: int, height: int, r: int) -> str:
         f"m 0 0 l {r} 0 b 0 0 0 0 0 {r} m {w} 0 l {w} {r} b {w} 0 {w} 0 {w - r} 0 "
         f"m {w} {h} l {w - r} {h} b {w} {h} {w} {h} {w} {h - r} m 0 {h} l 0 {h - r} b 0 {h} 0 {h} {r} {h}"
     )
-
-
-def _colour(rgb: str) -> str:
-    """A colour in the order of this format: blue, green, red."""
-    return f"&H{rgb[4:]}{rgb[2:4]}{rgb[:2]}&"
-
-
-def plain(text: str) -> str:
-    """A text of which nothing is taken for a command of the format."""
-    return display_name(text).translate({ord("{"): "(", ord("}"): ")", ord("\\"): "/"})
-
-
-def fitting(text: str, most: float) -> str:
-    """A text cut to about so many letters; wide ones count for more."""
-    line, used = "", 0.0
-    for letter in display_name(text):
-        used += 1.75 if unicodedata.east_asian_width(letter) in "WF" else 1.15 if letter.isupper() else 1.0
-        if used > most:
-            return line.rstrip() + "…"
-        line += letter
-    return line

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from medusa.errors import UserError
 from medusa.model import LocalFile, Media, Order, Progress, Report
 from medusa.names import quoted, safe_file_name
 from medusa.steps import Files, Step, Wish
+from medusa.steps.drawing import lay_fonts
 from medusa.steps.ffmpeg import command, expect_room, further_input, target
 from medusa.steps.making import complaint
 from medusa.steps.playing import codec_words, spoken
@@ -20,7 +20,6 @@ from medusa.tools import Tools
 from medusa.words import bits, playing_time, size
 
 MOST_COLUMNS, MOST_ROWS, MOST_SHOTS = 6, 10, 20
-_FONTS = Path(__file__).parents[1] / "fonts"
 _GRID = re.compile(r"(\d{1,3})\s*[x×*]\s*(\d{1,3})", re.IGNORECASE | re.ASCII)
 _LONGEST = 2560
 """Pixels of a screenshot's longer side; chats show photos no larger."""
@@ -124,17 +123,15 @@ async def _frame(ffmpeg: Path, source: Path, at: float, filters: str, output: Se
 async def _sheet(file: LocalFile, media: Media, grid: Grid, found: Sequence[tuple[Path, float]], ffmpeg: Path) -> Path:
     """Put frames of one cell each together; what is written goes by a file, since names come from strangers."""
     folder = file.path.parent
-    made, words, fonts = file.path.with_name(f"{file.path.stem}.sheet.jpg"), folder / "sheet.ass", folder / "fonts"
+    made, words = file.path.with_name(f"{file.path.stem}.sheet.jpg"), folder / "sheet.ass"
     text = written(grid, file.name, _facts(file, media), _stamps([at for _, at in found]))
     await asyncio.to_thread(words.write_text, text, encoding="utf-8")
-    await asyncio.to_thread(
-        shutil.copytree, _FONTS, fonts, dirs_exist_ok=True, ignore=shutil.ignore_patterns("LICENSE")
-    )
+    await asyncio.to_thread(lay_fonts, folder)
     first, *others = [path for path, _ in found]
     argv = command(ffmpeg, first)
     for path in others:
         argv += further_input(path)
-    argv += ["-filter_complex", sheet_filter(grid, len(found), words.name, fonts.name), "-map", "[sheet]"]
+    argv += ["-filter_complex", sheet_filter(grid, len(found), words.name), "-map", "[sheet]"]
     argv += ["-frames:v", "1", "-map_metadata", "-1", "-pix_fmt", "yuvj420p", "-q:v", "3", "-v", "error"]
     done = await process.run([*argv, "-f", "mjpeg", target(made)], cwd=folder, timeout=_SECONDS)
     expect_room(done.err)

@@ -6,9 +6,10 @@ import pytest
 
 from medusa.errors import UserError
 from medusa.model import Media
+from medusa.steps.drawing import fitting, plain
 from medusa.steps.mp4 import index_end, media_end
 from medusa.steps.playing import codec_words, hurdles
-from medusa.steps.sheet import WIDTH, fitting, grid_of, plain, written
+from medusa.steps.sheet import WIDTH, grid_of, written
 from medusa.steps.shots import MOST_COLUMNS, MOST_ROWS, _stamps, read_shots
 from medusa.steps.thumb import read_time
 from medusa.steps.thumbnail import _GOOD, appeal_of
