@@ -166,6 +166,7 @@ async def test_forms_do_what_they_say(stage: Stage) -> None:
         assert "5.0 GB a day, 20 jobs an hour" in await sends("/people", who=str(SOMEBODY), daily="5GB", hourly="20")
         assert "is no quota" in await sends("/people", who=str(SOMEBODY), daily="lots")
         assert "By @name or by" in await sends("/people", who="77 admin --trust", role="admin")
+        assert "used: 0 B today, 0 jobs within the hour" in await browser.get("/people")
         await sends("/people", who=str(SOMEBODY), daily="", hourly="")
         somebody = access.person(SOMEBODY)
         assert somebody and (somebody.bytes_a_day, somebody.jobs_an_hour) == (None, None)
@@ -286,6 +287,12 @@ async def test_a_watch_shows_its_runs_and_items(stage: Stage) -> None:
     table, door = stage.app.watcher.table, stage.app.desk.door
     async with browsing(door.address) as browser:
         await enter(browser, door)
+        kept = await table.get(1)
+        assert kept is not None
+        topic = replace(kept, message_id=-7, order=replace(kept.order, to=f"{stage.owner.user_id - 1}/5"))
+        await table.add(topic, Outcome(keys=["a"]))
+        assert f"<bdi>{stage.owner.user_id - 1}, topic 5</bdi>" in await browser.get("/watches/2")
+        await browser.post("/watches", {"do": "unwatch 2"})
         assert 'href="/watches/1"' in await browser.get("/watches")
         text = await browser.get("/watches/1")
         assert "1 taken" in text and "3 passed over" in text and 'href="/batches/2"' in text

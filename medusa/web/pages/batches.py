@@ -1,10 +1,10 @@
 """The batches: lists of links that become posts in order."""
 
+from medusa.commands.listing import NEWEST
 from medusa.storage.batches import ItemState
 from medusa.web.page import Given, Page, Visit
 
 MOST = 50
-NEWEST = 2**63 - 1
 
 
 async def _show(visit: Visit) -> Given:

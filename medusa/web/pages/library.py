@@ -1,12 +1,13 @@
 """What was posted where, and the search through it."""
 
+from medusa.commands.listing import NEWEST
 from medusa.library import link_of
+from medusa.model import Spot
 from medusa.names import display_name
 from medusa.storage.library import Post
 from medusa.web.page import Given, Page, Visit
 
 POSTS = 30
-NEWEST = 2**63 - 1
 
 
 async def _show(visit: Visit) -> Given:
@@ -14,13 +15,18 @@ async def _show(visit: Visit) -> Given:
     before = visit.number("before", NEWEST)
     found = await (posts.find(text, POSTS + 1, before) if text else posts.recent(POSTS + 1, before))
     rows = [
-        (post, link_of(post), display_name(post.title or post.name), _kind(post), _has_picture(post))
+        {
+            "post": post,
+            "link": link_of(post),
+            "title": display_name(post.title or post.name),
+            "kind": _kind(post),
+            "pictured": _has_picture(post),
+            "place": visit.desk.destinations.shown(Spot(post.chat_id)),
+        }
         for post in found[:POSTS]
     ]
-    titles = {post.chat_id: visit.desk.destinations.registry.channels.get(post.chat_id) for post in found}
-    chats = {number: known.title if known else "" for number, known in titles.items()}
     turns = {"more": len(found) > POSTS, "newest": before == NEWEST}
-    return {"rows": rows, "text": text, "chats": chats, "home": visit.desk.home, **turns}
+    return {"rows": rows, "text": text, **turns}
 
 
 async def _picture(visit: Visit) -> bytes | None:

@@ -3,6 +3,8 @@
 import re
 
 from medusa.access import quota
+from medusa.commands.listing import NEWEST
+from medusa.commands.people import spent
 from medusa.errors import UserError
 from medusa.model import Role
 from medusa.web.page import Fields, Given, Page, Visit
@@ -15,8 +17,8 @@ _ROLES = ("viewer", "user", "admin")
 
 async def _show(visit: Visit) -> Given:
     access = visit.desk.access
-    people = [(person, quota(person), await access.books.used(person.id)) for person in access.people()]
-    record = await access.audit.recent(ENTRIES + 1, visit.number("before", 2**63 - 1))
+    people = [(person, quota(person), spent(await access.books.used(person.id))) for person in access.people()]
+    record = await access.audit.recent(ENTRIES + 1, visit.number("before", NEWEST))
     return {
         "people": people,
         "roles": _ROLES,

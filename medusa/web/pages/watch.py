@@ -16,10 +16,9 @@ async def _show(visit: Visit) -> Given:
     watch = await table.get(number)
     if watch is None:
         raise UserError(f"There is no watch {number}.")
-    spot = watch.order.spots[0].chat_id
-    known = visit.desk.destinations.registry.channels.get(spot)
+    spot = watch.order.spots[0]
     items = [
-        (one, display_name(one.name or one.link), message_link(spot, one.post_id) if one.post_id else None)
+        (one, display_name(one.name or one.link), message_link(spot.chat_id, one.post_id) if one.post_id else None)
         for one in await table.taken(number, ITEMS)
     ]
     return {
@@ -27,7 +26,7 @@ async def _show(visit: Visit) -> Given:
         "when": str(times.restored(watch.times)),
         "only": str(filters.restored(watch.filters)),
         "due": clock(watch.due, now),
-        "goes": "Saved Messages" if spot == visit.desk.home else known.title if known else str(spot),
+        "goes": visit.desk.destinations.shown(spot),
         "runs": await table.runs(number, RUNS),
         "items": items,
     }
