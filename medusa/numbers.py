@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -22,6 +22,9 @@ SAMPLE_EVERY = 600.0
 """Seconds between two looks at disk and memory."""
 KEEP_EVERY = 6
 """Looks that are kept with one commit: few writes, since memory cards wear out."""
+
+_SOURCES = 5
+"""Sources that a report has by name."""
 
 
 class Span(StrEnum):
@@ -69,29 +72,24 @@ class Numbers:
         self._folder = folder
         self._now = now
 
-    async def series(self, span: Span, now: float | None = None) -> list[Point]:
-        """The span that ends at ``now``, the oldest piece first, those in which nothing was among them.
+    async def series(self, span: Span) -> list[Point]:
+        """The span that ends now, the oldest piece first, those in which nothing was among them.
 
         A day comes as 24 hours, a week and a month as local days, a year as twelve months, each up to the one at hand.
         """
-        at = self._now() if now is None else now
-        if span is Span.DAY:
-            return await self._hours(at)
-        if span is Span.YEAR:
-            return await self._months(at)
-        known, days = await self._days(span, at)
-        return [Point(_begin(day), str(day), known.get(str(day), Sums())) for day in days]
+        now = self._now()
+        return await self._pieces(span, now, await self._days(span, now))
 
-    async def report(self, span: Span, now: float | None = None, sources: int = 5) -> Report:
-        """All that there is to say of a span; with so many sources by name."""
-        at = self._now() if now is None else now
-        points = await self.series(span, at)
-        known, days = await self._days(span, at)
+    async def report(self, span: Span) -> Report:
+        """All that there is to say of the span that ends now."""
+        now = self._now()
+        days = await self._days(span, now)
+        points, first, last = await self._pieces(span, now, days), min(days), max(days)
         if span is Span.DAY:  # an hour may begin on the day before, where zones differ by half hours
-            points = [point for point in points if point.at > _begin(days[0]) - 3600]
-        total = reduce(Sums.__add__, known.values(), Sums())
-        named = await self._table.sources(str(days[0]), str(days[-1]), sources)
+            points = [point for point in points if point.at > _begin(first) - 3600]
+        named = await self._table.sources(str(first), str(last), _SOURCES)
         best = max(points, key=lambda point: (point.sums.posted, point.sums.done))
+        total = reduce(Sums.__add__, days.values(), Sums())
         return Report(span, tuple(points), total, tuple(named), best if best.sums.done > 0 else None)
 
     async def run(self) -> None:
@@ -124,6 +122,15 @@ class Numbers:
             return 0, used()
         return disk.f_bavail * disk.f_frsize, used()
 
+    async def _pieces(self, span: Span, at: float, days: Mapping[date, Sums]) -> list[Point]:
+        match span:
+            case Span.DAY:
+                return await self._hours(at)
+            case Span.YEAR:
+                return [_month(first, days) for first in _firsts(_day(at))]
+            case _:
+                return [Point(_begin(day), str(day), sums) for day, sums in days.items()]
+
     async def _hours(self, at: float) -> list[Point]:
         last = int(at // 3600)
         known = await self._table.hours(last - 23, last)
@@ -133,21 +140,18 @@ class Numbers:
             for hour in hours
         ]
 
-    async def _months(self, at: float) -> list[Point]:
-        known, _ = await self._days(Span.YEAR, at)
-        points = []
-        for first in _firsts(_day(at)):
-            label = f"{first:%Y-%m}"
-            sums = [one for day, one in known.items() if day.startswith(label)]
-            points.append(Point(_begin(first), label, reduce(Sums.__add__, sums, Sums())))
-        return points
-
-    async def _days(self, span: Span, at: float) -> tuple[dict[str, Sums], list[date]]:
-        """What is known of the days of a span, and the days themselves."""
+    async def _days(self, span: Span, at: float) -> dict[date, Sums]:
+        """The days of a span in their order, those in which nothing was among them."""
         last = _day(at)
         first = _firsts(last)[0] if span is Span.YEAR else last - timedelta(days=_DAYS[span] - 1)
+        known = await self._table.days(str(first), str(last))
         days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
-        return await self._table.days(str(first), str(last)), days
+        return {day: known.get(str(day), Sums()) for day in days}
+
+
+def _month(first: date, days: Mapping[date, Sums]) -> Point:
+    sums = [one for day, one in days.items() if (day.year, day.month) == (first.year, first.month)]
+    return Point(_begin(first), f"{first:%Y-%m}", reduce(Sums.__add__, sums, Sums()))
 
 
 def _firsts(last: date) -> list[date]:

@@ -1,7 +1,5 @@
 """What was done over a day, a week, a month or a year: as curves, and as the table that they are drawn from."""
 
-import time
-
 from medusa.numbers import Span
 from medusa.web.page import Given, Page, Visit
 
@@ -11,7 +9,7 @@ NAMES = {Span.DAY: "Day", Span.WEEK: "Week", Span.MONTH: "Month", Span.YEAR: "Ye
 async def _show(visit: Visit) -> Given:
     wanted = visit.query.get("span", "")
     span = Span(wanted) if wanted in set(Span) else Span.WEEK
-    report = await visit.desk.numbers.report(span, time.time())
+    report = await visit.desk.numbers.report(span)
     return {"span": span, "names": NAMES, "points": report.points, "total": report.total, "sources": report.sources}
 
 
