@@ -9,13 +9,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-import jinja2
 from aiohttp import BodyPartReader, web
 
 from medusa.errors import MedusaError, UserError
 from medusa.names import safe_file_name
 from medusa.telegram.phone import Change, File, Phone
 from medusa.web.guard import TOKEN, Handler, protect
+from medusa.web.render import render
 from medusa.web.streaming import begin, pour
 
 _HERE = Path(__file__).parent
@@ -103,13 +103,11 @@ async def _say_errors(request: web.Request, handler: Handler) -> web.StreamRespo
 
 
 async def _page(request: web.Request) -> web.Response:
-    folder = jinja2.FileSystemLoader(_HERE / "templates")
-    pages = jinja2.Environment(loader=folder, autoescape=True, undefined=jinja2.StrictUndefined)
     groups: dict[str, list[Suggestion]] = {}
     for one in request.app[_SUGGESTIONS]:
         groups.setdefault(one.group, []).append(one)
     name = request.app[_PHONE].name
-    text = pages.get_template("chat.html").render(token=request.app[TOKEN], groups=groups, name=name)
+    text = render("chat.html", token=request.app[TOKEN], groups=groups, name=name)
     return web.Response(text=text, content_type="text/html")
 
 
