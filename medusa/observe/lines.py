@@ -15,10 +15,9 @@ LONGEST_LINE = 1000
 class LogLine:
     """A line of the log: its Unix time, its level (of the module ``logging``), the job that it is about, its text.
 
-    The text holds no secret that is known. ``number`` grows by one with each line.
+    The text holds no secret that is known.
     """
 
-    number: int
     at: float
     level: int
     job: int | None
@@ -28,31 +27,27 @@ class LogLine:
 class Lines:
     """The latest lines, the oldest first."""
 
-    def __init__(self, most: int = MOST_LINES) -> None:
-        self._lines: deque[LogLine] = deque(maxlen=most)
-        self._count = 0
+    def __init__(self) -> None:
+        self._lines: deque[LogLine] = deque(maxlen=MOST_LINES)
 
     def add(self, at: float, level: int, job: int | None, text: str) -> None:
         """Take a line in, in the place of the oldest one when there are too many."""
-        self._count += 1
         short = text if len(text) <= LONGEST_LINE else text[: LONGEST_LINE - 1] + "…"
-        self._lines.append(LogLine(self._count, at, level, job, short))
+        self._lines.append(LogLine(at, level, job, short))
 
     def clear(self) -> None:
         """Forget all lines."""
         self._lines.clear()
 
-    def find(
-        self, *, limit: int, level: int = logging.NOTSET, job: int | None = None, text: str = "", after: int = 0
-    ) -> list[LogLine]:
+    def find(self, *, limit: int, level: int = logging.NOTSET, job: int | None = None, text: str = "") -> list[LogLine]:
         """The latest ``limit`` lines, the oldest of them first, which are what is asked for.
 
-        They are of ``level`` or worse, about ``job`` if one is named, have ``text`` in them whatever its case, and have
-        higher numbers than ``after``. What secrets were learnt of after a line was written is blotted out now.
+        They are of ``level`` or worse, about ``job`` if one is named, and have ``text`` in them whatever its case. What
+        secrets were learnt of after a line was written is blotted out now.
         """
         wanted, found = text.casefold(), list[LogLine]()
         for line in reversed(self._lines):
-            if line.number <= after or len(found) >= limit:
+            if len(found) >= limit:
                 break
             if line.level >= level and job in (None, line.job) and wanted in line.text.casefold():
                 found.append(line)
