@@ -30,20 +30,8 @@ def _environment() -> "Environment":
     made.filters.update(
         size=words.size, span=words.span, moment=words.moment, ago=_ago, until=_until, job_name=words.job_name
     )
-    made.globals.update(version=__version__, verbs=words.VERBS, share=share, how_far=how_far, marks=MARKS)
+    made.globals.update(version=__version__, verbs=words.VERBS, share=share, how_far=how_far)
     return made
-
-
-MARKS = {
-    JobState.RUNNING: "running",
-    JobState.QUEUED: "queued",
-    JobState.WAITING: "waiting",
-    JobState.PAUSED: "paused",
-    JobState.DONE: "done",
-    JobState.FAILED: "failed",
-    JobState.CANCELLED: "cancelled",
-}
-"""What a badge reads, by the job's state."""
 
 
 def share(live: Live | None) -> float | None:
