@@ -28,10 +28,11 @@ _IDLE = 15.0
 
 
 class _Hall:
-    """Where connections come in. The panel, which takes 2 MB of memory, is loaded when the first one does."""
+    """Where connections come in. The panel, which takes some memory, is loaded when the first one does."""
 
-    def __init__(self, load: Callable[[], "web.Application"]) -> None:
+    def __init__(self, load: Callable[[], "web.Application"], tls: ssl.SSLContext | None) -> None:
         self._load = load
+        self._tls = tls
         self._loading = asyncio.Lock()
         self._runner: web.AppRunner | None = None
         self._admissions: set[asyncio.Task[None]] = set()
@@ -52,6 +53,11 @@ class _Hall:
         task.add_done_callback(self._admissions.discard)
 
     async def _admit(self, arrival: "_Arrival", transport: asyncio.Transport) -> None:
+        if self._tls is not None:
+            encrypted = await _encrypted(arrival, transport, self._tls)
+            if encrypted is None:
+                return
+            transport = encrypted
         async with self._loading:
             if self._runner is None:
                 self._runner = await _prepared(self._load)
@@ -93,6 +99,21 @@ class _Arrival(asyncio.Protocol):
             self._transport.abort()
 
 
+async def _encrypted(arrival: _Arrival, transport: asyncio.Transport, tls: ssl.SSLContext) -> asyncio.Transport | None:
+    """The connection once both sides have agreed on a key; None when that fails, or takes too long.
+
+    A server that does this by itself tells of a connection only then, so that others before it would not be counted.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        made = await loop.start_tls(transport, arrival, tls, server_side=True, ssl_handshake_timeout=_IDLE)
+    except OSError:
+        return None
+    if made is not None:
+        made.pause_reading()
+    return made
+
+
 async def _prepared(load: Callable[[], "web.Application"]) -> "web.AppRunner":
     app = await asyncio.to_thread(load)
     from aiohttp import web
@@ -123,13 +144,14 @@ async def serving(desk: Desk, store: Store, config: Config) -> AsyncIterator[Non
 
 @asynccontextmanager
 async def _open(desk: Desk, store: Store, config: Config) -> AsyncIterator[str]:
-    """The panel at work, and its address; an empty one where there is none."""
+    """The panel at work, and its address; an empty one where there is none, or it would be open to everybody."""
     if config.panel is None:
         yield ""
         return
-    hall = _Hall(lambda: _loaded(desk, store, site))
     try:
-        server = await _listen(hall.arrived, config.panel, config)
+        site_of(config, config.panel.host, config.panel.port)
+        hall = _Hall(lambda: _loaded(desk, store, site), await asyncio.to_thread(_certificates, config))
+        server = await _listen(hall.arrived, config.panel)
     except UserError as error:
         log.warning("panel.not_open", reason=error.user_text)
         desk.door.closed = error.user_text
@@ -144,14 +166,10 @@ async def _open(desk: Desk, store: Store, config: Config) -> AsyncIterator[str]:
             await hall.close()
 
 
-async def _listen(connected: Callable[[], asyncio.BaseProtocol], where: Address, config: Config) -> asyncio.Server:
-    """Address there. Raises UserError where that is not possible, or would be open to everybody."""
-    site_of(config, where.host, where.port)
-    tls = await asyncio.to_thread(_certificates, config)
+async def _listen(connected: Callable[[], asyncio.BaseProtocol], where: Address) -> asyncio.Server:
+    """Listen there. Raises UserError where that is not possible."""
     try:
-        return await asyncio.get_running_loop().create_server(
-            connected, where.host, where.port, ssl=tls, ssl_handshake_timeout=_IDLE if tls else None
-        )
+        return await asyncio.get_running_loop().create_server(connected, where.host, where.port)
     except OSError as error:
         reason = error.strerror or "it is not possible"
         raise UserError(

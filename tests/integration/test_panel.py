@@ -357,6 +357,25 @@ async def test_over_tls_the_cookie_goes_nowhere_else(stage: Stage, config: Confi
             assert browser.status == 403
 
 
+async def test_whoever_says_nothing_counts_over_tls_too(stage: Stage, config: Config, tmp_path: Path) -> None:
+    """Also before the handshake, which such connections never begin."""
+    desk, more = stage.app.desk, 20
+    secure = replace(config, panel=Address("127.0.0.1", 0), panel_tls=(files := certificate(tmp_path)))
+    async with serving(desk, stage.app.store, secure), asyncio.timeout(10):
+        where = URL(desk.door.address)
+        silent = [await asyncio.open_connection(where.host, where.port) for _ in range(MOST_CONNECTIONS + more)]
+        ends = [asyncio.create_task(reader.read()) for reader, _ in silent]
+        while sum(one.done() for one in ends) < more:
+            await asyncio.sleep(0.05)
+        assert sum(one.done() for one in ends) == more
+        for _, writer in silent:
+            writer.close()
+        await asyncio.gather(*ends, return_exceptions=True)
+        async with browsing(desk.door.address, ssl.create_default_context(cafile=str(files[0]))) as browser:
+            await enter(browser, desk.door)
+            assert browser.status == 200
+
+
 async def test_only_a_trusted_proxy_is_believed(stage: Stage, config: Config) -> None:
     desk, said = stage.app.desk, {"X-Forwarded-For": "6.6.6.6, 192.0.2.7", "X-Forwarded-Proto": "https"}
     await desk.door.set_password("correct horse battery")
