@@ -76,5 +76,5 @@ def _own_hosts(request: web.Request) -> tuple[str, str]:
 
 def _from_own_page(request: web.Request) -> bool:
     return from_own_page(request, [f"http://{request.host}"]) and hmac.compare_digest(
-        request.headers.get("X-Token", "").encode(), request.app[TOKEN].encode()
+        request.headers.get("X-Token", "").encode("utf-8", "replace"), request.app[TOKEN].encode()
     )

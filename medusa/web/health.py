@@ -78,7 +78,11 @@ def _from_here(request: web.Request) -> bool:
     """Whether it comes from this machine, for itself, and not from a page that has had its name point here."""
     if any(name in request.headers for name in _FORWARDED):
         return False
-    return _is_loopback(request.remote or "") and _is_loopback(urlsplit(f"//{request.host}").hostname or "")
+    try:
+        named = urlsplit(f"//{request.host}").hostname or ""
+    except ValueError:
+        return False
+    return _is_loopback(request.remote or "") and _is_loopback(named)
 
 
 def _is_loopback(host: str) -> bool:
@@ -90,4 +94,6 @@ def _is_loopback(host: str) -> bool:
 
 def _knows(request: web.Request, token: str | None) -> bool:
     kind, _, given = request.headers.get("Authorization", "").partition(" ")
-    return bool(token) and kind.lower() == "bearer" and hmac.compare_digest(given.encode(), (token or "").encode())
+    if not token or kind.lower() != "bearer":
+        return False
+    return hmac.compare_digest(given.encode("utf-8", "replace"), token.encode())

@@ -1,5 +1,6 @@
 """What an operator sees: the log by message and job, health, metrics and traces, and no secret in any of it."""
 
+import asyncio
 import json
 import logging
 import re
@@ -126,6 +127,11 @@ async def strangers_are_kept_away(http: ClientSession, url: str) -> None:
         known = {"X-Forwarded-For": "203.0.113.7", "Authorization": f"Bearer {TOKEN}"}
         assert (await got(http, url + page, **known))[0] == 200
     assert (await got(http, f"{url}/healthz", Host="rebound.example"))[0] == 200
+    for odd in (b"Host: [::1", b"Host: ]", b"Host: x\r\nAuthorization: Bearer \xff\xfe"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        writer.write(b"GET /metrics HTTP/1.1\r\nConnection: close\r\n" + odd + b"\r\n\r\n")
+        assert (await reader.readline()).split()[1] == b"401", odd
+        writer.close()
 
 
 async def trouble_has_reasons(stage: Stage, url: str) -> None:

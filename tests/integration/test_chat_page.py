@@ -1,5 +1,6 @@
 """The chat page in a real browser, and what guards it, against the embedded Telegram."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ import aiohttp
 import pytest
 from playwright.async_api import expect
 from telethon.tl import types
+from yarl import URL
 
 from medusa import loopback
 from medusa.demo.samples import Samples
@@ -169,6 +171,12 @@ async def test_requests_of_other_pages_are_refused(room: Room) -> None:
         form = aiohttp.FormData({"chat": "0", "text": "own"}, default_to_multipart=True)
         async with web.post(f"{room.url}api/send", data=form, headers=good) as answer:
             assert answer.status == 200
+        where = URL(room.url)
+        reader, writer = await asyncio.open_connection(where.host, where.port)
+        head = f"POST /api/send HTTP/1.1\r\nHost: {where.authority}\r\nOrigin: {good['Origin']}\r\nContent-Length: 0"
+        writer.write(head.encode() + b"\r\nX-Token: \xff\r\n\r\n")
+        assert (await reader.readline()).split()[1] == b"403"
+        writer.close()
         for path in ("", "api/chats", "api/events", "static/chat.js"):
             async with web.get(room.url + path, headers={"Host": "evil.example"}) as answer:
                 assert answer.status == 403, path
