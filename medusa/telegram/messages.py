@@ -245,6 +245,8 @@ class Messenger:
 
     async def enclosed(self, chat_id: int, message_id: int, most: int) -> Enclosed | None:
         """The file or picture of a message; its bytes only when they are at most ``most``. Raises MedusaError."""
+        if message_id <= 0:
+            return None  # a command of the panel, which stands in no message
         peer = await self.peer(chat_id)
         with translated():
             message = await self._client.get_messages(peer, ids=message_id)

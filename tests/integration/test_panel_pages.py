@@ -136,6 +136,16 @@ async def test_the_log_is_the_owners_alone(stage: Stage) -> None:
         assert (other.status, "a line about this job" in text, "notes.pdf" in text) == (200, False, True)
 
 
+async def test_commands_that_look_for_a_file_know_that_there_is_no_message(stage: Stage) -> None:
+    door = stage.app.desk.door
+    async with browsing(door.address) as browser:
+        await enter(browser, door)
+        for path, line, said in (("/batches", "batch", "Which list?"), ("/vault", "cookies", "There are no cookies.")):
+            await browser.post(path, {"do": line})
+            assert browser.status == 303, line
+            assert said in await browser.follow()
+
+
 async def test_nobody_but_the_owner_reads_of_the_password(stage: Stage) -> None:
     door = stage.app.desk.door
     await door.set_password("correct horse battery")
