@@ -14,6 +14,7 @@ from medusa.demo.samples import make_samples
 from medusa.tools import find_ffmpeg
 from tests.crash.campaign import Campaign, Record
 from tests.crash.cut import cut
+from tests.crash.feed import BATCH
 from tests.crash.full import NoDisk, full, small_disk
 from tests.crash.hang import hang
 from tests.crash.kill import kill
@@ -30,6 +31,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="draws everything")
     parser.add_argument("--mode", choices=_MODES, default="kill", help="what Medusa suffers (default: kill)")
     parser.add_argument("--jobs", nargs="*", default=(), help="write only commands of these kinds")
+    parser.add_argument("--batch", type=int, default=BATCH, help=f"items of a batch (default: {BATCH})")
     parser.add_argument(
         "--dir", type=Path, help="a folder for state and work that is kept afterwards, but for a full one"
     )
@@ -43,13 +45,14 @@ async def _run(options: argparse.Namespace, folder: Path) -> int:
     samples = await make_samples(Path(tempfile.gettempdir()) / "medusa-crash-samples", ffmpeg)
     begun = time.monotonic()
     async with outside(samples, folder) as world:
-        campaign = Campaign(world, options.seed, options.jobs)
+        campaign = Campaign(world, options.seed, options.jobs, batch=options.batch)
         verdict = await _MODES[options.mode](campaign, options.kills, _say)
     _say("\n".join([*report(campaign.record, verdict), f"{time.monotonic() - begun:.0f} s"]))
     if verdict.well and not campaign.record.broken:
         return 0
     _say(
         f"To repeat it: python3 -m tests.crash --mode {options.mode} --kills {options.kills} --seed {options.seed}"
+        + (f" --batch {options.batch}" if options.batch != BATCH else "")
         + (f" --jobs {' '.join(options.jobs)}" if options.jobs else "")
     )
     return 1

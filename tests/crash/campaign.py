@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from tests.crash.feed import Feed
+from tests.crash.feed import BATCH, Feed
 from tests.crash.outside import SAVED, World
 from tests.crash.processes import Medusa
 from tests.crash.verdict import Verdict, judge
@@ -50,18 +50,22 @@ class Record:
 
 @dataclass(slots=True)
 class Campaign:
-    """Commands of the ``kinds`` (all, when none is named), drawn with ``seed``, and what becomes of them."""
+    """Commands of the ``kinds`` (all, when none is named), drawn with ``seed``, and what becomes of them.
+
+    ``most`` are under way at once; a batch has ``batch`` items.
+    """
 
     world: World
     seed: int
     kinds: Sequence[str] = ()
     most: int = 6
+    batch: int = BATCH
     record: Record = field(default_factory=Record)
 
     async def run(self, suffer: Callable[[Feed], Awaitable[Medusa]]) -> Verdict:
         """Write commands while ``suffer`` lasts, then let the Medusa that it returns work undisturbed, then judge."""
         await self._listen_to_the_channel()
-        feed = Feed(self.world, self.seed, self.kinds, self.most)
+        feed = Feed(self.world, self.seed, self.kinds, self.most, self.batch)
         writing = asyncio.create_task(feed.run())
         try:
             medusa = await suffer(feed)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from medusa.model import JobState
+from medusa.telegram.messages import units
+from medusa.telegram.phone import MOST_UNITS
 from tests.crash.outside import SAVED, World
 
 DONE = frozenset({JobState.DONE})
@@ -21,7 +23,7 @@ _HEADS = re.compile(r"(?m)^(\S) #(\d+)")
 _BATCH = re.compile(r"\W*Batch (\d+)\b")
 _LONG_ONES = ("hls", "batch")
 BATCH = 50
-"""Items of a batch, the dead, the doubled and the slow ones included."""
+"""Items of a batch unless another count is wanted, the dead, the doubled and the slow ones included."""
 _LOOK = 0.05
 
 
@@ -53,9 +55,9 @@ class Wish:
 
 
 class Feed:
-    """The owner. ``most`` is how many commands are under way at once."""
+    """The owner. ``most`` is how many commands are under way at once, ``batch`` how many items a batch has."""
 
-    def __init__(self, world: World, seed: int, kinds: Sequence[str] = (), most: int = 6) -> None:
+    def __init__(self, world: World, seed: int, kinds: Sequence[str] = (), most: int = 6, batch: int = BATCH) -> None:
         self.wishes: list[Wish] = []
         self.enough = False
         """Set to have no further stories begun."""
@@ -63,6 +65,7 @@ class Feed:
         self._die = random.Random(seed)
         self._numbers = itertools.count(1)
         self._most = most
+        self._batch_size = batch
         self._makers: dict[str, tuple[int, Callable[[str], Coroutine[Any, Any, None]]]] = {
             "video": (6, self._video),
             "big": (6, self._big),
@@ -123,11 +126,13 @@ class Feed:
                 wish.settled = text is None or ended
 
     def _wish(self, kind: str, text: str, *pieces: Piece, chat: int | None = None, caption: str = "") -> Wish:
-        place = self._die.choice([SAVED, self._world.channel]) if chat is None else chat
-        wish = Wish(kind, place, text, pieces, caption=caption)
+        wish = Wish(kind, self._place() if chat is None else chat, text, pieces, caption=caption)
         self.wishes.append(wish)
-        wish.message_id = self._world.write(place, text)
+        wish.message_id = self._world.write(wish.chat, text)
         return wish
+
+    def _place(self) -> int:
+        return self._die.choice([SAVED, self._world.channel])
 
     def _piece(self, kind: str, name: str, ends: frozenset[JobState] = DONE) -> Piece:
         return Piece(ends, name, self._world.media.digest(kind, name))
@@ -182,7 +187,9 @@ class Feed:
 
     async def _batch(self, name: str) -> None:
         """A list of small files with dead, doubled and slow ones between, in either kind of chat."""
-        kinds = self._die.choices(["note", "video", "dead", "again", "slow", "big"], [26, 12, 4, 5, 2, 1], k=BATCH)
+        kinds = self._die.choices(
+            ["note", "video", "dead", "again", "slow", "big"], [26, 12, 4, 5, 2, 1], k=self._batch_size
+        )
         pieces: list[Piece] = []
         lines: list[str] = []
         for number, kind in enumerate(kinds, start=1):
@@ -197,10 +204,20 @@ class Feed:
                 piece, line = pieces[at], lines[at]
             pieces.append(piece)
             lines.append(line)
-        wish = self._wish("batch", "/batch\n" + "\n".join(lines), *pieces)
+        wish = await self._list("\n".join(lines), pieces)
         while (planned := _BATCH.match(self._world.text(wish.chat, wish.message_id) or "")) is None:
             await asyncio.sleep(_LOOK)
         self._world.write(SAVED, f"/batch {planned[1]} go")
+
+    async def _list(self, lines: str, pieces: Sequence[Piece]) -> Wish:
+        """Ask for a batch of these lines: as a text where one message holds them, else as a file."""
+        text = f"/batch\n{lines}"
+        if units(text) <= MOST_UNITS:
+            return self._wish("batch", text, *pieces)
+        wish = Wish("batch", self._place(), "/batch", pieces)
+        self.wishes.append(wish)
+        wish.message_id = await self._world.hand(wish.chat, wish.text, lines)
+        return wish
 
     async def _pause(self, name: str) -> None:
         """A big file that is paused on its way and resumed a little later."""

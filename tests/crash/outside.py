@@ -1,5 +1,6 @@
 """The world outside Medusa, which goes on while Medusa dies and is started again."""
 
+import asyncio
 import os
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
@@ -11,7 +12,7 @@ from typing import Any
 from medusa import loopback
 from medusa.demo.samples import Samples
 from medusa.loopback import Loopback, Network
-from medusa.telegram.phone import Server, session_string
+from medusa.telegram.phone import Server, open_phone, session_string
 from tests.crash.media import Media, serve_media
 from tests.crash.processes import ROOT, Medusa, Zygote, zygote
 
@@ -29,6 +30,7 @@ class World:
     telegram: Loopback
     media: Media
     channel: int
+    server: Server
     session: str
     folder: Path
     zygote: Zygote
@@ -57,6 +59,16 @@ class World:
     def write(self, chat: int, text: str) -> int:
         """Send a message as the owner; returns its number."""
         message_id = self.telegram.say(text, peer=chat or None)
+        self.written[chat].add(message_id)
+        return message_id
+
+    async def hand(self, chat: int, text: str, lines: str) -> int:
+        """Send a file of lines as the owner, with a text as its caption; returns the message's number."""
+        file = self.folder / "lines.txt"
+        await asyncio.to_thread(file.write_text, lines)
+        async with open_phone(self.server, self.telegram.owner.phone, self.telegram.owner.code) as phone:
+            await phone.chats()  # by which it learns how the channel is to be called
+            message_id = await phone.send(chat or self.owner, text, file)
         self.written[chat].add(message_id)
         return message_id
 
@@ -96,4 +108,4 @@ async def outside(samples: Samples, folder: Path) -> AsyncIterator[World]:
         owner = telegram.owner
         session = await session_string(server, owner.phone, owner.code)
         forks = await stack.enter_async_context(zygote())
-        yield World(telegram, media, telegram.channel("Films"), session, folder, forks)
+        yield World(telegram, media, telegram.channel("Films"), server, session, folder, forks)

@@ -200,7 +200,9 @@ def _note(where: list[str], wish: Wish, what: str) -> None:
 
 
 def _posts(world: World, chat: int) -> list[_Post]:
-    return [_post(world, message) for message in world.messages(chat) if getattr(message, "media", None)]
+    """What Medusa has posted; the owner's own files are none of it."""
+    own = world.written[chat]
+    return [_post(world, one) for one in world.messages(chat) if getattr(one, "media", None) and one.id not in own]
 
 
 def _post(world: World, message: Any) -> _Post:

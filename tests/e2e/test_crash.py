@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from medusa.demo.samples import Samples
-from tests.crash import feed
 from tests.crash import hang as hanging
 from tests.crash.__main__ import report
 from tests.crash.campaign import Campaign
@@ -52,11 +51,8 @@ async def test_killed_again_and_again_nothing_is_lost_or_doubled(world: World) -
     check(campaign, await kill(campaign, 6, print))
 
 
-async def test_killed_in_the_middle_of_batches_each_stands_once_and_in_order(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(feed, "BATCH", 12)
-    campaign = Campaign(world, SEED, ("batch",), most=1)
+async def test_killed_in_the_middle_of_batches_each_stands_once_and_in_order(world: World) -> None:
+    campaign = Campaign(world, SEED, ("batch",), most=1, batch=12)
     check(campaign, await kill(campaign, 5, print))
 
 
