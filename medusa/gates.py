@@ -5,11 +5,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import structlog
+
+from medusa.errors import Transient
 from medusa.model import Hold, Hours
 from medusa.patience import to_the_end, until_it_works
 from medusa.storage.traffic import TrafficTable
 from medusa.throttle import Throttle
 from medusa.words import QUIET, clock, size
+
+log = structlog.get_logger()
 
 COMMIT_EVERY = 60.0
 """Seconds between two notes of the bytes moved; a kill may forget that much of them."""
@@ -108,21 +113,28 @@ class Budget:
                     spent()
                 closed = used_up
                 if time.monotonic() - noted_at >= COMMIT_EVERY:
-                    await self._note()
+                    await self._note_or_not()
                     noted_at = time.monotonic()
                 await asyncio.sleep(LOOK_EVERY)
         finally:
-            await to_the_end(self._note())
+            await to_the_end(self._note_or_not())
 
     async def _turn_page(self, now: float) -> None:
         """Begin a day, which may be one that is partly known."""
         day = _date(now)
         if day != self._day:
-            await self._note()
+            await until_it_works(self._note)
             known = await until_it_works(lambda: self._table.of_day(day))
             for count, moved in zip((self.down, self.up), known, strict=True):
                 count.begin(moved, first=not self._day)
             self._day, self._noted = day, known
+
+    async def _note_or_not(self) -> None:
+        """Commit the day's bytes, or do without while the disk is full: the next note has them, too."""
+        try:
+            await self._note()
+        except Transient as error:
+            log.warning("budget.not_noted", reason=error.user_text)
 
     async def _note(self) -> None:
         """Commit the day's bytes if there are more than are noted."""

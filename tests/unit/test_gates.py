@@ -1,12 +1,15 @@
 """Quiet hours and the bytes of a day: when nothing may be fetched or uploaded, and until when."""
 
 import asyncio
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+from medusa import gates
 from medusa.gates import Budget, QuietHours
 from medusa.model import Hold
 from medusa.settings import BUDGET_DOWN, QUIET_HOURS
@@ -134,3 +137,28 @@ async def test_a_spent_budget_closes_the_gate_for_the_day_and_is_remembered(tmp_
         counting.cancel()
         await asyncio.wait({counting})
         assert await table.of_day(day) == (1_000_000, 5)
+
+
+async def test_a_disk_that_is_full_for_a_while_neither_ends_the_counting_nor_forgets_what_was_counted(
+    tmp_path: Path, small_disk: Callable[[Path, int], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gates, "COMMIT_EVERY", 0.0)
+    monkeypatch.setattr(gates, "LOOK_EVERY", 0.05)
+    disk, down = small_disk(tmp_path / "state", 4_000_000), Throttle()  # too small for a ballast
+    async with open_store(disk) as store:
+        table = TrafficTable(store)
+        counting = asyncio.create_task(Budget(table, down, Throttle()).run(lambda: None))
+        room = os.statvfs(disk)
+        (disk / "filler").write_bytes(bytes(room.f_bavail * room.f_frsize))
+        with capture_logs() as logs:
+            async with asyncio.timeout(10):
+                while not [line for line in logs if line["event"] == "budget.not_noted"]:
+                    await down.take(1000)
+                    await asyncio.sleep(0.02)
+                    assert not counting.done(), counting.exception()
+        (disk / "filler").unlink()
+        async with asyncio.timeout(10):
+            while (await table.of_day(time.strftime("%Y-%m-%d")))[0] != down.passed:
+                await asyncio.sleep(0.02)
+        counting.cancel()
+        await asyncio.wait({counting})
