@@ -3,15 +3,12 @@
 from functools import partial
 
 from medusa.commands import Answer, Call, Command
-from medusa.commands.several import each
+from medusa.commands.several import LIVE, each
 from medusa.model import JobState
-
-# What runs goes last, so that nothing starts in its place on the way.
-_LIVE = (JobState.PAUSED, JobState.WAITING, JobState.QUEUED, JobState.RUNNING)
 
 
 async def _run(call: Call) -> Answer:
-    able = await call.desk.jobs.numbers(*_LIVE)
+    able = await call.desk.jobs.numbers(*LIVE)
     many = partial(call.desk.scheduler.together, JobState.CANCELLED)
     return await each(call, call.desk.scheduler.cancel, able, others="no job under way", many=many)
 

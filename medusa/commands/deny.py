@@ -1,23 +1,26 @@
 """/deny: let somebody in no more."""
 
+from functools import partial
+
 from medusa.commands import Answer, Call, Command, Option
 from medusa.commands.people import meant
+from medusa.commands.several import LIVE, to_many
 from medusa.model import JobState, Role
-
-_LIVE = (JobState.PAUSED, JobState.WAITING, JobState.QUEUED, JobState.RUNNING)
 
 
 async def _run(call: Call) -> Answer:
-    number, _ = await meant(call, list(call.words))
-    person = await call.desk.access.deny(number, call.person)
-    says = f"{person.name} is not let in any more."
-    if "cancel" in call.options:
-        live = await call.desk.jobs.of(number).numbers(*_LIVE)
-        await call.desk.scheduler.together(JobState.CANCELLED, live)
-        for left in await call.desk.jobs.of(number).numbers(*_LIVE):
-            await call.desk.scheduler.cancel(left)
-        return f"{says} {len(live)} jobs were cancelled."
-    return f"{says} Jobs under way end with what they have; --cancel ends them at once."
+    access, scheduler = call.desk.access, call.desk.scheduler
+    number, name = await meant(call, list(call.words))
+    live = await call.desk.jobs.of(number).numbers(*LIVE) if "cancel" in call.options else []
+    if access.person(number) is not None or not live:  # jobs may be left of who is let in no more
+        await access.deny(number, call.person)
+    says = f"{name} is not let in any more."
+    if live:
+        many = partial(scheduler.together, JobState.CANCELLED)
+        ended = await to_many(live, scheduler.cancel, live, others="no job under way", many=many)
+        return f"{says}\n{ended}"
+    left = "" if "cancel" in call.options else " Jobs under way end with what they have; --cancel ends them at once."
+    return f"{says}{left}"
 
 
 COMMAND = Command(

@@ -14,6 +14,8 @@ _TOGETHER = 500
 """Jobs changed with one commit, which others have to wait for."""
 Many = Callable[[Sequence[int]], Awaitable[list[Job]]]
 """Does it with one commit to those jobs that allow for that, and returns these."""
+LIVE = (JobState.PAUSED, JobState.WAITING, JobState.QUEUED, JobState.RUNNING)
+"""Jobs that have not ended; what runs goes last, so that nothing starts in its place on the way."""
 _MOST_SAID = 40
 """Lines of one answer; further jobs are only counted."""
 

@@ -163,3 +163,19 @@ async def test_settings_hold_for_all_for_one_and_in_a_chat(stage: Stage) -> None
     await send(stage, f"/erase {anna.user_id} yes-erase yes-erase")
     assert settings.own(anna.user_id) == {}
     assert not [one.text for one in await chat_with(stage, anna) if one.text.startswith("Medusa ")]
+
+
+async def test_jobs_of_somebody_who_is_let_in_no_more_are_ended_also_by_a_second_word(stage: Stage) -> None:
+    anna = await met(stage, "Anna")
+    await send(stage, f"/allow {anna.user_id} user")
+    for number in (1, 2):
+        await asks(stage, anna, f"/dl https://a.example/{number} --at +2h", "…")
+    hers = stage.app.jobs.of(anna.user_id)
+    assert len(await hers.numbers(JobState.WAITING)) == 2
+    deny = f"/deny {anna.user_id}"
+    await stage.owner.send(0, deny)
+    denied, ended, again = [one.text for one in (await send(stage, f"{deny} --cancel", deny))[-3:]]
+    assert denied == "Anna is not let in any more. Jobs under way end with what they have; --cancel ends them at once."
+    assert ended == "Anna is not let in any more.\nJob #1 is cancelled.\nJob #2 is cancelled."
+    assert not await hers.numbers(JobState.WAITING)
+    assert again.endswith("is not let in.")
