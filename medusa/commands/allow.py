@@ -1,9 +1,11 @@
 """/allow: let somebody in, with a role."""
 
+from collections.abc import Collection
+
 from medusa.commands import Answer, Call, Command, Option
 from medusa.commands.people import meant
 from medusa.errors import UserError
-from medusa.model import Person, Role, Spot
+from medusa.model import Role, Spot
 from medusa.names import quoted
 from medusa.settings import OTHERS
 
@@ -18,32 +20,34 @@ async def _run(call: Call) -> Answer:
     if len(words) > 1 or (words and words[0].lower() not in _ROLES):
         raise UserError(f"{quoted(' '.join(words))} is no role: there are viewer, user and admin.")
     role = _ROLES[words[0].lower()] if words else known.role if known else Role.USER
+    chats = await _chats(call, known.chats if known else ())  # first: when there is no such chat, nothing is done
     person = await access.allow(number, name, role, call.person)
     if "trust" in call.options or "no-trust" in call.options:
         person = await access.trust(number, call.person, trusted="trust" in call.options)
-    person = await _granted(call, person)
+    if chats is not None:
+        person = await access.grant(number, chats, call.person)
     says = f"{person.name} is {'an' if role is Role.ADMIN else 'a'} {person.role} now."
     if person.trusted:
         says += " Your cookies and tokens serve these jobs, too."
     if person.chats:
-        chats = call.desk.destinations
-        says += f" Posts may go to {', '.join(chats.shown(Spot(chat)) for chat in person.chats)}, too."
+        shown = call.desk.destinations.shown
+        says += f" Posts may go to {', '.join(shown(Spot(chat)) for chat in person.chats)}, too."
     if not call.desk.settings[OTHERS]:
         return f"{says} Nobody is heard but you, though, until {call.prefix}set others on."
     return f"{says} Commands are obeyed in the private chat with this account, and in registered chats."
 
 
-async def _granted(call: Call, person: Person) -> Person:
-    """The person with the chats that --to adds to those of before, or --no-to takes back."""
+async def _chats(call: Call, before: Collection[int]) -> set[int] | None:
+    """The chats that --to adds to those of before, or --no-to takes back; None without either. Raises UserError."""
     if not {"to", "no-to"} & call.options.keys():
-        return person
-    chats = set[int]() if "no-to" in call.options else set(person.chats)
+        return None
+    chats = set[int]() if "no-to" in call.options else set(before)
     if "to" in call.options:
         message = call.message
         here = Spot(message.chat_id, message.topic)
         spots = await call.desk.destinations.spots(call.options["to"], here, f"{message.chat_id} {message.message_id}")
         chats |= {spot.chat_id for spot in spots}
-    return await call.desk.access.grant(person.id, chats, call.person)
+    return chats
 
 
 COMMAND = Command(

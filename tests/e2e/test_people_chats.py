@@ -67,6 +67,9 @@ async def test_what_others_may_name_and_where_they_may_post(stage: Stage, tmp_pa
     anna, sam = [await met(stage, name) for name in ("Anna", "Sam")]
     films, secret = await stage.channel("Films"), await stage.channel("Secret")
     home, link = stage.owner.user_id, f"{stage.media.url}/notes.pdf"
+    messages = await send(stage, f"/allow {anna.user_id} user --to Flims")
+    assert "There is no registered channel called “Flims”." in messages[-1].text
+    assert stage.app.access.people() == []  # what is refused is not done by halves
     messages = await send(stage, f"/allow {anna.user_id} user --to Films")
     assert "Posts may go to “Films”, too." in messages[-1].text
     for phone in (anna, sam):
