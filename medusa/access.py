@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 from medusa.errors import UserError
 from medusa.model import OWNER, Person, Role
-from medusa.names import quoted
 from medusa.quotas import Books
 from medusa.storage import audit, people
 from medusa.storage.audit import Audit
@@ -62,6 +61,19 @@ class Access:
         known = self.person(number)
         return known.name if known else f"id {number}"
 
+    def known(self, number: int) -> Person:
+        """Somebody who was let in, by Telegram's id. Raises UserError for all others."""
+        person = self._people.get(number)
+        if person is None:
+            raise UserError(f"Nobody is let in who has the id {number}.")
+        return person
+
+    def below(self, number: int, by: Person) -> Person:
+        """Somebody whom ``by`` may change. Raises UserError for all others."""
+        person = self.known(number)
+        self._expect_below(by, person.role)
+        return person
+
     def trusts(self, number: int) -> bool:
         """Whether the owner's secrets serve this person's jobs."""
         known = self.person(number)
@@ -80,8 +92,7 @@ class Access:
 
     async def deny(self, number: int, by: Person) -> Person:
         """Let somebody in no more; jobs and posts stay. Raises UserError."""
-        person = self._known(number)
-        self._expect_below(by, person.role)
+        person = self.below(number, by)
         async with self._store.write() as db:
             await people.remove(db, number)
             await audit.note(db, by.id, "deny", str(number), self._now())
@@ -90,8 +101,7 @@ class Access:
 
     async def limit(self, number: int, bytes_a_day: int | None, jobs_an_hour: int | None, by: Person) -> Person:
         """Give somebody other quotas; None lifts one. Raises UserError."""
-        person = self._known(number)
-        self._expect_below(by, person.role)
+        person = self.below(number, by)
         fresh = replace(person, bytes_a_day=bytes_a_day, jobs_an_hour=jobs_an_hour)
         return await self._put(fresh, by, "quota", f"{number} {quota(fresh)}")
 
@@ -99,7 +109,7 @@ class Access:
         """Let the owner's secrets serve somebody's jobs, or no more. Raises UserError, also for all but the owner."""
         if by.role is not Role.OWNER:
             raise UserError("Only the owner can say whom the owner's cookies and tokens serve.")
-        person = self._known(number)
+        person = self.known(number)
         return await self._put(replace(person, trusted=trusted), by, "trust", f"{number} {trusted}")
 
     def may_speak(self, person: Person) -> bool | None:
@@ -122,8 +132,7 @@ class Access:
 
         Raises UserError.
         """
-        person = self._known(number)
-        self._expect_below(by, person.role)
+        person = self.below(number, by)
         fresh = replace(person, chats=tuple(sorted(chats)))
         return await self._put(fresh, by, "grant", f"{number} {' '.join(map(str, fresh.chats))}".strip())
 
@@ -136,12 +145,6 @@ class Access:
             await people.put(db, person, self._now())
             await audit.note(db, by.id, act, detail, self._now())
         self._people[person.id] = person
-        return person
-
-    def _known(self, number: int) -> Person:
-        person = self._people.get(number)
-        if person is None:
-            raise UserError(f"{quoted(str(number))} is not let in.")
         return person
 
     @staticmethod

@@ -17,13 +17,13 @@ SCOPES = (
 async def whose(call: Call, key: str) -> int:
     """Whose own setting is meant, by Telegram's id; 0 for the common one.
 
-    Raises UserError, also for a common one that is not for the caller to change.
+    Raises UserError, also for a common one, and for somebody's, that is not for the caller to change.
     """
     if "for" in call.options:
         number, _ = await found(call, call.options["for"])
-        if call.desk.access.person(number) is None:
-            raise UserError(f"Nobody is let in who has the id {number}.")
-        return number
+        access = call.desk.access
+        person = access.known(number) if number == call.person.id else access.below(number, call.person)
+        return person.id
     if call.person.role < Role.ADMIN:
         return call.person.id
     if find(key).role > call.person.role:
