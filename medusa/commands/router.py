@@ -239,7 +239,7 @@ class Router:
         if (harmless or not command.secret) and not names_secret(rest, command.options):
             return await self._do(command, run)
         await self._note(message)  # once it is deleted, nobody else knows of it
-        gone = await deleted(self._messenger, message.chat_id, message.message_id)
+        gone = await deleted(self._messenger, message.chat_id, message.original or message.message_id)
         # Commands of secrets repeat nothing by themselves; others may quote what went astray, such as a value.
         secrets = frozenset[str]() if command.secret else parts(rest)
         answer = await self._do(command, run, secrets)

@@ -85,6 +85,9 @@ async def test_what_others_may_name_and_where_they_may_post(stage: Stage, tmp_pa
     for key in ("backup-to me", "allow 10.0.0.0/8", "keep-audit 1d"):
         await stage.app.access.allow(anna.user_id, "Anna", Role.ADMIN, OWNER)
         assert "is for the owner, not for you." in await asks(stage, anna, f"/set {key}")
+    # What may be a secret goes, and what answers it stays.
+    assert await asks(stage, anna, "/panel password correct horse") == "The password is the owner's alone."
+    assert not [one for one in await anna.history(home) if "correct horse" in one.text]
     (tmp_path / "list.txt").write_text(f"Notes:{link}\n")
     assert (await asks(stage, anna, "/quota")).startswith("Your quota: no limit of bytes, no limit of jobs.")
     sent = await anna.send(home, "/batch", tmp_path / "list.txt")
