@@ -1,4 +1,4 @@
-"""Reads how often copies are made, where they go and how many are kept, and shows it the same way."""
+"""Reads spans of time, how often something is done, where copies go and how many are kept, and shows it likewise."""
 
 import re
 from datetime import datetime
@@ -6,45 +6,65 @@ from itertools import islice, pairwise
 
 from cronsim import CronSim, CronSimError
 
-_SHORTEST = 3600.0
-_SECONDS = {"h": 3600.0, "d": 86400.0}
-
+_SHORTEST, _LONGEST = 3600.0, 30 * 86400.0
+_SPAN = re.compile(r"(?:(\d{1,4}) ?d)?\s*(?:(\d{1,4}) ?h)?\s*(?:(\d{1,5}) ?m(?:in)?)?\s*(?:(\d{1,6}) ?s)?", re.ASCII)
+_TRIED = 100
+"""How many times of a cron expression are held against one another."""
 
 Every = float | str | None
 """Seconds between two times, a cron expression of five fields, or None for never."""
 
 
+class TooOften(ValueError):
+    """A cron expression of which two times lie too close together."""
+
+
+def seconds(text: str) -> float:
+    """The seconds that ``90s``, ``2m``, ``1h30m`` or ``1d 12 h`` mean. Raises ValueError, as all of these do."""
+    found = _SPAN.fullmatch(text.strip().lower())
+    if found is None or not any(found.groups()):
+        raise ValueError
+    days, hours, minutes, rest = (int(part or 0) for part in found.groups())
+    return float(days * 86400 + hours * 3600 + minutes * 60 + rest)
+
+
 def every(text: str) -> Every:
-    """How often something is done. Raises ValueError, as all of these do."""
+    """How often something is done, to the hour."""
     if text.lower() == "off":
         return None
     if text.count(" ") >= 4:
-        return _cron(" ".join(text.split()))
-    found = re.fullmatch(r"(?:every )?([1-9][0-9]{0,2}) ?([hd])", text.lower(), re.ASCII)
-    seconds = int(found[1]) * _SECONDS[found[2]] if found else 0.0
-    if not _SHORTEST <= seconds <= 30 * 86400:
+        return cron(text, _SHORTEST)
+    found = seconds(text.lower().removeprefix("every "))
+    if not _SHORTEST <= found <= _LONGEST or found % 3600:
         raise ValueError
-    return seconds
+    return found
 
 
-def _cron(text: str) -> str:
-    """A cron expression that comes at most once an hour."""
-    if len(text) > 100 or len(text.split(" ")) != 5:
+def cron(text: str, shortest: float) -> str:
+    """A cron expression whose times lie at least so many seconds apart; the error says what is wrong, if that is known.
+
+    Raises TooOften for one that comes more often.
+    """
+    expression = " ".join(text.split())
+    if len(expression) > 100 or len(expression.split(" ")) != 5:
         raise ValueError
     try:
-        times = list(islice(CronSim(text, datetime(2024, 1, 1)), 50))  # noqa: DTZ001 (any day will do)
+        times = list(islice(CronSim(expression, datetime(2024, 1, 1)), _TRIED))  # noqa: DTZ001 (any day will do)
     except CronSimError as error:
-        raise ValueError from error
-    if not times or any((later - at).total_seconds() < _SHORTEST for at, later in pairwise(times)):
+        raise ValueError(str(error)) from error
+    if not times:
         raise ValueError
-    return text
+    if any((later - at).total_seconds() < shortest for at, later in pairwise(times)):
+        raise TooOften
+    return expression
 
 
 def after(last: float, rhythm: float | str) -> float:
     """The first time after ``last`` (Unix seconds); a cron expression is read by this machine's clock."""
-    if isinstance(rhythm, float):
+    if not isinstance(rhythm, str):
         return last + rhythm
-    at = datetime.fromtimestamp(last)  # noqa: DTZ006 (local and without a zone, as crontabs are)
+    # Local and without a zone, as crontabs are; where the clock jumps, a time comes once.
+    at = datetime.fromtimestamp(last)  # noqa: DTZ006
     return next(one.timestamp() for one in CronSim(rhythm, at) if one.timestamp() > last)
 
 

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 
 from medusa.commands import Option
 from medusa.errors import UserError
+from medusa.intervals import seconds
 from medusa.model import Priority
 from medusa.names import brief, quoted
 
@@ -24,7 +25,6 @@ _TYPED_FOR_US = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "�
 _DASHES = re.compile(r"^[—–](?=\w)")
 _RANGE = re.compile(r"#?(\d{1,18})(?:[-–—]#?(\d{1,18}))?")
 MOST_NUMBERS = 10_000
-_LATER = re.compile(r"\+(?=\d)(?:(\d{1,4})d)?(?:(\d{1,4})h)?(?:(\d{1,5})m(?:in)?)?", re.ASCII)
 FURTHEST = 366 * 86400.0
 """Seconds; what is put off further than this is taken for a slip."""
 
@@ -139,11 +139,10 @@ def moment(text: str, now: float) -> float:
 
 
 def _moment(text: str, now: float) -> float | None:
-    if later := _LATER.fullmatch(text):
-        days, hours, minutes = (int(part or 0) for part in later.groups())
-        return now + days * 86400 + hours * 3600 + minutes * 60
     day, _, clock = text.replace("T", " ").rpartition(" ")
     try:
+        if text.startswith("+"):
+            return now + seconds(text[1:])
         at = time.strptime(f"{day or time.strftime('%Y-%m-%d', time.localtime(now))} {clock}", "%Y-%m-%d %H:%M")
         passed = not day and time.mktime(at) <= now
         return time.mktime((*at[:2], at.tm_mday + passed, *at[3:]))

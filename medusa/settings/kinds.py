@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from medusa import intervals
 from medusa.config import values
 from medusa.model import Hours, Role
 
@@ -171,11 +172,10 @@ def visitors(text: str) -> int:
 
 
 def cap(text: str) -> float:
-    found = re.fullmatch(r"(?:([0-9]{1,2}) ?h)? ?(?:([0-9]{1,3}) ?m(?:in)?)?", text.lower())
-    seconds = 3600.0 * int(found[1] or 0) + 60.0 * int(found[2] or 0) if found else 0.0
-    if not 60 <= seconds <= 12 * 3600:
+    found = intervals.seconds(text)
+    if not 60 <= found <= 12 * 3600 or found % 60:
         raise ValueError
-    return seconds
+    return found
 
 
 def show_cap(seconds: float) -> str:

@@ -2,13 +2,14 @@
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import date
 
 from medusa.errors import UserError
+from medusa.intervals import seconds
 from medusa.names import quoted
 from medusa.sources.described import Entry
-from medusa.watches.times import seconds
 from medusa.words import span
 
 _MOST_WORDS = 500
@@ -84,8 +85,10 @@ def read(newer: str, match: str, without: str, least: str, most: str) -> Filters
 
 
 def _duration(name: str, text: str) -> float:
-    found = seconds(text) if text else 0.0
-    if found is None:
+    found = 0.0
+    with suppress(ValueError):
+        found = seconds(text)
+    if text and not found:
         raise UserError(f"{name} takes a duration such as 90s, 2m or 1h30m, not {quoted(text)}.")
     return found
 

@@ -1,14 +1,9 @@
 """When a list is looked at: every so often, or at the times that a cron expression names."""
 
 import random
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from itertools import pairwise
 
-from cronsim import CronSim, CronSimError
-
+from medusa import intervals
 from medusa.errors import UserError
 from medusa.names import quoted
 from medusa.words import span
@@ -17,21 +12,11 @@ SHORTEST = 600.0
 LONGEST = 30 * 86400.0
 USUAL = 6 * 3600.0
 DAY = 86400.0
-_SPAN = re.compile(r"(?:(\d{1,3})d)?\s*(?:(\d{1,4})h)?\s*(?:(\d{1,5})m(?:in)?)?\s*(?:(\d{1,6})s)?", re.ASCII)
-_TRIED = 100
-"""How many times of a cron expression are held against one another."""
 _FIRST_PAUSE = 1800.0
 _SPREAD = 0.1
 """The share of a pause by which it is lengthened at most, so that not all lists are looked at together."""
 _MOST_SPREAD = 600.0
 _CRON_SPREAD = 60.0
-
-
-def seconds(text: str) -> float | None:
-    """The seconds that ``90s``, ``2m``, ``1h30m`` or ``1d 12h`` mean; None for anything else, and for none at all."""
-    found = _SPAN.fullmatch(text.strip().lower())
-    days, hours, minutes, rest = (int(part or 0) for part in found.groups()) if found else (0, 0, 0, 0)
-    return float(days * 86400 + hours * 3600 + minutes * 60 + rest) or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +36,7 @@ class Times:
 
     def after(self, now: float) -> float:
         """The next time (Unix) after ``now``, to the second."""
-        return self._next_cron(now) if self.cron else now + self.every
+        return intervals.after(now, self.cron or self.every)
 
     @property
     def spread(self) -> float:
@@ -70,12 +55,6 @@ class Times:
         latest = now + DAY * (1.0 + _SPREAD) if fails else self.after(now) + self.spread
         return min(due, latest)
 
-    def _next_cron(self, now: float) -> float:
-        # Local and without a zone, as crontabs are; where the clock jumps, a time comes once.
-        at = datetime.fromtimestamp(now)  # noqa: DTZ006
-        later: Iterator[datetime] = CronSim(self.cron, at)
-        return next(one.timestamp() for one in later if one.timestamp() > now)
-
 
 def restored(text: str) -> Times:
     """The times that `Times.stored` wrote."""
@@ -88,24 +67,21 @@ def read(every: str, cron: str) -> Times:
         raise UserError("--every and --cron exclude one another.")
     if cron:
         return _cron(cron)
-    pause = seconds(every) if every else USUAL
-    if pause is None:
-        raise UserError(f"{quoted(every)} is no span of time. Write 6h, 45m or 1d12h.")
+    try:
+        pause = intervals.seconds(every) if every else USUAL
+    except ValueError:
+        raise UserError(f"{quoted(every)} is no span of time. Write 6h, 45m or 1d12h.") from None
     if not SHORTEST <= pause <= LONGEST:
         raise UserError(f"--every takes {span(SHORTEST)} to {span(LONGEST)}, not {quoted(every)}.")
     return Times(pause)
 
 
 def _cron(text: str) -> Times:
-    expression = " ".join(text.split())
-    example = 'Its five fields are minute, hour, day, month and weekday, such as "0 6 * * *".'
-    if len(expression.split(" ")) != 5 or len(expression) > 100:
-        raise UserError(f"{quoted(text)} is no cron expression. {example}")
     try:
-        times = CronSim(expression, datetime(2024, 1, 1))  # noqa: DTZ001 (any day will do)
-    except CronSimError as error:
-        raise UserError(f"{quoted(text)} is no cron expression: {error}. {example}") from None
-    found = [at for at, _ in zip(times, range(_TRIED), strict=False)]
-    if any((later - at).total_seconds() < SHORTEST for at, later in pairwise(found)):
-        raise UserError(f"{quoted(text)} comes too often: at least {span(SHORTEST)} lie between two looks.")
-    return Times(cron=expression)
+        return Times(cron=intervals.cron(text, SHORTEST))
+    except intervals.TooOften:
+        raise UserError(f"{quoted(text)} comes too often: at least {span(SHORTEST)} lie between two looks.") from None
+    except ValueError as error:
+        why = f": {error}" if str(error) else ""
+        example = 'Its five fields are minute, hour, day, month and weekday, such as "0 6 * * *".'
+        raise UserError(f"{quoted(text)} is no cron expression{why}. {example}") from None

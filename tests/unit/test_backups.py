@@ -10,7 +10,7 @@ from medusa.backups.restore import newest, whole
 from medusa.backups.spelling import MISTYPED, NO_KEY, read_key, spelt
 from medusa.backups.times import Kept, due, kept, pause
 from medusa.errors import UserError
-from medusa.settings import BACKUP, BACKUP_KEEP, BACKUP_TO
+from medusa.settings import BACKUP, BACKUP_KEEP, BACKUP_TO, LIVE_CAP
 
 DAY = 86400.0
 
@@ -99,6 +99,8 @@ def test_a_key_survives_handwriting_and_shows_slips() -> None:
     [
         (BACKUP, "every 36 h", "36h"),
         (BACKUP, "24h", "1d"),
+        (LIVE_CAP, "2h 30m", "2 h 30 min"),
+        (LIVE_CAP, "2 h 30 min", "2 h 30 min"),
         (BACKUP, "OFF", "off"),
         (BACKUP, " 0  4 * * *", "0 4 * * *"),
         (BACKUP_TO, "Folder, me,-100123 , /mnt/usb", "folder, me, -100123, /mnt/usb"),
@@ -114,7 +116,10 @@ def test_settings_are_read(setting: object, text: str, shown: str) -> None:
     [
         (BACKUP, "5m"),
         (BACKUP, "0h"),
+        (LIVE_CAP, "90s"),
+        (LIVE_CAP, "13h"),
         (BACKUP, "31d"),
+        (BACKUP, "90m"),
         (BACKUP, "*/5 * * * *"),
         (BACKUP, "0 4 31 2 *"),
         (BACKUP, "0 25 * * *"),

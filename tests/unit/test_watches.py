@@ -7,11 +7,12 @@ from datetime import datetime
 import pytest
 
 from medusa.errors import UserError
+from medusa.intervals import seconds
 from medusa.sources.described import Entry
 from medusa.watches import filters, times
 from medusa.watches.filters import Filters
 from medusa.watches.fresh import Window, ascends, fresh, in_order
-from medusa.watches.times import DAY, Times, seconds
+from medusa.watches.times import DAY, Times
 
 
 @pytest.fixture
@@ -25,11 +26,25 @@ def _berlin(monkeypatch: pytest.MonkeyPatch) -> object:
 
 @pytest.mark.parametrize(
     ("text", "found"),
-    [("90s", 90), ("2m", 120), ("45min", 2700), ("1h30m", 5400), ("1d 12h", 129_600), ("6H", 21_600)]
-    + [(text, None) for text in ("", "0h", "6", "h", "1.5h", "-2h", "2h1d", "99999999s", "²h")],
+    [
+        ("90s", 90),
+        ("2m", 120),
+        ("45min", 2700),
+        ("1h30m", 5400),
+        ("1d 12h", 129_600),
+        ("6H", 21_600),
+        ("2 h 30 min", 9000),
+        ("0h", 0),
+    ],
 )
-def test_spans_of_time(text: str, found: float | None) -> None:
+def test_spans_of_time(text: str, found: float) -> None:
     assert seconds(text) == found
+
+
+@pytest.mark.parametrize("text", ["", "6", "h", "1.5h", "-2h", "2h1d", "99999999s", "²h", "2h every"])
+def test_what_is_no_span_of_time(text: str) -> None:
+    with pytest.raises(ValueError):
+        seconds(text)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +69,7 @@ def test_times_are_read_and_kept(every: str, cron: str, shown: str) -> None:
     [
         ("9m", "", "takes 10 min 0 s to 30 d 0 h"),
         ("31d", "", "takes 10 min"),
+        ("0h", "", "takes 10 min"),
         ("often", "", "is no span of time"),
         ("6h", "0 6 * * *", "exclude one another"),
         ("", "* * * * *", "comes too often"),
