@@ -1,4 +1,4 @@
-"""Reads spans of time, how often something is done, where copies go and how many are kept, and shows it likewise."""
+"""Reads spans of time and how often something is done, and says when that is."""
 
 import re
 from datetime import datetime
@@ -73,38 +73,3 @@ def show_every(found: Every) -> str:
     if found is None or isinstance(found, str):
         return found or "off"
     return f"{found / 86400:.0f}d" if found % 86400 == 0 else f"{found / 3600:.0f}h"
-
-
-def places(text: str) -> tuple[str, ...]:
-    """One to five places, with commas between."""
-    found = tuple(dict.fromkeys(place(part.strip()) for part in text.split(",") if part.strip()))
-    if not 1 <= len(found) <= 5:
-        raise ValueError
-    return found
-
-
-def show_places(found: tuple[str, ...]) -> str:
-    """What ``places`` reads."""
-    return ", ".join(found)
-
-
-def place(text: str) -> str:
-    """Where a backup may go: ``folder``, ``me``, a chat's marked id or an absolute path. Raises ValueError."""
-    if text.lower() in ("folder", "me"):
-        return text.lower()
-    if not re.fullmatch(r"-[0-9]{1,16}|/[^\0\n]{1,1000}", text, re.ASCII):
-        raise ValueError
-    return text
-
-
-def generations(text: str) -> tuple[int, int, int]:
-    """How many days, weeks and months."""
-    found = re.fullmatch(r"([0-9]{1,2}) ?d ?([0-9]{1,2}) ?w ?([0-9]{1,2}) ?m", text.lower(), re.ASCII)
-    if found is None:
-        raise ValueError
-    return int(found[1]), int(found[2]), int(found[3])
-
-
-def show_generations(counts: tuple[int, int, int]) -> str:
-    """What ``generations`` reads."""
-    return "{}d {}w {}m".format(*counts)

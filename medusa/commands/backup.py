@@ -9,9 +9,9 @@ from markupsafe import Markup
 from medusa.backups.spelling import spelt
 from medusa.commands import Answer, Call, Command, Later, Option
 from medusa.errors import UserError
-from medusa.intervals import place, show_every, show_places
 from medusa.model import Role, Spot
 from medusa.settings import BACKUP, BACKUP_TO
+from medusa.settings.kinds import place
 from medusa.storage.backups import Record
 from medusa.words import moment, size, span
 
@@ -85,9 +85,9 @@ async def _list(call: Call) -> Answer:
     backups, every = call.desk.backups, call.desk.settings[BACKUP]
     records = [record for record in await backups.table.records() if record.good]
     places = call.desk.settings[BACKUP_TO]
-    goes = show_places(places)
+    goes = BACKUP_TO.show(places)
     when = "at" if isinstance(every, str) else "every"
-    plan = f"{when} {show_every(every)} to {goes}" if every else "none by themselves (/set backup 1d)"
+    plan = f"{when} {BACKUP.show(every)} to {goes}" if every else "none by themselves (/set backup 1d)"
     lines = [Markup("Backups: {}.").format(plan)]
     if backups.failures:
         lines.append(Markup("The last {} tries have failed.").format(backups.failures))

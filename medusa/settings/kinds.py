@@ -191,6 +191,37 @@ def show_hosts(hosts: tuple[str, ...]) -> str:
     return ", ".join(hosts) or "none"
 
 
+def places(text: str) -> tuple[str, ...]:
+    found = tuple(dict.fromkeys(place(part.strip()) for part in text.split(",") if part.strip()))
+    if not 1 <= len(found) <= 5:
+        raise ValueError
+    return found
+
+
+def show_places(found: tuple[str, ...]) -> str:
+    return ", ".join(found)
+
+
+def place(text: str) -> str:
+    """Where a backup may go: ``folder``, ``me``, a chat's marked id or an absolute path. Raises ValueError."""
+    if text.lower() in ("folder", "me"):
+        return text.lower()
+    if not re.fullmatch(r"-[0-9]{1,16}|/[^\0\n]{1,1000}", text, re.ASCII):
+        raise ValueError
+    return text
+
+
+def generations(text: str) -> tuple[int, int, int]:
+    found = re.fullmatch(r"([0-9]{1,2}) ?d ?([0-9]{1,2}) ?w ?([0-9]{1,2}) ?m", text.lower(), re.ASCII)
+    if found is None:
+        raise ValueError
+    return int(found[1]), int(found[2]), int(found[3])
+
+
+def show_generations(counts: tuple[int, int, int]) -> str:
+    return "{}d {}w {}m".format(*counts)
+
+
 _RECIPE = re.compile(r"([a-z][a-z0-9-]{0,19}) *= *(-[^;\n]{1,500})")
 MOST_RECIPES = 50
 

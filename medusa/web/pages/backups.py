@@ -1,6 +1,5 @@
 """The backups that there are, and whether they have proven themselves."""
 
-from medusa.intervals import show_every, show_places
 from medusa.model import Role
 from medusa.settings import BACKUP, BACKUP_TO
 from medusa.web.page import Given, Page, Visit
@@ -15,8 +14,8 @@ async def _show(visit: Visit) -> Given:
         "records": records[:MOST],
         "latest": backups.last_good,
         "failures": backups.failures,
-        "every": show_every(settings[BACKUP]),
-        "places": show_places(settings[BACKUP_TO]),
+        "every": BACKUP.show(settings[BACKUP]),
+        "places": BACKUP_TO.show(settings[BACKUP_TO]),
         "shown": (await backups.table.key()).shown,
     }
 
