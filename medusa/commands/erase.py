@@ -3,7 +3,7 @@
 from functools import partial
 
 from medusa.commands import Answer, Call, Command, Later
-from medusa.commands.whom import person
+from medusa.commands.people import identified
 from medusa.errors import UserError
 from medusa.model import Role
 
@@ -17,7 +17,7 @@ async def _run(call: Call) -> Answer:
     everything = whom.lower() == "all"
     if everything and call.message.chat_id != call.desk.messenger.home:
         raise UserError("Everything can be erased from Saved Messages alone.")
-    number = None if everything else await person(call, whom)
+    number = None if everything else await identified(call, whom)
     if said == [_SURE, _SURE]:
         return Later(call.desk.house.wipe if number is None else partial(_erased, call, number))
     if said == [_SURE]:

@@ -7,7 +7,7 @@ from functools import partial
 from markupsafe import Markup
 
 from medusa.commands import Answer, Call, Command, Later
-from medusa.commands.whom import person
+from medusa.commands.people import identified
 from medusa.errors import UserError
 from medusa.model import Role
 from medusa.telegram.messages import random_id_for
@@ -21,7 +21,7 @@ async def _run(call: Call) -> Answer:
         return Later(partial(_sent, call, call.person.id))
     if call.message.chat_id != call.desk.messenger.home:
         raise UserError(f"Write {call.prefix}export in Saved Messages: what it sends is nobody else's business.")
-    whose = await person(call, call.words[0]) if call.words else None
+    whose = await identified(call, call.words[0]) if call.words else None
     return Later(partial(_sent, call, whose))
 
 

@@ -36,9 +36,24 @@ async def found(call: Call, word: str) -> tuple[int, str]:
     if known is not None and known.id:  # also when Telegram knows nobody of this id any more
         return known.id, known.name
     number, name = await call.desk.people.find(word)
+    return _other(call, number, word), display_name(name)
+
+
+async def identified(call: Call, word: str) -> int:
+    """Telegram's id of whom ``@name`` or an id names, which Telegram need not know any more. Raises UserError."""
+    if word.startswith("@"):
+        number, _ = await found(call, word)
+        return number
+    if not _ID.fullmatch(word):
+        raise UserError(f"Who is {quoted(word)}? Give a Telegram id, or a name with @.")
+    return _other(call, int(word), word)
+
+
+def _other(call: Call, number: int, word: str) -> int:
+    """The id, if it is not the owner's. Raises UserError."""
     if number == call.desk.messenger.home:
-        raise UserError(f"{quoted(word)} is you, the owner; that can't be changed.")
-    return number, display_name(name)
+        raise UserError(f"{quoted(word)} is you, the owner; {call.prefix}{call.command} is for others.")
+    return number
 
 
 def spent(used: tuple[int, int]) -> str:
