@@ -36,6 +36,7 @@ def _what(call: Call, number: int | None, whom: str) -> str:
 
 async def _erased(call: Call, number: int) -> str:
     report = await call.desk.house.erase(number)
+    await call.desk.access.note(call.person, call.command)  # not of whom: that is what was erased
     rows = ", ".join(f"{count} {table}" for table, count in report.rows.items()) or "nothing was kept"
     return (
         f"Erased of {number}: {rows}; {report.folders} work folders, {report.log} bytes of log. "
@@ -47,7 +48,6 @@ COMMAND = Command(
     name="erase",
     family="Settings",
     role=Role.OWNER,
-    audited=True,
     about="erase all that is kept of a person, or everything and the login with it; asks twice",
     usage="@USER | ID | all",
     run=_run,

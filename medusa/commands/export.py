@@ -33,6 +33,7 @@ async def _sent(call: Call, whose: int | None) -> Answer:
         name = f"medusa-export{f'-{whose}' if whose else ''}-{time.strftime('%Y-%m-%d')}.jsonl"
         number = random_id_for(f"export {message.chat_id} {message.message_id}")
         await call.desk.files.send_path(message.chat_id, message.message_id, path, name, number)
+        await call.desk.access.note(call.person, call.command, str(whose or ""))
     finally:
         await asyncio.to_thread(path.unlink, missing_ok=True)
     rows = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing"
@@ -44,7 +45,6 @@ COMMAND = Command(
     family="Settings",
     about="send everything that is stored as a file of JSON lines, or what belongs to one person; secrets are left out",
     usage="[@USER | ID]",
-    audited=True,
     run=_run,
     examples=("export", "export 123456789"),
 )

@@ -11,8 +11,8 @@ from medusa.storage.text import storable
 _KEY = 32
 _SALT = 16
 """Bytes."""
-ABOUT_PEOPLE = ("allow", "deny", "quota", "trust", "grant")
-"""Acts whose details begin with the id of whom they are about."""
+ABOUT_PEOPLE = ("allow", "deny", "quota", "trust", "grant", "export", "erase")
+"""Acts whose details begin with the id of whom they are about, if they name anybody; who does them notes them."""
 
 
 @dataclass(frozen=True, slots=True)

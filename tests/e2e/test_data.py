@@ -71,6 +71,14 @@ async def test_the_owner_takes_data_out_changes_the_key_and_erases_a_person(stag
     await app.store.read("PRAGMA wal_checkpoint(TRUNCATE)")
     assert holding(app.config.data, app.config.work) == []
     assert MARK.encode() not in decrypted(app.store)
+    # Nor does the record of what the owner has done say whose it was.
+    record = await app.access.audit.recent(20)
+    assert [one.detail for one in record if str(person) in (one.detail or "")] == []
+    assert [(one.act, one.person, one.detail) for one in record[:3]] == [
+        ("erase", 0, ""),
+        ("rotatekey", 0, ""),
+        ("export", None, None),
+    ]
     assert "nothing was kept" in await said(stage, "/erase 999888777 yes-erase yes-erase")
     assert "Who is" in await said(stage, "/erase somebody")
 
