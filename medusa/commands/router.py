@@ -129,7 +129,8 @@ class Router:
             self._under_way.add(place)
             answers.create_task(self._take_time(message, answer))
             return
-        await self._conclude(message, answer)
+        await self._offer(message, answer)
+        await self._conclude(message)
         if answer is not None:
             answers.create_task(self._answer(message, answer, in_place=in_place))
 
@@ -144,21 +145,24 @@ class Router:
         """Find an answer that takes long, and give it."""
         place = (message.chat_id, message.message_id)
         answer = await self._tried(later.work)
+        await self._offer(message, answer)
         if isinstance(answer, Menu):
             # Without it there is nothing to go on with: after a kill it is better asked twice than never.
-            await until_it_works(partial(self._menus.put, *place, offer(answer, time.time(), message.person)))
             await self._answer(message, answer, in_place=True)
-        await self._conclude(message, answer)
+        await self._conclude(message)
         if answer is not None and not isinstance(answer, Later | Menu):
             await self._answer(message, answer, in_place=not isinstance(answer, Aside))
         self._under_way.discard(place)
 
-    async def _conclude(self, message: Incoming, answer: Answer) -> None:
-        """Note that a message was obeyed, and what can be replied to its answer."""
-        place = (message.chat_id, message.message_id)
+    async def _offer(self, message: Incoming, answer: Answer) -> None:
+        """Note what can be replied to a menu, before it is shown, so that the first reply to it finds it."""
         if isinstance(answer, Menu):
-            # Before it is shown, so that the first reply to it finds it.
+            place = (message.chat_id, message.message_id)
             await until_it_works(partial(self._menus.put, *place, offer(answer, time.time(), message.person)))
+
+    async def _conclude(self, message: Incoming) -> None:
+        """Note that a message was obeyed."""
+        place = (message.chat_id, message.message_id)
         await until_it_works(self._follow)
         await until_it_works(partial(self._handled.mark, *place, time.time()))
         if place in self._noted:
