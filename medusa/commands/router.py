@@ -282,15 +282,18 @@ class Router:
             return "Something went wrong inside Medusa; see its log. Nothing that was running is affected."
 
     def _refuse(self, error: MedusaError, secrets: Iterable[str] = ()) -> str:
-        self.refused += 1
-        REFUSALS.inc()
+        self._count_refusal()
         text = Redactor(secrets).clean(error.user_text)
         log.info("command.refused", error=text)
         return text
 
+    def _count_refusal(self) -> None:
+        self.refused += 1
+        REFUSALS.inc()
+
     def _hint(self, name: str) -> str:
         """What to say to a command that there is not."""
-        self.refused += 1
+        self._count_refusal()
         prefix = self._prefix
         near = get_close_matches(name, self._names, n=1)
         hint = f"Did you mean {prefix}{near[0]}?" if near else f"See {prefix}help."

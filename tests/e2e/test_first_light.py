@@ -12,6 +12,7 @@ from medusa.demo.samples import Samples
 from medusa.demo.script import play
 from medusa.demo.stage import Stage
 from medusa.model import JobState
+from medusa.observe.metrics import REGISTRY
 from medusa.tools import find_ffmpeg
 from tests.e2e.kit import post, posts, send, stored
 
@@ -203,7 +204,11 @@ async def test_what_only_looks_like_a_command_stays_as_it_is(stage: Stage) -> No
         "see https://a.b",
         "...",
     ]
+    refused = REGISTRY.get_sample_value("medusa_command_refusals_total") or 0
     messages = await send(stage, *notes)
+    assert (
+        REGISTRY.get_sample_value("medusa_command_refusals_total") == refused + 2 == refused + stage.app.router.refused
+    )
     texts = {message.text: message.id for message in messages}
     assert set(notes) <= set(texts)
     assert {message.reply_to: message.text for message in messages if message.text not in notes} == {
