@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import structlog
 
@@ -64,7 +64,11 @@ class Count:
     limit: int | None = None
     _before: int = 0
     """What was moved on that day before ``throttle`` had counted ``_from`` bytes."""
-    _from: int = field(default=0)
+    _from: int = 0
+
+    def __str__(self) -> str:
+        of = "" if self.limit is None else f" of {size(self.limit)}"
+        return f"{size(self.bytes)}{of} {self.word}"
 
     def allow(self, limit: int | None) -> None:
         """Set the limit."""

@@ -2,10 +2,8 @@
 
 from medusa.commands import Call, Command
 from medusa.errors import UserError
-from medusa.gates import Budget
 from medusa.model import Role
 from medusa.settings import LIMIT_DOWN, LIMIT_UP, Setting
-from medusa.words import size
 
 _DIRECTIONS = {"down": LIMIT_DOWN, "up": LIMIT_UP}
 
@@ -24,16 +22,10 @@ async def _run(call: Call) -> str:
                 f"Which way, and how many bytes a second? For instance: {call.prefix}limit down 2M, "
                 f"{call.prefix}limit up off, or {call.prefix}limit off"
             )
-    return "\n".join([*(_line(call, *direction) for direction in _DIRECTIONS.items()), _today(call.desk.budget)])
-
-
-def _today(budget: Budget) -> str:
-    """How much has passed since midnight, and of how much."""
-    said = []
-    for count in (budget.down, budget.up):
-        of = "" if count.limit is None else f" of {size(count.limit)}"
-        said.append(f"{size(count.bytes)}{of} {count.word}")
-    return f"Today: {', '.join(said)}."
+    budget = call.desk.budget
+    return "\n".join(
+        [*(_line(call, *direction) for direction in _DIRECTIONS.items()), f"Today: {budget.down}, {budget.up}."]
+    )
 
 
 def _line(call: Call, direction: str, setting: Setting[int | None]) -> str:

@@ -86,8 +86,7 @@ def _when(report: Report) -> str:
 
 def _budgets(budget: Budget) -> list[str]:
     """What is used of the day's bytes, where they are limited."""
-    limited = [count for count in (budget.down, budget.up) if count.limit is not None]
-    return [f"Today {size(count.bytes)} of {size(count.limit or 0)} {count.word}" for count in limited]
+    return [f"Today {count}" for count in (budget.down, budget.up) if count.limit is not None]
 
 
 COMMAND = Command(
