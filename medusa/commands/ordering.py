@@ -22,7 +22,6 @@ from medusa.words import SCHEDULED, clock
 
 ASK = "ask"
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
-_QUALITIES = re.compile(r"best|audio|ask|[1-9][0-9]{1,3}p?")
 
 _CHATS = "me, @name, an id, a t.me link, the title of a channel of yours, or new:NAME"
 QUALITY_OPTION = Option(
@@ -102,14 +101,11 @@ def order_of(link: str, call: Call) -> Order:
     """What is asked for with a link by the options of the command, and by the settings. Raises UserError."""
     given, settings = call.options, call.desk.settings
     person = call.person.id
-    quality = given.get("quality", settings.of(person, QUALITY)).lower()
-    if not _QUALITIES.fullmatch(quality):
-        raise UserError(f"-q takes best, audio, ask, or a height such as 720, not {quoted(quality)}.")
     if "doc" in given and "media" in given:
         raise UserError("--doc and --media exclude one another.")
     order = Order(
         link,
-        quality=quality.removesuffix("p"),
+        quality=_quality(given["quality"]) if "quality" in given else settings.of(person, QUALITY),
         name=given.get("name"),
         caption=checked(given["caption"]) if "caption" in given else None,
         as_document="doc" in given or ("media" not in given and settings.of(person, DOCUMENTS)),
@@ -131,6 +127,14 @@ def order_of(link: str, call: Call) -> Order:
     )
     headers_of(order)  # nobody is to see them from now on
     return order if "quality" in given else fetching_less(order)
+
+
+def _quality(text: str) -> str:
+    """What -q asks for, as the setting takes it, or ``ask``. Raises UserError."""
+    try:
+        return ASK if text.lower() == ASK else QUALITY.parse(text)
+    except ValueError:
+        raise UserError(f"-q takes best, audio, ask, or a height such as 720, not {quoted(text)}.") from None
 
 
 def near(call: Call) -> int:

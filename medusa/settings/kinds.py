@@ -55,7 +55,7 @@ def show_prefixes(prefixes: str) -> str:
 
 
 def quality(text: str) -> str:
-    if not re.fullmatch(r"best|audio|[1-9][0-9]{2,3}p?", text.lower()):
+    if not re.fullmatch(r"best|audio|[1-9][0-9]{1,3}p?", text.lower()):
         raise ValueError
     return text.lower().removesuffix("p")
 

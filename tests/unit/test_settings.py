@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from medusa.errors import UserError
-from medusa.settings import ALL, CHATS, LIMIT_DOWN, LIMIT_UP, PREFIX, Settings
+from medusa.settings import ALL, CHATS, LIMIT_DOWN, LIMIT_UP, PREFIX, QUALITY, Settings
 from medusa.storage import open_store
 from medusa.storage.settings import StoredSettings
 
@@ -112,6 +112,17 @@ def test_chats_are_read(text: str, chats: tuple[int, ...]) -> None:
 def test_what_are_no_chats_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         CHATS.parse(text)
+
+
+@pytest.mark.parametrize(("text", "height"), [("720", "720"), ("96P", "96"), ("4320p", "4320"), ("Best", "best")])
+def test_a_quality_may_be_set_that_may_be_asked_for(text: str, height: str) -> None:
+    assert QUALITY.parse(text) == height
+
+
+@pytest.mark.parametrize("text", ["", "7", "072", "43200", "720q", "ask"])
+def test_what_is_no_quality_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):
+        QUALITY.parse(text)
 
 
 @pytest.mark.parametrize(("text", "prefixes"), [("/.", "/."), ("“!”", "!"), ('"#"', "#")])
