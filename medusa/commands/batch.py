@@ -108,9 +108,9 @@ def _order(call: Call, item: Item) -> tuple[Order, Collection[str]]:
     if rest:
         raise UserError("something stands behind its link that is no option")
     given: Mapping[str, str] = {**call.options, **options}
-    if given.get("quality") == ASK:
-        raise UserError("-q ask is for one link; name the quality here")
     order = order_of(item.link, replace(call, options={**given, "name": options.get("name", item.name)}))
+    if order.quality == ASK:
+        raise UserError("-q ask is for one link; name the quality here")
     return replace(order, name=order.name or None, section=item.section), given
 
 

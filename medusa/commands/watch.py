@@ -45,9 +45,9 @@ async def _run(call: Call) -> Answer:
     if len(words_given) != 1:
         raise UserError(f"Which list? For instance: {call.prefix}watch https://example.com/channel --every 6h")
     given = call.options
-    if given.get("quality") == ASK:
-        raise UserError("-q ask is for one link; name the quality here.")
     order = order_of(link_of(words_given[0]), call)
+    if order.quality == ASK:
+        raise UserError("-q ask is for one link; name the quality here.")
     when = times.read(given.get("every", ""), given.get("cron", ""))
     wanted = filters.read(*(given.get(name, "") for name in ("newer", "match", "without", "min", "max")))
     return Later(partial(_begin, call, order, when, wanted, _first(given.get("first", _NONE))))
