@@ -7,7 +7,7 @@ MOST_NAMES = 1000
 
 
 class Brake:
-    """Counts failures by name. Times are seconds of any clock that only grows.
+    """Counts failures by name. Times are seconds of any clock; what is to come, since it was set back, counts as never.
 
     After each failure the next try has to wait, first ``step`` seconds, then twice as long each time; after ``most``
     of them within ``window`` seconds, until the first of these is older than that.
@@ -21,7 +21,7 @@ class Brake:
 
     def wait(self, name: str, now: float) -> float:
         """Seconds until the name may try again; 0 when it may at once."""
-        times = [at for at in self._failures.get(name, ()) if at > now - self._window]
+        times = [at for at in self._failures.get(name, ()) if now - self._window < at <= now]
         if not times:
             return 0.0
         if len(times) >= self._most:

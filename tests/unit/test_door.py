@@ -30,6 +30,16 @@ def test_each_failure_doubles_the_wait_and_the_last_one_shuts() -> None:
     assert brake.wait("a", now) == 0
 
 
+def test_a_clock_that_is_set_back_shuts_nobody_out_until_it_has_caught_up() -> None:
+    brake, now = Brake(5, 900, step=1.0), 1000.0
+    for _ in range(5):
+        brake.failed("a", now)
+    assert brake.wait("a", now) == 900
+    assert brake.wait("a", now - 86_400) == 0
+    brake.failed("a", now - 86_400)
+    assert brake.wait("a", now - 86_400) == 1
+
+
 def test_a_brake_remembers_no_more_names_than_it_may() -> None:
     brake = Brake(1, 900)
     for number in range(MOST_NAMES + 1):
