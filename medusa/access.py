@@ -1,10 +1,10 @@
 """Who is obeyed, and how much they may have: roles, rates, quotas, and the record of what was done."""
 
 import time
-from collections import deque
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
+from medusa.brake import Brake
 from medusa.errors import UserError
 from medusa.model import OWNER, Person, Role
 from medusa.quotas import Books
@@ -20,14 +20,6 @@ _MINUTE = 60.0
 MOST_PEOPLE = 100
 
 
-@dataclass(slots=True)
-class _Pace:
-    """When a person's latest commands came (monotonic seconds), and whether it was said that they are too many."""
-
-    came: deque[float] = field(default_factory=deque)
-    said: bool = False
-
-
 class Access:
     """The people beside the owner. Changes name who makes them: nobody touches people of the same role or above.
 
@@ -39,10 +31,12 @@ class Access:
         self._table = PeopleTable(store)
         self.audit = Audit(store)
         self.books = Books(self._table, self.person, now)
-        self.most_commands = MOST_COMMANDS
         self._now = now
         self._people: dict[int, Person] = {}
-        self._paces: dict[int, _Pace] = {}
+        self.pace = Brake(MOST_COMMANDS, _MINUTE)
+        """Counts everybody's commands."""
+        self._told: set[int] = set()
+        """Who knows that these are too many."""
 
     async def load(self) -> None:
         """Read who they are."""
@@ -116,16 +110,15 @@ class Access:
         """Whether a command that comes now is obeyed; False once when they are too many, then None until it is calm."""
         if person.role is Role.OWNER:
             return True
-        pace, now = self._paces.setdefault(person.id, _Pace()), time.monotonic()
-        while pace.came and pace.came[0] <= now - _MINUTE:
-            pace.came.popleft()
-        if len(pace.came) < self.most_commands:
-            pace.came.append(now)
-            pace.said = False
+        name, now = str(person.id), self._now()
+        calm = self.pace.wait(name, now) <= 0
+        self.pace.failed(name, now)  # also what is not obeyed: who goes on and on waits for longer
+        if calm:
+            self._told.discard(person.id)
             return True
-        pace.came[-1] = now  # who goes on and on waits for longer
-        was, pace.said = pace.said, True
-        return None if was else False
+        told = person.id in self._told
+        self._told.add(person.id)
+        return None if told else False
 
     async def grant(self, number: int, chats: Collection[int], by: Person) -> Person:
         """Let somebody post into these chats, by their marked ids, and no others, beside the one of the command.

@@ -1,4 +1,4 @@
-"""Slows down whoever guesses."""
+"""Slows down whoever guesses, or asks too much."""
 
 from collections import OrderedDict
 

@@ -11,6 +11,7 @@ from functools import partial
 import structlog
 from markupsafe import Markup
 
+from medusa.access import MOST_COMMANDS
 from medusa.commands import Answer, Aside, Command, Desk, Later, Menu, Picture
 from medusa.commands.giving import entitled, give
 from medusa.commands.menus import chosen, is_choice, offer, shown
@@ -92,8 +93,7 @@ class Router:
         if speaks is None:
             return None
         key = f"heard {message.chat_id} {message.message_id}"
-        most = self._desk.access.most_commands
-        text = "…" if speaks else f"That is more than {most} commands a minute. Wait a minute, then go on."
+        text = "…" if speaks else f"That is more than {MOST_COMMANDS} commands a minute. Wait a minute, then go on."
         say = partial(
             self._messenger.say_once, message.chat_id, text, random_id_for(key), message.message_id, message.topic
         )

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 from markupsafe import Markup
 
+from medusa.access import MOST_COMMANDS
 from medusa.commands import Answer, Aside, Desk, Later, Menu
 from medusa.commands.giving import entitled, give
 from medusa.commands.menus import shown
@@ -36,7 +37,7 @@ async def obey(desk: Desk, person: Person, line: str, allowed: frozenset[str]) -
     if command is None or name not in allowed:
         raise UserError(f"This page does not give the command {quoted(name)}.")
     if not desk.access.may_speak(person):
-        raise UserError(f"That is more than {desk.access.most_commands} commands a minute. Wait a minute, then go on.")
+        raise UserError(f"That is more than {MOST_COMMANDS} commands a minute. Wait a minute, then go on.")
     entitled(desk, person.id, command, rest)
     log.info("panel.command", command=name, person=person.id)
 

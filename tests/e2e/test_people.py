@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from medusa.access import MOST_COMMANDS
 from medusa.demo.stage import Stage
 from medusa.model import OWNER, JobState, Role
 from medusa.settings import QUALITY
@@ -66,13 +67,13 @@ async def test_quotas_and_floods_are_answered(stage: Stage) -> None:
     over = await asks(stage, anna, f"/dl {link} --force")
     assert over.startswith("2 of your 2 jobs an hour are used, and that is 1 more; the next one at ")
     assert "2 jobs within the hour" in await asks(stage, anna, "/quota")
-    for _ in range(stage.app.access.most_commands + 5):
+    for _ in range(MOST_COMMANDS + 5):
         await anna.send(stage.owner.user_id, "/version")
     await send(stage, "/version")
     said = [one.text for one in await chat_with(stage, anna)]
     assert len([text for text in said if text.startswith("That is more than 20 commands a minute")]) == 1
     versions = [text for text in said if text.startswith("Medusa ")]
-    assert len(versions) < stage.app.access.most_commands
+    assert len(versions) < MOST_COMMANDS
 
 
 async def test_nothing_of_the_owners_comes_to_light(stage: Stage) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from telethon import utils
 from telethon.tl import functions, types
 
+from medusa.brake import Brake
 from medusa.commands import Command
 from medusa.demo.stage import Stage
 from medusa.discover import plugins
@@ -64,7 +65,7 @@ async def expect_answers(stage: Stage, chat: int, person: int, role: Role) -> No
 async def let_in(stage: Stage) -> dict[str, Phone]:
     """Everybody by name, with their roles; nobody is slowed down."""
     phones = {name: await met(stage, name) for name in PEOPLE}
-    stage.app.access.most_commands = 10_000
+    stage.app.access.pace = Brake(10_000, 60.0)
     for name, role in PEOPLE.items():
         if role is not None:
             await stage.app.access.allow(phones[name].user_id, name, role, OWNER)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from medusa.access import Access
+from medusa.access import MOST_COMMANDS, Access
 from medusa.commands.giving import _record
 from medusa.commands.set import COMMAND as SET
 from medusa.errors import UserError
@@ -137,6 +137,17 @@ async def test_nobody_touches_people_of_the_same_role_or_above(access: Access) -
     again = Access(access._store)
     await again.load()
     assert again.people() == access.people()
+
+
+async def test_who_goes_on_and_on_is_told_once_and_not_obeyed_until_it_is_quiet(access: Access) -> None:
+    one, answers = anna(access), []
+    for _ in range(300):
+        answers.append(access.may_speak(one))
+        Clock.now += 1.0
+    assert (answers.count(True), answers.count(False)) == (MOST_COMMANDS, 1)
+    Clock.now += 60.0
+    assert access.may_speak(one)
+    assert all(access.may_speak(OWNER) for _ in range(300))
 
 
 async def test_what_is_cut_off_the_record_is_missed(store: Store, access: Access) -> None:
