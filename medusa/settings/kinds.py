@@ -112,7 +112,7 @@ def _show_rate(rate: int | None) -> str:
 def _amount(text: str) -> int | None:
     if text.lower() == "off":
         return None
-    found = re.fullmatch(r"([0-9]{1,6}(?:[.,][0-9]{1,3})?) ?([mgt])b?", text.lower())
+    found = re.fullmatch(r"([0-9]{1,6}(?:[.,][0-9]{1,12})?) ?([mgt])b?", text.lower())
     if found is None:
         raise ValueError
     amount = int(Decimal(found[1].replace(",", ".")) * {**_UNITS, "t": 10**12}[found[2]])
@@ -254,15 +254,17 @@ def limit(key: str, about: str) -> Setting[int | None]:
 
 
 _UNITS_OF_DAYS = {"d": 1, "w": 7, "m": 30, "y": 365}
+_MOST_DAYS = 9999 * 365
 
 
 def _term(text: str) -> float | None:
     if text.lower() in ("forever", "off"):
         return None
-    found = re.fullmatch(r"([1-9][0-9]{0,3}) ?([dwmy])", text.lower())
-    if found is None:
+    found = re.fullmatch(r"([1-9][0-9]{0,6}) ?([dwmy])", text.lower())
+    days = int(found[1]) * _UNITS_OF_DAYS[found[2]] if found else 0
+    if not 0 < days <= _MOST_DAYS:
         raise ValueError
-    return 86400.0 * int(found[1]) * _UNITS_OF_DAYS[found[2]]
+    return 86400.0 * days
 
 
 def _show_term(seconds: float | None) -> str:

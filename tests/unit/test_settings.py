@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from medusa.errors import UserError
-from medusa.settings import ALL, CHATS, LIMIT_DOWN, LIMIT_UP, PREFIX, QUALITY, Settings
+from medusa.settings import ALL, CHATS, KEEP, LIMIT_DOWN, LIMIT_UP, PREFIX, QUALITY, Settings
 from medusa.storage import open_store
 from medusa.storage.settings import StoredSettings
 
@@ -92,6 +92,34 @@ async def test_followers_hear_of_the_value_now_and_of_each_change(stored: Stored
     await settings.unset("limit-up")
     assert up == [3_000_000, 2_000_000, None]
     assert down == [None]
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("keep-history", "9999d"),
+        ("keep-history", "30y"),
+        ("keep-history", "9999y"),
+        ("keep-audit", "400m"),
+        ("keep-traffic", "9999w"),
+        ("budget-down", "1234.567G"),
+        ("budget-up", "1000.001M"),
+        ("limit-up", "1.000001G"),
+        ("live-cap", "61m"),
+        ("backup", "719h"),
+    ],
+)
+async def test_what_was_set_is_the_same_after_a_start(stored: StoredSettings, key: str, text: str) -> None:
+    settings, later = Settings(stored), Settings(stored)
+    setting = await settings.set(key, text)
+    await later.load()
+    assert later[setting] == settings[setting] != setting.default
+
+
+@pytest.mark.parametrize("text", ["0d", "9999999y", "10000y", "3650000d", "1.5y", "-1d"])
+def test_what_is_no_term_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):
+        KEEP["history"].parse(text)
 
 
 async def test_a_stored_value_that_no_longer_fits_is_passed_over(stored: StoredSettings) -> None:
