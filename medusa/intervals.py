@@ -1,4 +1,4 @@
-"""Reads how often copies are made, where they go and how many are kept, and shows it the same way."""
+"""Reads how often something is done, where copies go and how many are kept, and shows it the same way."""
 
 import re
 from datetime import datetime
@@ -8,7 +8,8 @@ from cronsim import CronSim, CronSimError
 
 _SHORTEST = 3600.0
 _SECONDS = {"h": 3600.0, "d": 86400.0}
-
+_TRIED = 100
+"""How many times of a cron expression are held against one another."""
 
 Every = float | str | None
 """Seconds between two times, a cron expression of five fields, or None for never."""
@@ -19,7 +20,7 @@ def every(text: str) -> Every:
     if text.lower() == "off":
         return None
     if text.count(" ") >= 4:
-        return _cron(" ".join(text.split()))
+        return cron(text, _SHORTEST)
     found = re.fullmatch(r"(?:every )?([1-9][0-9]{0,2}) ?([hd])", text.lower(), re.ASCII)
     seconds = int(found[1]) * _SECONDS[found[2]] if found else 0.0
     if not _SHORTEST <= seconds <= 30 * 86400:
@@ -27,25 +28,35 @@ def every(text: str) -> Every:
     return seconds
 
 
-def _cron(text: str) -> str:
-    """A cron expression that comes at most once an hour."""
-    if len(text) > 100 or len(text.split(" ")) != 5:
-        raise ValueError
+def cron(text: str, shortest: float) -> str:
+    """A cron expression whose times lie at least so many seconds apart. Raises ValueError, which says what it does."""
+    expression = " ".join(text.split())
+    if len(expression) > 100 or len(expression.split(" ")) != 5:
+        raise ValueError("is no cron expression")
     try:
-        times = list(islice(CronSim(text, datetime(2024, 1, 1)), 50))  # noqa: DTZ001 (any day will do)
+        times = list(islice(CronSim(expression, datetime(2024, 1, 1)), _TRIED))  # noqa: DTZ001 (any day will do)
     except CronSimError as error:
-        raise ValueError from error
-    if not times or any((later - at).total_seconds() < _SHORTEST for at, later in pairwise(times)):
-        raise ValueError
-    return text
+        raise ValueError(f"is no cron expression: {error}") from error
+    if not times:
+        raise ValueError("never comes")
+    if any((later - at).total_seconds() < shortest for at, later in pairwise(times)):
+        raise ValueError("comes too often")
+    return expression
 
 
 def after(last: float, rhythm: float | str) -> float:
-    """The first time after ``last`` (Unix seconds); a cron expression is read by this machine's clock."""
-    if isinstance(rhythm, float):
+    """The first time after ``last`` (Unix seconds); a cron expression is read by this machine's clock.
+
+    Raises ValueError for one that can't be read, or never comes.
+    """
+    if not isinstance(rhythm, str):
         return last + rhythm
-    at = datetime.fromtimestamp(last)  # noqa: DTZ006 (local and without a zone, as crontabs are)
-    return next(one.timestamp() for one in CronSim(rhythm, at) if one.timestamp() > last)
+    # Local and without a zone, as crontabs are; where the clock jumps, a time comes once.
+    at = datetime.fromtimestamp(last)  # noqa: DTZ006
+    try:
+        return next(one.timestamp() for one in CronSim(rhythm, at) if one.timestamp() > last)
+    except (CronSimError, StopIteration) as error:
+        raise ValueError from error
 
 
 def show_every(found: Every) -> str:

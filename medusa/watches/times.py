@@ -2,13 +2,9 @@
 
 import random
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from itertools import pairwise
 
-from cronsim import CronSim, CronSimError
-
+from medusa import intervals
 from medusa.errors import UserError
 from medusa.names import quoted
 from medusa.words import span
@@ -18,8 +14,6 @@ LONGEST = 30 * 86400.0
 USUAL = 6 * 3600.0
 DAY = 86400.0
 _SPAN = re.compile(r"(?:(\d{1,3})d)?\s*(?:(\d{1,4})h)?\s*(?:(\d{1,5})m(?:in)?)?\s*(?:(\d{1,6})s)?", re.ASCII)
-_TRIED = 100
-"""How many times of a cron expression are held against one another."""
 _FIRST_PAUSE = 1800.0
 _SPREAD = 0.1
 """The share of a pause by which it is lengthened at most, so that not all lists are looked at together."""
@@ -51,7 +45,7 @@ class Times:
 
     def after(self, now: float) -> float:
         """The next time (Unix) after ``now``, to the second."""
-        return self._next_cron(now) if self.cron else now + self.every
+        return intervals.after(now, self.cron or self.every)
 
     @property
     def spread(self) -> float:
@@ -69,12 +63,6 @@ class Times:
         """The time ``due``, or what is the latest it can be seen from ``now``: the clock may have been set back."""
         latest = now + DAY * (1.0 + _SPREAD) if fails else self.after(now) + self.spread
         return min(due, latest)
-
-    def _next_cron(self, now: float) -> float:
-        # Local and without a zone, as crontabs are; where the clock jumps, a time comes once.
-        at = datetime.fromtimestamp(now)  # noqa: DTZ006
-        later: Iterator[datetime] = CronSim(self.cron, at)
-        return next(one.timestamp() for one in later if one.timestamp() > now)
 
 
 def restored(text: str) -> Times:
@@ -97,15 +85,9 @@ def read(every: str, cron: str) -> Times:
 
 
 def _cron(text: str) -> Times:
-    expression = " ".join(text.split())
-    example = 'Its five fields are minute, hour, day, month and weekday, such as "0 6 * * *".'
-    if len(expression.split(" ")) != 5 or len(expression) > 100:
-        raise UserError(f"{quoted(text)} is no cron expression. {example}")
     try:
-        times = CronSim(expression, datetime(2024, 1, 1))  # noqa: DTZ001 (any day will do)
-    except CronSimError as error:
-        raise UserError(f"{quoted(text)} is no cron expression: {error}. {example}") from None
-    found = [at for at, _ in zip(times, range(_TRIED), strict=False)]
-    if any((later - at).total_seconds() < SHORTEST for at, later in pairwise(found)):
-        raise UserError(f"{quoted(text)} comes too often: at least {span(SHORTEST)} lie between two looks.")
-    return Times(cron=expression)
+        return Times(cron=intervals.cron(text, SHORTEST))
+    except ValueError as error:
+        example = 'Its five fields are minute, hour, day, month and weekday, such as "0 6 * * *"'
+        apart = f"at least {span(SHORTEST)} lie between two looks"
+        raise UserError(f"{quoted(text)} {error}. {example}; {apart}.") from None

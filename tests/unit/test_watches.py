@@ -63,6 +63,7 @@ def test_times_are_read_and_kept(every: str, cron: str, shown: str) -> None:
         ("", "61 6 * * *", "Bad minute"),
         ("", "@daily", "is no cron expression"),
         ("", "0 0 31 2 *", "Bad day-of-month"),
+        ("", "0 0 */30 2 1#5", "never comes"),  # five Mondays in February, one of them on the 1st or the 31st
         ("", "0 6 * * *; rm", "is no cron expression"),
         ("", "0 6 * * " + "1," * 99 + "1", "is no cron expression"),
     ],
