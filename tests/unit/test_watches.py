@@ -73,6 +73,14 @@ def test_times_that_are_none(every: str, cron: str, words: str) -> None:
         times.read(every, cron)
 
 
+@pytest.mark.parametrize("stored", ["61 6 * * *", "0 0 */30 2 1#5", "soon", "", "0.0", "1e9", "-21600.0", "nan", "inf"])
+def test_stored_times_that_cannot_be_read_are_shown_all_the_same(stored: str) -> None:
+    found = times.restored(stored)
+    assert str(found) == f"at “{stored or '?'}”"
+    with pytest.raises(UserError, match="can't be read"):
+        found.after(1.0)
+
+
 @pytest.mark.usefixtures("_berlin")
 @pytest.mark.parametrize(
     ("cron", "now", "expected"),
