@@ -19,6 +19,8 @@ from medusa.storage.batches import Batch, BatchItem, BatchState, ItemState, Plac
 from medusa.words import moment
 
 _LATEST = 100
+_OF_SETTINGS = {"quality": "quality", "silent": "silent", "doc": "as_document", "media": "as_document"}
+"""What an option says of an order where a setting says it, too, and may say the same."""
 
 
 def theirs(call: Call, batch: Batch) -> bool:
@@ -141,10 +143,11 @@ async def _changed(call: Call, batch: Batch) -> Answer:
     batches = call.desk.conductor.batches
     items = await batches.items(batch.id, ItemState.WAITING)
     asked, usual = order_of("https://a.b", call), order_of("https://a.b", replace(call, options={}))
-    names = {one.name for one in fields(Order) if getattr(asked, one.name) != getattr(usual, one.name)} - {"name"}
+    names = {one.name for one in fields(Order) if getattr(asked, one.name) != getattr(usual, one.name)}
+    names |= {name for option, name in _OF_SETTINGS.items() if option in call.options}
     called = call.options.get("name", batch.name)
-    new = {**{name: getattr(asked, name) for name in names}, "batch": called}
-    orders = [(item.seq, replace(item.order, **new)) for item in items]
+    new = {**{name: getattr(asked, name) for name in names - {"name", "edits"}}, "batch": called}
+    orders = [(item.seq, replace(item.order, **new, edits={**item.order.edits, **asked.edits})) for item in items]
     batch = replace(batch, name=called)
     if "to" in call.options:
         spot = await one_spot(call, ONE_CHAT)

@@ -125,6 +125,17 @@ async def test_a_plan_can_be_changed_before_it_begins(stage: Stage) -> None:
     assert [one.message for one in posts(stage)] == ["Named 2", "Named 3"]
 
 
+async def test_a_change_holds_for_all_items_and_takes_nothing_else_from_them(stage: Stage) -> None:
+    """Also when it says what is the rule, and an item has said otherwise."""
+    text = lines(stage, "A=notes.pdf -q 480 --doc --trim=0-1", "B=song.mp3")
+    await play(stage, [Line(text=f"/batch\n{text}"), Line(text="/batch 1 -q 720 --media --loudness")])
+    orders = [item.order for item in await stage.app.conductor.batches.items(1)]
+    assert [(one.quality, one.as_document, sorted(one.edits)) for one in orders] == [
+        ("720", False, ["loudness", "trim"]),
+        ("720", False, ["loudness"]),
+    ]
+
+
 REFUSED = {
     "/batch": "Which list?",
     "/batch 7": "There is no batch 7",
