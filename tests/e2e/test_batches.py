@@ -1,6 +1,7 @@
 """Lists of links become posts in order, whatever happens on the way."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,10 @@ import pytest
 from medusa.demo.lines import Line
 from medusa.demo.script import play
 from medusa.demo.stage import Stage
+from medusa.model import Order
+from medusa.sources.described import Description
 from medusa.storage.batches import BatchState, ItemState, Places
+from medusa.storage.handled import Handled
 
 
 def lines(stage: Stage, *names: str) -> str:
@@ -134,6 +138,32 @@ async def test_a_change_holds_for_all_items_and_takes_nothing_else_from_them(sta
         ("720", False, ["loudness", "trim"]),
         ("720", False, ["loudness"]),
     ]
+
+
+async def test_a_batch_that_was_cancelled_while_its_links_were_looked_at_does_not_begin(stage: Stage) -> None:
+    """And other commands are obeyed meanwhile."""
+    await play(stage, [Line(text=f"/batch\n{lines(stage, 'A=notes.pdf', 'B=song.mp3')}")])
+    looking, goes_on = asyncio.Event(), asyncio.Event()
+    desk = stage.app.router._desk
+    look = desk.look
+
+    async def slowly(order: Order, part: str) -> Description:
+        looking.set()
+        await goes_on.wait()
+        return await look(order, part)
+
+    stage.app.router._desk = replace(desk, look=slowly)
+    async with asyncio.timeout(60):
+        await stage.owner.send(0, "/batch 1 go --living")
+        await looking.wait()
+        place = await stage.owner.send(0, "/batch 1 cancel")
+        while not await Handled(stage.app.store).seen(stage.owner.user_id, place):
+            await asyncio.sleep(0.05)
+        goes_on.set()
+        await play(stage, [Line(text="/batches")])
+    assert (await stage.app.conductor.batches.recent(1))[0].state is BatchState.CANCELLED
+    said = [one.text for one in await stage.owner.history(stage.owner.user_id)]
+    assert "Batch 1 is cancelled." in said
 
 
 REFUSED = {
