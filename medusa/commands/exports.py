@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from medusa.batches import words
 from medusa.batches.parsing import parse
+from medusa.batches.places import spot_of
 from medusa.commands import Answer, Call
 from medusa.errors import UserError
 from medusa.model import Order
@@ -36,7 +37,7 @@ async def failed(call: Call, batch: Batch, _: Sequence[int]) -> Answer:
 
 async def links(call: Call, batch: Batch, _: Sequence[int]) -> Answer:
     """What was posted, with links where the chat has some; what was not is said."""
-    chat_id = int(batch.spot.partition("/")[0])
+    chat_id = spot_of(batch).chat_id
     outcomes = await call.desk.conductor.batches.outcomes(batch)
     return await _given(call, batch, "links", [_with_link(one, chat_id) for one in outcomes])
 
