@@ -67,7 +67,7 @@ def literal(text: str) -> str:
 
 def _split(field: str) -> tuple[str, int]:
     name, _, width = field.strip().lower().partition(":")
-    return name, int(width) if width.isdigit() and int(width) < 10 else 0
+    return name, int(width) if width.isdecimal() and int(width) < 10 else 0
 
 
 def _value(name: str, order: Order, facts: Facts) -> str:

@@ -53,19 +53,25 @@ def cron(text: str, shortest: float) -> str:
     except CronSimError as error:
         raise ValueError(str(error)) from error
     if not times:
-        raise ValueError
+        raise ValueError("it never comes")
     if any((later - at).total_seconds() < shortest for at, later in pairwise(times)):
         raise TooOften
     return expression
 
 
 def after(last: float, rhythm: float | str) -> float:
-    """The first time after ``last`` (Unix seconds); a cron expression is read by this machine's clock."""
+    """The first time after ``last`` (Unix seconds); a cron expression is read by this machine's clock.
+
+    Raises ValueError for one that can't be read, or never comes.
+    """
     if not isinstance(rhythm, str):
         return last + rhythm
     # Local and without a zone, as crontabs are; where the clock jumps, a time comes once.
     at = datetime.fromtimestamp(last)  # noqa: DTZ006
-    return next(one.timestamp() for one in CronSim(rhythm, at) if one.timestamp() > last)
+    try:
+        return next(one.timestamp() for one in CronSim(rhythm, at) if one.timestamp() > last)
+    except (CronSimError, StopIteration) as error:
+        raise ValueError from error
 
 
 def show_every(found: Every) -> str:

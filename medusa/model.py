@@ -137,6 +137,12 @@ class Spot:
     def __str__(self) -> str:
         return f"{self.chat_id}/{self.topic}" if self.topic else str(self.chat_id)
 
+    @classmethod
+    def read(cls, text: str) -> "Spot":
+        """The spot that writes itself so."""
+        chat, _, topic = text.partition("/")
+        return cls(int(chat), int(topic) if topic else None)
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -210,8 +216,7 @@ class Order:
     @property
     def spots(self) -> tuple[Spot, ...]:
         """Where ``to`` leads."""
-        found = (one.partition("/") for one in self.to.split())
-        return tuple(Spot(int(chat), int(topic) if topic else None) for chat, _, topic in found)
+        return tuple(map(Spot.read, self.to.split()))
 
     @property
     def secret(self) -> bool:

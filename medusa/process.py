@@ -282,8 +282,8 @@ def _end_orphans(folder: Path) -> None:
     """Kill what a predecessor of ours that was itself killed left at work in this folder.
 
     The death signal reaches our child alone, not its children: an ffmpeg that yt-dlp started would go on writing into
-    files that the resumed job writes, too. They are known by the home that `_bare` gave them and by a session leader
-    that is no child of ours.
+    files that the resumed job writes, too. They are known by the home that `_bare` gave them, and by a session that is
+    neither ours nor that of a child of ours.
     """
     home = _bare(folder)
     mark = f"HOME={home['HOME']}\0TMPDIR={home['TMPDIR']}\0".encode()
@@ -305,8 +305,10 @@ def _open_pid(pid: int) -> Iterator[int]:
 
 
 def _is_ours(entry: Path) -> bool:
-    """Say whether a process stands under a session leader that is our own living child."""
+    """Say whether a process is of our own session, or stands under a session leader that is our own living child."""
     session = _stat(entry)[3]
+    if session == str(os.getsid(0)):
+        return True  # we may be somebody's child in this folder ourselves
     return _stat(entry.parent / session)[1] == str(os.getpid()) if (entry.parent / session).exists() else False
 
 

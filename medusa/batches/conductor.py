@@ -106,11 +106,17 @@ class Conductor:
             self._settled.clear()
             await self._settled.wait()
 
-    async def start(self, batch: Batch) -> Batch:
-        """Begin with a planned batch, or go on with a paused one; one that waits tries at once. Raises UserError."""
+    async def start(self, batch: Batch, *, loosely: bool = False) -> Batch:
+        """Begin with a planned batch, in its order unless ``loosely``, or go on with a paused one. Raises UserError.
+
+        One that waits tries at once.
+        """
         async with self._turn:
+            batch = await self.batches.get(batch.id) or batch
             if batch.state in (BatchState.DONE, BatchState.CANCELLED):
                 raise UserError(f"Batch {batch.id} is {batch.state}.")
+            if loosely and batch.state is BatchState.PLANNED:
+                batch = replace(batch, places=Places.NONE)
             batch = replace(batch, state=BatchState.RUNNING, reason="", started=batch.started or time.time())
             await self.batches.put(batch)
             await self._together(JobState.QUEUED, batch)
@@ -169,10 +175,14 @@ class Conductor:
         self._stir(batch)
         return len(wanted)
 
-    async def index(self, batch: Batch) -> None:
-        """Write the index of a batch that is over, also when it was deleted. Raises Transient."""
+    async def index(self, batch: Batch, *, wanted: bool) -> Batch:
+        """Have a batch with an index or without; one that is over has it at once, also anew. Raises Transient."""
         async with self._turn:
-            await self._index.publish(batch, anew=True)
+            batch = replace(await self.batches.get(batch.id) or batch, indexed=wanted)
+            await self.batches.put(batch)
+            if batch.state is BatchState.DONE:
+                await self._index.publish(batch, anew=True)
+        return batch
 
     def _stir(self, batch: Batch) -> None:
         self._forget(batch)

@@ -17,7 +17,6 @@ _HEADING = re.compile(
 )
 _SEPARATOR = re.compile(r"\s*(?:[:|=]|\s[-–—])?\s*\Z")
 """What may stand between a name and its link."""
-_NUL = b"\0"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from medusa.batches.words import place_text
 from medusa.errors import MedusaError, Scope, Transient, UserError
-from medusa.model import Order, Spot
+from medusa.model import Spot
 from medusa.storage.batches import Batch, Batches, BatchItem, Places
 from medusa.telegram.errors import MessageGone, NoPlace
 from medusa.telegram.messages import Document, Item, Manner, Messenger, new_random_id
@@ -126,7 +126,7 @@ def _as_far_as_it_goes() -> Iterator[None]:
 
 def spot_of(batch: Batch) -> Spot:
     """Where a batch is posted."""
-    return Order("", to=batch.spot).spots[0]
+    return Spot.read(batch.spot)
 
 
 def _spot(batch: Batch, item: BatchItem) -> Spot:

@@ -12,6 +12,7 @@ import aiohttp
 from medusa.bench.peers import Client, Server
 from medusa.bench.peers.kit import ask, pin
 from medusa.bench.peers.medusa import PEER
+from medusa.process import run
 from medusa.tools import find_ffmpeg
 
 
@@ -43,9 +44,8 @@ async def _fetched(web: aiohttp.ClientSession, link: str, path: Path) -> bool:
 
 
 async def _joined(link: str, path: Path) -> bool:
-    arguments = ("-v", "error", "-y", "-i", link, "-c", "copy", str(path))
-    process = await asyncio.create_subprocess_exec(str(find_ffmpeg()), *arguments)
-    return await process.wait() == 0
+    argv = [str(find_ffmpeg()), "-v", "error", "-y", "-i", link, "-c", "copy", str(path)]
+    return (await run(argv, cwd=path.parent, timeout=None, cage=None)).code == 0
 
 
 if __name__ == "__main__":

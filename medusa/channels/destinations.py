@@ -163,7 +163,7 @@ class Destinations:
     def _chosen(self, rule: Rule | None) -> Spot:
         """Where a rule sends, or the default."""
         text = rule.spot if rule else self._settings[DESTINATION]
-        return Order("", to=text).spots[0] if text else Spot(self._home)
+        return Spot.read(text) if text else Spot(self._home)
 
     async def _spot(self, one: Named, here: Spot) -> Spot | None:
         """The place that is named; None where something is to be made first."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from medusa.captions import checked
 from medusa.errors import UserError
-from medusa.model import Order
+from medusa.model import Order, Spot
 from medusa.names import display_name, quoted
 from medusa.settings import CHATS, QUALITY, SILENT, Settings, read
 from medusa.steps import all_wishes
@@ -79,7 +79,7 @@ class Registry:
 
     async def forget(self, chat_id: int) -> None:
         """Register a channel no more. Raises UserError while a rule leads there."""
-        if rule := next((one for one in self.rules if int(one.spot.partition("/")[0]) == chat_id), None):
+        if rule := next((one for one in self.rules if Spot.read(one.spot).chat_id == chat_id), None):
             raise UserError(f"Rule {rule.id} posts there; /route remove {rule.id} first.")
         await self._table.forget(chat_id)
         await self.load()

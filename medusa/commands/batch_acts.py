@@ -3,22 +3,25 @@
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import fields, replace
+from functools import partial
 
 from medusa.batches import words
 from medusa.batches.flight import survey
 from medusa.batches.places import spot_of
 from medusa.channels.spelling import LONGEST_NAME
-from medusa.commands import Answer, Call, Choice, Menu, exports
+from medusa.commands import Answer, Call, Choice, Later, Menu, exports
 from medusa.commands.gathering import ONE_CHAT, going, one_spot
 from medusa.commands.ordering import order_of
 from medusa.commands.parsing import numbers
 from medusa.errors import UserError
 from medusa.model import Order, Spot
 from medusa.names import display_name
-from medusa.storage.batches import Batch, BatchItem, BatchState, ItemState, Places
+from medusa.storage.batches import Batch, BatchItem, BatchState, ItemState
 from medusa.words import moment
 
 _LATEST = 100
+_OF_SETTINGS = {"quality": "quality", "silent": "silent", "doc": "as_document", "media": "as_document"}
+"""What an option says of an order where a setting says it, too, and may say the same."""
 
 
 def theirs(call: Call, batch: Batch) -> bool:
@@ -53,13 +56,17 @@ async def offered(call: Call, batch: Batch, lines: Sequence[str], dead: Sequence
 
 
 async def _go(call: Call, batch: Batch, _: Sequence[int]) -> Answer:
-    if batch.state is BatchState.PLANNED and "fast" in call.options:
-        batch = replace(batch, places=Places.NONE)
+    # Looking at links takes a while, in which others are heard.
+    return Later(partial(_begun, call, batch)) if "living" in call.options else await _begun(call, batch)
+
+
+async def _begun(call: Call, batch: Batch) -> Answer:
     if "living" in call.options:
         await _drop_dead(call, batch)
     if "topics" in call.options:
         await _into_topics(call, batch)
-    return words.head(await call.desk.conductor.start(batch)) + " is under way; its message says how far it is."
+    batch = await call.desk.conductor.start(batch, loosely="fast" in call.options)
+    return words.head(batch) + " is under way; its message says how far it is."
 
 
 async def _pause(call: Call, batch: Batch, _: Sequence[int]) -> Answer:
@@ -94,11 +101,7 @@ async def _indexed(call: Call, batch: Batch) -> Batch:
     """The batch with or without an index, as the options say; one that is over gets its index at once."""
     if not {"index", "no-index"} & call.options.keys():
         return batch
-    batch = replace(batch, indexed="no-index" not in call.options)
-    await call.desk.conductor.batches.put(batch)
-    if batch.state is BatchState.DONE:
-        await call.desk.conductor.index(batch)
-    return batch
+    return await call.desk.conductor.index(batch, wanted="no-index" not in call.options)
 
 
 async def _parted(call: Call, batch: Batch) -> list[BatchItem]:
@@ -141,10 +144,11 @@ async def _changed(call: Call, batch: Batch) -> Answer:
     batches = call.desk.conductor.batches
     items = await batches.items(batch.id, ItemState.WAITING)
     asked, usual = order_of("https://a.b", call), order_of("https://a.b", replace(call, options={}))
-    names = {one.name for one in fields(Order) if getattr(asked, one.name) != getattr(usual, one.name)} - {"name"}
+    names = {one.name for one in fields(Order) if getattr(asked, one.name) != getattr(usual, one.name)}
+    names |= {name for option, name in _OF_SETTINGS.items() if option in call.options}
     called = call.options.get("name", batch.name)
-    new = {**{name: getattr(asked, name) for name in names}, "batch": called}
-    orders = [(item.seq, replace(item.order, **new)) for item in items]
+    new = {**{name: getattr(asked, name) for name in names - {"name", "edits"}}, "batch": called}
+    orders = [(item.seq, replace(item.order, **new, edits={**item.order.edits, **asked.edits})) for item in items]
     batch = replace(batch, name=called)
     if "to" in call.options:
         spot = await one_spot(call, ONE_CHAT)

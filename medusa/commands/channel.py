@@ -40,7 +40,7 @@ async def _add(call: Call, words: list[str]) -> str:
 async def _remove(call: Call, words: list[str]) -> str:
     channel = await _registered(call, " ".join(words))
     spot = call.desk.settings[DESTINATION]
-    if spot and int(spot.partition("/")[0]) == channel.chat_id:
+    if spot and Spot.read(spot).chat_id == channel.chat_id:
         await call.desk.settings.unset(DESTINATION.key)
     await call.desk.destinations.registry.forget(channel.chat_id)
     still = channel.chat_id in call.desk.settings[CHATS]

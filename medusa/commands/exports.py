@@ -6,11 +6,12 @@ from markupsafe import Markup
 
 from medusa.batches import words
 from medusa.batches.parsing import parse
+from medusa.batches.places import spot_of
 from medusa.commands import Answer, Call
 from medusa.errors import UserError
 from medusa.model import Order
 from medusa.names import safe_file_name
-from medusa.settings import QUALITY
+from medusa.settings import DOCUMENTS, QUALITY
 from medusa.storage.batches import Batch, BatchItem, ItemState, Outcome
 from medusa.telegram.messages import random_id_for, units
 from medusa.words import message_link
@@ -36,7 +37,7 @@ async def failed(call: Call, batch: Batch, _: Sequence[int]) -> Answer:
 
 async def links(call: Call, batch: Batch, _: Sequence[int]) -> Answer:
     """What was posted, with links where the chat has some; what was not is said."""
-    chat_id = int(batch.spot.partition("/")[0])
+    chat_id = spot_of(batch).chat_id
     outcomes = await call.desk.conductor.batches.outcomes(batch)
     return await _given(call, batch, "links", [_with_link(one, chat_id) for one in outcomes])
 
@@ -68,9 +69,17 @@ def _reads_back(line: str, item: BatchItem) -> bool:
 
 def options(order: Order, call: Call) -> list[str]:
     """The options behind a link that make this order of it."""
-    found = [] if order.quality == call.desk.settings[QUALITY] else [f"-q {order.quality}"]
+    settings, person = call.desk.settings, call.person.id
+    found = [] if order.quality == settings.of(person, QUALITY) else [f"-q {order.quality}"]
     found += [f"-c {quoted(order.caption)}"] if order.caption is not None else []
-    switches = {"--doc": order.as_document, "--spoiler": order.spoiler, "--silent": order.silent}
+    switches = {
+        "--doc": order.as_document,
+        "--media": not order.as_document and settings.of(person, DOCUMENTS),
+        "--spoiler": order.spoiler,
+        "--silent": order.silent,
+        "--protect": order.protect,
+        "--pin": order.pin,
+    }
     found += [flag for flag, on in switches.items() if on]
     for name, value in order.edits.items():
         found += [f"--{name}" if one == "on" else f"--{name}={quoted(one)}" for one in value.split("\n")]

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from medusa.batches.conductor import PAUSE
 from medusa.commands import Answer, Call, Command, Later, Option
-from medusa.errors import MedusaError
+from medusa.errors import MedusaError, UserError
 from medusa.model import LocalFile, Role, Spot
 from medusa.names import display_name
 from medusa.storage.library import Post
@@ -34,6 +34,8 @@ async def _run(call: Call) -> Answer:
         if not call.words:
             return f"That key is the one of the marks from now on. {call.prefix}rebuild CHAT reads them."
     if call.words == ("key",):
+        if call.person.role < Role.OWNER or not call.message.private:
+            raise UserError("The key of the marks is for the owner alone, in Saved Messages.")
         return Markup(
             "The key of the marks: <code>{}</code>\nKeep it where this state does not stand. After a loss, "
             "{}rebuild --key KEY CHAT knows marked posts again. Who has it can make marks up."

@@ -83,8 +83,8 @@ async def _of_batch(call: Call, number: int, seq: int) -> _Place:
     batch = await batches.get(number)
     if batch is None:
         raise UserError(f"There is no batch {number}. {call.prefix}batches lists them.")
-    found = [one for one in await batches.outcomes(batch, ItemState.DONE, ItemState.FAILED) if one.item.seq == seq]
-    if not found or not found[0].post_id:
+    found = await batches.outcomes(batch, ItemState.DONE, ItemState.FAILED, first=seq, limit=1)
+    if not found or found[0].item.seq != seq or not found[0].post_id:
         raise UserError(f"Batch {number} has no post and no kept place at {seq}.")
     return _Place(found[0].item.order.spots[0], found[0].post_id, found[0].item.order)
 

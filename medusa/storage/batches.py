@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from medusa.model import Job, JobState, Order, Priority
+from medusa.model import Job, JobState, Order, Priority, Spot
 from medusa.storage.jobs import SCRUBBED, add_one, order_from, order_text
 from medusa.storage.store import Row, Store, Transaction
 from medusa.storage.text import storable
@@ -188,7 +188,7 @@ class Batches:
         At most ``limit`` of them, from the place ``first`` on.
         """
         where = f" AND i.state IN ({', '.join('?' * len(states))})" if states else ""
-        chat_id = int(batch.spot.partition("/")[0])
+        chat_id = Spot.read(batch.spot).chat_id
         sql = f"{_OUTCOME}{where} AND i.seq >= ? ORDER BY i.seq LIMIT ?"
         rows = await self._store.read(sql, (batch.id, chat_id, *states, first, limit))
         return [_outcome(row) for row in rows]

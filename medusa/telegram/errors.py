@@ -1,6 +1,7 @@
 """Translates what Telethon raises into Medusa's own errors, once, at the edge."""
 
 import re
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -230,5 +231,7 @@ def translated() -> Iterator[None]:
         yield
     except MedusaError:
         raise
+    except struct.error as error:  # nobody but the owner names numbers of messages, topics and chats
+        raise UserError("A number there is larger than any that Telegram gives.") from error
     except (rpc.RPCError, rpc.AuthKeyNotFound, *BROKEN_CONNECTION) as error:
         raise translate(error) from error

@@ -69,8 +69,11 @@ def _words(text: str) -> list[str]:
 
 
 def restored(text: str) -> Filters:
-    """The filters that `Filters.stored` wrote."""
-    return Filters(**json.loads(text))
+    """The filters that `Filters.stored` wrote. Raises UserError for what can't be read."""
+    try:
+        return Filters(**json.loads(text))
+    except (ValueError, TypeError) as error:
+        raise UserError("What it is to take can't be read.") from error
 
 
 def read(newer: str, match: str, without: str, least: str, most: str) -> Filters:

@@ -1,6 +1,7 @@
 """When a list is looked at: every so often, or at the times that a cron expression names."""
 
 import random
+from contextlib import suppress
 from dataclasses import dataclass
 
 from medusa import intervals
@@ -35,8 +36,11 @@ class Times:
         return f"at “{self.cron}”" if self.cron else f"every {span(self.every)}"
 
     def after(self, now: float) -> float:
-        """The next time (Unix) after ``now``, to the second."""
-        return intervals.after(now, self.cron or self.every)
+        """The next time (Unix) after ``now``, to the second. Raises UserError for a cron expression that is none."""
+        try:
+            return intervals.after(now, self.cron or self.every)
+        except ValueError:
+            raise UserError(f"Its times, {quoted(self.cron)}, can't be read.") from None
 
     @property
     def spread(self) -> float:
@@ -57,8 +61,11 @@ class Times:
 
 
 def restored(text: str) -> Times:
-    """The times that `Times.stored` wrote."""
-    return Times(cron=text) if " " in text else Times(float(text))
+    """The times that `Times.stored` wrote; what can't be read is taken for a cron expression that is none."""
+    with suppress(ValueError):
+        if SHORTEST <= float(text) <= LONGEST:
+            return Times(float(text))
+    return Times(cron=text or "?")
 
 
 def read(every: str, cron: str) -> Times:

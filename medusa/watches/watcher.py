@@ -87,7 +87,11 @@ class Watcher:
             await self._settled.wait()
 
     async def now(self, watch: Watch) -> None:
-        """Look at a list as soon as those are looked at that are due already; one that was paused goes on."""
+        """Look at a list as soon as those are looked at that are due already; one that was paused goes on.
+
+        Raises UserError when its times can't be read.
+        """
+        times.restored(watch.times).after(self._now())
         await self.table.put_due(watch.id, self._now())
         self._wake.set()
 
@@ -102,6 +106,11 @@ class Watcher:
         return watch, due - now
 
     async def _attend(self, watch: Watch) -> None:
+        try:
+            times.restored(watch.times).after(self._now())
+        except UserError as error:
+            await self._rest(watch, error)
+            return
         structlog.contextvars.bind_contextvars(watch=watch.id)
         try:
             outcome, after = await self._looked(watch)
@@ -115,6 +124,13 @@ class Watcher:
         if batch is not None:
             log.info("watch.taken", watch=watch.id, batch=batch.id, items=batch.items)
             self._begin()
+
+    async def _rest(self, watch: Watch, error: UserError) -> None:
+        """Pause a watch of which nobody knows when it is due; the others go on."""
+        log.warning("watch.unreadable", watch=watch.id)
+        await until_it_works(lambda: self.table.put_due(watch.id, watch.due, active=False))
+        anew = f"/unwatch {watch.id} and another /watch set it up anew."
+        self._tell(Notice.FAILED, f"Watch {watch.id} “{watch.title}” is paused. {error.user_text} {anew}")
 
     async def _looked(self, watch: Watch) -> tuple[Outcome, Watch]:
         """What has come of a look at a list, and the watch as it is then. Raises MedusaError."""
@@ -247,4 +263,8 @@ def _window(found: Description, *, tail: bool) -> Window:
 
 
 def _sensible(watch: Watch, now: float) -> float:
-    return times.restored(watch.times).sensible(watch.due, now, watch.fails)
+    """When a list is to be looked at; one whose times can't be read is seen to at once."""
+    try:
+        return times.restored(watch.times).sensible(watch.due, now, watch.fails)
+    except UserError:
+        return now

@@ -6,10 +6,9 @@ from markupsafe import Markup
 
 from medusa.model import JobState
 from medusa.names import brief
-from medusa.sources.telegram import link_to
 from medusa.storage.watches import Ran, Taken, Watch
 from medusa.watches import filters, times
-from medusa.words import clock
+from medusa.words import clock, message_link
 
 _SIGNS = {"done": "✓", "failed": "✗", "cancelled": "–", "dropped": "–"}
 
@@ -40,8 +39,9 @@ def card(watch: Watch, runs: Sequence[Ran], items: Sequence[Taken], now: float) 
 
 def _item(item: Taken, chat_id: int) -> Markup:
     name = brief(item.name or item.link)
-    if item.state == JobState.DONE and item.post_id and link_to(chat_id, item.post_id).startswith("https:"):
-        return Markup('✓ <a href="{}">{}</a>').format(link_to(chat_id, item.post_id), name)
+    link = message_link(chat_id, item.post_id) if item.state == JobState.DONE and item.post_id else None
+    if link is not None:
+        return Markup('✓ <a href="{}">{}</a>').format(link, name)
     return Markup("{} {}").format(_SIGNS.get(item.state, "…"), name)
 
 

@@ -83,6 +83,14 @@ async def test_the_lines_of_a_batch_can_be_had(stage: Stage) -> None:
     assert "Batch 2 “Part two”: 1 items" in await last(stage)
 
 
+async def test_failed_lines_keep_what_was_asked_for(stage: Stage) -> None:
+    await play(stage, [Line(text="/set documents on")])
+    line = f"Gone:{stage.media.url}/dead -q 480 --media --spoiler --silent --protect --pin"
+    await play(stage, [Line(text=f"/batch\n{line}"), Line(text="/batch 1 go")])
+    await play(stage, [Line(text="/batch failed 1")])
+    assert (await last(stage)).splitlines()[-1] == line
+
+
 async def test_many_lines_come_as_a_file(stage: Stage) -> None:
     text = "\n".join(f"{'Long name ' * 12}{number}:{stage.media.url}/dead?{number}" for number in range(24))
     await play(stage, [Line(text=f"/batch\n{text}")])

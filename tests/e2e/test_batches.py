@@ -1,6 +1,7 @@
 """Lists of links become posts in order, whatever happens on the way."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,10 @@ import pytest
 from medusa.demo.lines import Line
 from medusa.demo.script import play
 from medusa.demo.stage import Stage
+from medusa.model import Order
+from medusa.sources.described import Description
 from medusa.storage.batches import BatchState, ItemState, Places
+from medusa.storage.handled import Handled
 
 
 def lines(stage: Stage, *names: str) -> str:
@@ -123,6 +127,43 @@ async def test_a_plan_can_be_changed_before_it_begins(stage: Stage) -> None:
     await play(stage, [Line(text=f"/batch\n{text}"), Line(text='/batch 1 -c "{batch} {index}" --spoiler -n Named')])
     await play(stage, [Line(text="/batch 1 only 2-3"), Line(text="/batch 1 go")])
     assert [one.message for one in posts(stage)] == ["Named 2", "Named 3"]
+
+
+async def test_a_change_holds_for_all_items_and_takes_nothing_else_from_them(stage: Stage) -> None:
+    """Also when it says what is the rule, and an item has said otherwise."""
+    text = lines(stage, "A=notes.pdf -q 480 --doc --trim=0-1", "B=song.mp3")
+    await play(stage, [Line(text=f"/batch\n{text}"), Line(text="/batch 1 -q 720 --media --loudness")])
+    orders = [item.order for item in await stage.app.conductor.batches.items(1)]
+    assert [(one.quality, one.as_document, sorted(one.edits)) for one in orders] == [
+        ("720", False, ["loudness", "trim"]),
+        ("720", False, ["loudness"]),
+    ]
+
+
+async def test_a_batch_that_was_cancelled_while_its_links_were_looked_at_does_not_begin(stage: Stage) -> None:
+    """And other commands are obeyed meanwhile."""
+    await play(stage, [Line(text=f"/batch\n{lines(stage, 'A=notes.pdf', 'B=song.mp3')}")])
+    looking, goes_on = asyncio.Event(), asyncio.Event()
+    desk = stage.app.router._desk
+    look = desk.look
+
+    async def slowly(order: Order, part: str) -> Description:
+        looking.set()
+        await goes_on.wait()
+        return await look(order, part)
+
+    stage.app.router._desk = replace(desk, look=slowly)
+    async with asyncio.timeout(60):
+        await stage.owner.send(0, "/batch 1 go --living")
+        await looking.wait()
+        place = await stage.owner.send(0, "/batch 1 cancel")
+        while not await Handled(stage.app.store).seen(stage.owner.user_id, place):
+            await asyncio.sleep(0.05)
+        goes_on.set()
+        await play(stage, [Line(text="/batches")])
+    assert (await stage.app.conductor.batches.recent(1))[0].state is BatchState.CANCELLED
+    said = [one.text for one in await stage.owner.history(stage.owner.user_id)]
+    assert "Batch 1 is cancelled." in said
 
 
 REFUSED = {

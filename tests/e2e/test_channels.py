@@ -274,6 +274,9 @@ async def test_topics_are_found_by_name_and_made_once(stage: Stage) -> None:
     assert stage.telegram.calls["messages.createForumTopic"] == 2
     assert "has no topic “Flims”. Did you mean “Films”?" in await answer(stage, "/dl sample:a.bin --to Forum/Flims")
     assert "has no topic “99”" in await answer(stage, "/dl sample:notes.pdf --to Forum/99")
+    link = f"https://t.me/c/{-chat - 10**12}/9999999999"
+    for text in ("/dl sample:notes.pdf --to Forum/9999999999", f"/dl sample:notes.pdf --to {link}", f"/dl {link}"):
+        assert "A number there is larger than any that Telegram gives." in await answer(stage, text), text
 
 
 async def test_a_closed_topic_takes_no_posts(stage: Stage) -> None:

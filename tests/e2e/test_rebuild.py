@@ -65,6 +65,8 @@ async def test_the_key_of_a_lost_state_is_taken_over(stage: Stage) -> None:
     tags: Tags = stage.app.router._desk.tags
     key = tags.key
     assert key in shown
+    await say(stage, "/rebuild key", chat="Films")
+    assert "the owner alone" in (await stage.owner.history(channel))[-1].text
     await tags.adopt("A" * 32)
     await lose(stage)
     said = await say(stage, f"/rebuild {channel} --key {key}")

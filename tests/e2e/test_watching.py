@@ -133,6 +133,38 @@ async def test_a_paused_watch_rests_until_it_is_resumed(stage: Stage, feed: Feed
     assert await captions(stage) == ["Three"]
 
 
+async def test_one_whose_times_cannot_be_read_rests_alone(stage: Stage, feed: Feed) -> None:
+    chat = await stage.channel("Films")
+    await send(stage, f"/watch {feed.link}")
+    await send(stage, f"/watch {feed.link} --to {chat}")
+    async with stage.app.store.write() as db:
+        await db.run("UPDATE watches SET times = '61 6 * * *' WHERE id = 1")
+    feed.items.insert(0, "Three")
+    await send(stage, "/watch now 2")
+    assert await captions(stage, chat) == ["Three"]
+    assert not (await watch(stage)).active
+    said = "\n".join(one.text for one in await stage.owner.history(0))
+    assert "Watch 1 “The show” is paused. Its times, “61 6 * * *”, can't be read. /unwatch 1 and " in said
+    assert "at “61 6 * * *” · paused" in await last(stage, "/watches")
+    assert "can't be read" in await last(stage, "/watch resume 1")
+    assert not (await watch(stage)).active
+    assert not await posts(stage)
+
+
+async def test_one_whose_filters_cannot_be_read_fails_alone(stage: Stage, feed: Feed) -> None:
+    chat = await stage.channel("Films")
+    await send(stage, f"/watch {feed.link}")
+    await send(stage, f"/watch {feed.link} --to {chat}")
+    for fails, kept in enumerate(("{", '{"older": 1}', "[]"), start=1):
+        async with stage.app.store.write() as db:
+            await db.run("UPDATE watches SET filters = ? WHERE id = 1", (kept,))
+        feed.items.insert(0, f"New {fails}")
+        await send(stage, "/watch now 1", "/watch now 2")
+        found = await watch(stage)
+        assert (found.fails, found.reason) == (fails, "What it is to take can't be read.")
+        assert (await captions(stage, chat))[-1] == f"New {fails}"
+
+
 async def test_a_run_that_is_under_way_posts_nothing_once_it_is_watched_no_more(stage: Stage, feed: Feed) -> None:
     await send(stage, f"/watch {feed.link}")
     feed.items.insert(0, "Three")

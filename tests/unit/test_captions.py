@@ -23,6 +23,7 @@ FACTS = Facts("Title <b>", "lesson.mp4", 12_300_000, Media("mov", 200.0, 1920, 1
     [
         ("{index}/{total} {title}", "007/120 Lesson"),
         ("{index:5}", "00007"),
+        ("{index:²}", "007"),
         ("{batch} · {section}", "Course · Week 1"),
         ("{size} {duration} {quality}", "12.3 MB 3 min 20 s 1080p"),
         ("{source} {url}", "www.example.com https://www.example.com/watch?v=1"),

@@ -269,6 +269,22 @@ async def test_a_living_neighbour_in_the_same_folder_is_no_orphan(tmp_path: Path
         assert all(alive(pid) for pid in pids)
 
 
+WITHIN = """
+import asyncio
+from pathlib import Path
+from medusa import process
+done = asyncio.run(process.run(["sh", "-c", "echo lives"], cwd=Path.cwd(), timeout=20, cage=None))
+print(done.out.decode().strip())
+"""
+
+
+async def test_a_child_that_runs_one_in_its_own_folder_is_no_orphan_of_itself(tmp_path: Path) -> None:
+    root = str(Path(process.__file__).parents[1])
+    argv = [sys.executable, "-c", WITHIN]
+    done = await process.run(argv, cwd=tmp_path, env={"PYTHONPATH": root}, timeout=60, cage=None)
+    assert (done.code, done.out) == (0, b"lives\n"), done.err
+
+
 def test_version_line() -> None:
     assert process.version_line(sys.executable).startswith("Python 3")
     assert process.version_line("/bin/false") == ""

@@ -79,6 +79,7 @@ def test_times_are_read_and_kept(every: str, cron: str, shown: str) -> None:
         ("", "61 6 * * *", "Bad minute"),
         ("", "@daily", "is no cron expression"),
         ("", "0 0 31 2 *", "Bad day-of-month"),
+        ("", "0 0 */30 2 1#5", "never comes"),  # five Mondays in February, one of them on the 1st or the 31st
         ("", "0 6 * * *; rm", "is no cron expression"),
         ("", "0 6 * * " + "1," * 99 + "1", "is no cron expression"),
     ],
@@ -86,6 +87,14 @@ def test_times_are_read_and_kept(every: str, cron: str, shown: str) -> None:
 def test_times_that_are_none(every: str, cron: str, words: str) -> None:
     with pytest.raises(UserError, match=words):
         times.read(every, cron)
+
+
+@pytest.mark.parametrize("stored", ["61 6 * * *", "0 0 */30 2 1#5", "soon", "", "0.0", "1e9", "-21600.0", "nan", "inf"])
+def test_stored_times_that_cannot_be_read_are_shown_all_the_same(stored: str) -> None:
+    found = times.restored(stored)
+    assert str(found) == f"at “{stored or '?'}”"
+    with pytest.raises(UserError, match="can't be read"):
+        found.after(1.0)
 
 
 @pytest.mark.usefixtures("_berlin")

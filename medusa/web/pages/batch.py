@@ -2,7 +2,7 @@
 
 from medusa.batches.words import numbered
 from medusa.errors import UserError
-from medusa.model import Order
+from medusa.model import Spot
 from medusa.names import display_name
 from medusa.storage.batches import ItemState
 from medusa.web.page import Given, Page, Visit
@@ -20,7 +20,7 @@ async def _show(visit: Visit) -> Given:
     counts = await batches.counts(number)
     first = max(1, visit.number("from", 1))
     outcomes = await batches.outcomes(batch, first=first, limit=PLACES + 1)
-    chat_id = Order("", to=batch.spot).spots[0].chat_id
+    chat_id = Spot.read(batch.spot).chat_id
     rows = [
         {
             "title": display_name(numbered(one.item, one.title or one.item.name or one.item.order.link)),
