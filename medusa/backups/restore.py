@@ -20,6 +20,7 @@ from medusa.storage.backups import BackupTable, Stilled
 from medusa.storage.connecting import connector
 from medusa.storage.errors import translated, translated_files
 from medusa.storage.folder import DATABASE, has_database, make_private
+from medusa.storage.keyring import Secrets
 from medusa.storage.keys import unlock
 from medusa.storage.lock import locked
 from medusa.storage.replacing import commit, complete, stage
@@ -33,14 +34,6 @@ THERE_IS_ONE = (
     "not lost."
 )
 Found = TypeVar("Found")
-
-
-@dataclass(frozen=True, slots=True)
-class Secrets:
-    """What opens a state: see `medusa.storage.open_store`."""
-
-    key_file: Path | None
-    passphrase: str | None
 
 
 @dataclass(frozen=True, slots=True)

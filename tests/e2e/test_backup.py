@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 
 from medusa.backups.quarantine import Quarantine
-from medusa.backups.restore import Secrets, fetch_latest, inspect, restore
+from medusa.backups.restore import fetch_latest, inspect, restore
 from medusa.backups.spelling import read_key
 from medusa.demo.stage import Stage
 from medusa.errors import UserError
 from medusa.storage import open_store
 from medusa.storage.backups import BackupTable
 from medusa.storage.jobs import Jobs
+from medusa.storage.keyring import Secrets
 from tests.e2e.kit import send
 
 

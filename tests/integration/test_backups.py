@@ -15,7 +15,7 @@ import pytest
 from medusa.backups import sealed
 from medusa.backups import service as service_module
 from medusa.backups.copies import read_manifest
-from medusa.backups.restore import Secrets, restore
+from medusa.backups.restore import restore
 from medusa.backups.sealed import DAMAGED, NO_BACKUP, WRONG_KEY, seal, unseal
 from medusa.backups.service import Backups
 from medusa.config import Config
@@ -28,6 +28,7 @@ from medusa.storage.connecting import connector
 from medusa.storage.dump import build
 from medusa.storage.folder import DATABASE, KEY_FILE, SLOTS
 from medusa.storage.jobs import Jobs
+from medusa.storage.keyring import Secrets
 from medusa.storage.library import Posts
 from medusa.storage.migrate import migrations
 from medusa.storage.outbox import Entry, Outbox
@@ -36,7 +37,7 @@ from medusa.storage.telegram import Login, TelegramState, UpdateState
 from tests.flips.backup import a_backup, flipped
 from tests.integration.storage_kit import CHAT, add, put_entries, shown
 
-NOBODY = Secrets(None, None)
+NOBODY = Secrets()
 LOGIN = Login(2, "149.154.167.50", 443, b"AUTH-KEY-MARKER!" * 16)
 
 
