@@ -230,6 +230,32 @@ async def test_a_restored_state_without_its_key_says_so(tmp_path: Path) -> None:
             pass
 
 
+@pytest.mark.parametrize("jobs", [0, 2])
+async def test_a_key_file_in_the_state_folder_gives_way_to_the_new_one_there(tmp_path: Path, jobs: int) -> None:
+    """Where MEDUSA_KEY_FILE names just the file that is the usual one, by whichever way."""
+    path, key = await made(tmp_path / "old")
+    (tmp_path / "link").symlink_to(tmp_path / "new" / KEY_FILE)
+    for given in (Secrets(tmp_path / "new" / KEY_FILE), Secrets(tmp_path / "link")):
+        async with open_store(tmp_path / "new") as store:
+            await add(store, 5, jobs)
+        await restore([path], key, tmp_path / "new", given, replace=True)
+        async with open_store(tmp_path / "new", key_file=given.key_file) as store:
+            assert len(await Jobs(store).live()) == 2
+        shutil.rmtree(tmp_path / "new")
+
+
+async def test_a_state_that_cannot_be_opened_any_more_is_only_moved_aside(tmp_path: Path) -> None:
+    path, key = await made(tmp_path / "old")
+    async with open_store(tmp_path / "new") as store:
+        await add(store, 5, 1)
+    (tmp_path / "new" / DATABASE).write_bytes(b"\x5a" * 20_000)
+    with pytest.raises(UserError, match="--replace"):
+        await restore([path], key, tmp_path / "new", NOBODY)
+    outcome = await restore([path], key, tmp_path / "new", NOBODY, replace=True)
+    assert outcome.aside is not None
+    assert (outcome.aside / DATABASE).read_bytes() == b"\x5a" * 20_000
+
+
 async def test_a_restore_that_is_broken_off_at_any_step_is_completed_or_never_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
