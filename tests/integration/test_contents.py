@@ -144,6 +144,11 @@ def row(**values: Any) -> str:
     return json.dumps({"in": "jobs", "row": {**job, **values}})
 
 
+def person(**values: Any) -> str:
+    known = {"id": 5, "name": "Eve", "role": "user", "trusted": 0, "chats": "", "added": 1.0}
+    return json.dumps({"in": "people", "row": {**known, **values}})
+
+
 def entry(name: str, **values: Any) -> str:
     return json.dumps({"in": name, "row": values})
 
@@ -178,6 +183,21 @@ HOSTILE: dict[str, tuple[str, str]] = {
     "an order of other types": (row(order='{"link": 5}'), "order is none"),
     "an order's path": (row(order='{"link": "x", "to": "../x"}'), "order is none"),
     "an order that is no JSON": (row(order="{"), "can't be used"),
+    "an order deeper than the parser": (row(order='{"link":' + "[" * 200000 + "]" * 200000 + "}"), "too deeply"),
+    "defaults deeper than the parser": (
+        entry("channels", chat_id=-1001, title="t", kind="channel", defaults="[" * 200000), "too deeply"
+    ),
+    "half a letter in an order": (row(order='{"link": "\\ud800"}'), "what no text may"),
+    "an order with a huge number": (row(order='{"link": "x", "person": 99999999999999999999}'), "out of range"),
+    "a turn behind which there is none": (row(arrival=2**63 - 1), "turn is out of range"),
+    "a time that no calendar has": (row(created=1e300), "created is no time"),
+    "an owner": (person(role="owner"), "CHECK"),
+    "nobody": (person(id=0), "no person"),
+    "chats that are none": (person(chats="-1001 x"), "no person"),
+    "a second thumbnail": (entry("thumb", one=2, picture={"base64": "/9gA"}, at=1.0), "CHECK"),
+    "a job without a time": (row(created=None), "created is missing"),
+    "half of a job": (entry("jobs", chat_id=1, message_id=2, ordinal=0, state="done", stage="post",
+                            priority="normal", order='{"link": "x"}', arrival=1, turn=1), "NOT NULL"),
     "another state": (row(state="evil"), "not a valid JobState"),
     "another stage": (row(stage="evil"), "not a valid Stage"),
     "no setting": (entry("settings", key="evil", value="x"), "no setting"),
