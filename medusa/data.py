@@ -10,12 +10,12 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
+from medusa import settings
 from medusa.care import wipe
 from medusa.care.ids import found
 from medusa.config import Config
 from medusa.errors import UserError
 from medusa.model import Person, Role
-from medusa.settings import find, read
 from medusa.storage import Store, keyring, open_store
 from medusa.storage.channels import Channel, ChannelTable
 from medusa.storage.erasing import erase_person, unfinished
@@ -82,12 +82,9 @@ def _import(options: argparse.Namespace, config: Config) -> int:
     if options.kind or not _is_export(options.file):
         return _import_ids(options, config)
 
-    def check(key: str, text: str) -> None:
-        read(find(key), text)
-
     async def run() -> None:
         async with _opened(config) as store:
-            taken = await take(store, options.file, check)
+            taken = await take(store, options.file, settings.check)
         print(f"New: {_rows(taken.new)}. {taken.known} were there already, {taken.passed} are only for reading.")
         if "jobs" in taken.new:
             print("Imported jobs that had not ended are paused.")

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from Crypto.Cipher import AES
 
-from medusa import settings
 from medusa.errors import UserError
 from medusa.model import JobState, Order, Person, Role
+from medusa.settings import check
 from medusa.storage import Store, open_store
 from medusa.storage.answers import Answers
 from medusa.storage.audit import Audit
@@ -33,10 +33,6 @@ from tests.integration.storage_kit import shown
 
 PERSON, OTHER = 777000111, 777000222
 SECRET = "hush-4f1d9a"
-
-
-def check(key: str, text: str) -> None:
-    settings.read(settings.find(key), text)
 
 
 async def fill(store: Store) -> None:
@@ -61,6 +57,7 @@ async def fill(store: Store) -> None:
             await put(db, Person(person, f"{name}-known", Role.USER), 1.0)
     await VaultTable(store).put([Kept(Kind.COOKIES, "example.org", "", SECRET, 1.0)])
     await StoredSettings(store).set("quality", "720")
+    await StoredSettings(store).set(f"quality@{OTHER}", "480")
     await Handled(store).mark(OTHER, 9, 5.0)
     await ChannelTable(store).put(Channel(-1001, "A channel", "channel", {"quality": "480"}))
 
@@ -201,6 +198,9 @@ HOSTILE: dict[str, tuple[str, str]] = {
     "another state": (row(state="evil"), "not a valid JobState"),
     "another stage": (row(stage="evil"), "not a valid Stage"),
     "no setting": (entry("settings", key="evil", value="x"), "no setting"),
+    "nobody's setting": (entry("settings", key="quality@x", value="720"), "no setting"),
+    "the owner's setting twice": (entry("settings", key="quality@0", value="720"), "no setting"),
+    "one's own where all have the same": (entry("settings", key=f"backup@{OTHER}", value="1d"), "the same for all"),
     "no value": (entry("settings", key="quality", value="../x"), "does not fit"),
     "a spot": (entry("routes", id=1, host="", kind="", above=0, below=0, spot="x"), "spot is none"),
     "a picture": (entry("thumb", one=1, picture={"base64": "AAAA"}, at=1.0), "no thumbnail"),
