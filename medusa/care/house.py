@@ -36,6 +36,33 @@ class Report:
     log: int
 
 
+async def erase(
+    store: Store, data: Path, work: Path, person: int, erased: Callable[[int], Awaitable[None]] | None = None
+) -> Report:
+    """Remove all that belongs to a person; done again, it finishes what was cut short. Raises UserError.
+
+    The log is emptied whole, and the state's file is written anew, so that not even empty pages hold anything. Told of
+    it in between, ``erased`` forgets what is known of the person beside the state.
+    """
+    if numbers := await unfinished(store, person):
+        shown = " ".join(map(str, numbers[:10]))
+        raise UserError(f"Jobs of theirs have not ended. Cancel them first: {shown}")
+    rows, jobs = await erase_person(store, person)
+    if erased is not None:
+        await erased(person)
+    folders, log = await asyncio.to_thread(_cleared, data, work, jobs)
+    await store.rewrite()
+    return Report(rows, folders, log)
+
+
+def _cleared(data: Path, work: Path, jobs: Sequence[int]) -> tuple[int, int]:
+    """Remove the folders of jobs, and empty the log; folders that a kill leaves are removed at the next start."""
+    folders = sum((work / str(number)).exists() for number in jobs)
+    workfolder.remove(work, jobs)
+    shutil.rmtree(work / "looks", ignore_errors=True)
+    return folders, wipe.empty_logs(data)
+
+
 @dataclass(frozen=True, slots=True)
 class House:
     """The state's folder ``data`` and the jobs' folder ``work``, and what opens the state."""
@@ -61,25 +88,8 @@ class House:
         return await self.store.aside(write)
 
     async def erase(self, person: int) -> Report:
-        """Remove all that belongs to a person; done again, it finishes what was cut short. Raises UserError.
-
-        The log is emptied whole, and the state's file is written anew, so that not even empty pages hold anything.
-        """
-        if numbers := await unfinished(self.store, person):
-            shown = " ".join(map(str, numbers[:10]))
-            raise UserError(f"Jobs of theirs have not ended. Cancel them first: {shown}")
-        rows, jobs = await erase_person(self.store, person)
-        await self.erased(person)
-        folders, log = await asyncio.to_thread(self._cleared, jobs)
-        await self.store.rewrite()
-        return Report(rows, folders, log)
-
-    def _cleared(self, jobs: Sequence[int]) -> tuple[int, int]:
-        """Remove the folders of jobs, and empty the log; folders that a kill leaves are removed at the next start."""
-        folders = sum((self.work / str(number)).exists() for number in jobs)
-        workfolder.remove(self.work, jobs)
-        shutil.rmtree(self.work / "looks", ignore_errors=True)
-        return folders, wipe.empty_logs(self.data)
+        """Do as `erase` does. Raises UserError."""
+        return await erase(self.store, self.data, self.work, person, self.erased)
 
     async def wipe(self) -> None:
         """Note that everything is to go, and end the login. Raises Erased, with which the process ends; see `wipe`."""

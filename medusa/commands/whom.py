@@ -1,7 +1,6 @@
 """Whose data a command means."""
 
-import re
-
+from medusa.care.ids import person_id
 from medusa.commands import Call
 from medusa.errors import UserError
 from medusa.names import quoted
@@ -13,9 +12,9 @@ async def person(call: Call, text: str) -> int:
     Raises UserError.
     """
     if not text.startswith("@"):
-        if not re.fullmatch(r"[1-9][0-9]{2,15}", text):
+        number = person_id(text)
+        if number is None:
             raise UserError(f"Who is {quoted(text)}? Give a Telegram id, or a name with @.")
-        number = int(text)
     else:
         number, _ = await call.desk.people.find(text)
     if number == call.desk.messenger.home:
