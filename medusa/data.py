@@ -14,7 +14,7 @@ from medusa import settings
 from medusa.care import house, wipe
 from medusa.care.ids import found, person_id
 from medusa.config import Config
-from medusa.errors import UserError
+from medusa.errors import MedusaError, UserError
 from medusa.model import Person, Role
 from medusa.storage import Store, keyring, open_store
 from medusa.storage.channels import Channel, ChannelTable
@@ -155,8 +155,8 @@ async def _wiped(config: Config) -> None:
     wipe.intend(config.data)
     try:
         await _logged_out(config)
-    except UserError as error:
-        print(f"The login could not be ended: {error.user_text}\nEnd it yourself: Telegram → Settings → Devices.")
+    except MedusaError as error:
+        print(wipe.STILL_IN.format(error.user_text))
     await asyncio.to_thread(wipe.finish, config.data, config.work)
     print(wipe.DONE)
 

@@ -24,7 +24,7 @@ from medusa.storage.folder import DATABASE, KEY_FILE, has_database, make_private
 from medusa.storage.keyring import Secrets
 from medusa.storage.keys import unlock
 from medusa.storage.lock import locked
-from medusa.storage.replacing import commit, complete, stage
+from medusa.storage.replacing import ASIDE, commit, complete, stage
 from medusa.storage.store import look
 from medusa.storage.telegram import Login, TelegramState
 from medusa.telegram.offsite import Deposit, Offsite
@@ -155,7 +155,7 @@ async def restore(
         with _staged(folder) as staging:
             manifest = await to_the_end(asyncio.to_thread(_built, paths, key, staging, opened_by))
             stilled, login = await _renewed(staging, opened_by, manifest, old.login, now())
-        aside = f"before-restore-{datetime.fromtimestamp(now()):%Y%m%d-%H%M%S}"  # noqa: DTZ006 (the owner's clock)
+        aside = f"{ASIDE}{datetime.fromtimestamp(now()):%Y%m%d-%H%M%S}"  # noqa: DTZ006 (the owner's clock)
         await to_the_end(asyncio.to_thread(commit, folder, aside, keep=old.kept))
     return Outcome(manifest, stilled, login, folder / aside if old.kept else None)
 

@@ -11,7 +11,7 @@ from typing import Any
 from medusa import workfolder
 from medusa.care import wipe
 from medusa.care.keeper import Keeper
-from medusa.errors import UserError
+from medusa.errors import MedusaError, UserError
 from medusa.storage import Store, keyring
 from medusa.storage.erasing import erase_person, unfinished
 from medusa.storage.exporting import export
@@ -94,7 +94,10 @@ class House:
     async def wipe(self) -> None:
         """Note that everything is to go, and end the login. Raises Erased, with which the process ends; see `wipe`."""
         wipe.intend(self.data)
-        await self.log_out()
+        try:
+            await self.log_out()
+        except MedusaError as error:  # there is no way back any more: the next end or start would erase everything
+            raise wipe.Erased(f"{wipe.STILL_IN.format(error.user_text)}\n{wipe.DONE}") from error
         raise wipe.Erased(wipe.DONE)
 
     def has_recovery(self) -> bool:
