@@ -2,29 +2,18 @@
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from medusa import workfolder
 from medusa.care import wipe
+from medusa.care.handing import write_export
 from medusa.care.keeper import Keeper
 from medusa.errors import MedusaError, UserError
 from medusa.storage import Store, keyring
 from medusa.storage.erasing import erase_person, unfinished
-from medusa.storage.exporting import export
 from medusa.storage.keyring import Rotation, Secrets
-
-
-@contextmanager
-def workfolder_errors() -> Iterator[None]:
-    """Within this block, what the disk raises leaves as one of Medusa's errors."""
-    try:
-        yield
-    except OSError as error:
-        raise workfolder.trouble(error) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +66,8 @@ class House:
     """Told of a person of whom nothing is stored any more."""
 
     async def export(self, path: Path, person: int | None, now: float) -> dict[str, int]:
-        """Write an export to ``path``, in place of what is there; returns its rows by table. Raises MedusaError."""
-
-        def write(connection: Any) -> dict[str, int]:
-            with workfolder_errors():
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                path.unlink(missing_ok=True)
-                return export(connection, path, now, person)
-
-        return await self.store.aside(write)
+        """Do as `write_export` does. Raises MedusaError."""
+        return await write_export(self.store, path, now, person)
 
     async def erase(self, person: int) -> Report:
         """Do as `erase` does. Raises UserError."""

@@ -12,7 +12,7 @@ from medusa.care import wipe
 from medusa.care.house import House
 from medusa.care.ids import found
 from medusa.care.keeper import Keeper
-from medusa.errors import Transient, UserError
+from medusa.errors import MedusaError, Transient, UserError
 from medusa.model import Order
 from medusa.settings import Settings
 from medusa.storage import Store, open_store
@@ -121,6 +121,17 @@ async def test_an_archive_that_cannot_be_sent_keeps_all_where_it_is(tmp_path: Pa
             await keeper.sweep(BEGIN + 200 * DAY)
         assert await keeper.count(BEGIN + 200 * DAY) == {"jobs": 2, "handled": 6}
         assert not list((tmp_path / "scratch").iterdir())
+
+
+async def test_an_archive_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
+    (tmp_path / "scratch").touch()
+    async with keeping(tmp_path) as (store, settings, keeper, sent):
+        await settings.set("archive", "on")
+        await work(store, 0, jobs=2)
+        with pytest.raises(MedusaError):
+            await keeper.sweep(BEGIN + 200 * DAY)
+        assert await keeper.count(BEGIN + 200 * DAY) == {"jobs": 2, "handled": 6}
+        assert sent == []
 
 
 async def test_a_file_that_is_mostly_empty_is_written_anew_when_nothing_runs(tmp_path: Path) -> None:
