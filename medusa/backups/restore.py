@@ -119,11 +119,12 @@ async def fetch_latest(offsite: Offsite, chat_id: int, folder: Path) -> list[Pat
     parts = newest(by_name)
     if not parts:
         raise UserError("There is no whole backup in that chat. Name the files of one: python3 run.py restore FILE…")
-    paths = []
-    for name in parts:
-        await offsite.fetch([by_name[name]], folder / name)
-        paths.append(folder / name)
-    return paths
+    try:
+        for name in parts:
+            await offsite.fetch([by_name[name]], folder / name)
+    except OSError as error:
+        raise UserError(f"The backup can't be fetched into {folder}: {error.strerror}. Nothing was changed.") from error
+    return [folder / name for name in parts]
 
 
 def inspect(paths: Sequence[Path], key: bytes) -> Manifest:
