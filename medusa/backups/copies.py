@@ -85,9 +85,7 @@ def _line(values: dict[str, Any]) -> bytes:
 
 
 def _audit_head(connection: Any) -> str:
-    """The proof of the last audit row, as hex; empty while there is no such table or row."""
-    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'audit'").fetchall():
-        return ""
+    """The proof of the last audit row, as hex; empty while there is none."""
     row = connection.execute("SELECT hex(proof) FROM audit ORDER BY id DESC LIMIT 1").fetchone()
     return row[0] if row else ""
 
