@@ -88,6 +88,6 @@ class House:
 
     async def rotate(self) -> Rotation:
         """Put the state under another data key. Raises MedusaError, and then the old one holds."""
-        change = keyring.rotation(self.data, self.secrets)
+        change = await asyncio.to_thread(keyring.rotation, self.data, self.secrets)  # scrypt takes its time
         await self.store.rewrite(change)
         return change
