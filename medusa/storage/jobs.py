@@ -9,13 +9,14 @@ from typing import Any
 from medusa.errors import Scope
 from medusa.model import Hold, Job, JobState, Moved, Order, Priority, Stage
 from medusa.parking import Key
+from medusa.storage.contents import WITHOUT_SECRETS
 from medusa.storage.handled import note
 from medusa.storage.sparse import differing, files_of, files_text, laps_of, laps_text
 from medusa.storage.store import Row, Store, Transaction
 from medusa.storage.text import storable
 
-SCRUBBED = """"order" = json_set("order", '$.keys', '', '$.headers', '')"""
-"""What `Order.without_secrets` does."""
+SCRUBBED = f'"order" = {WITHOUT_SECRETS}'
+"""Has an order forget its secrets."""
 _ENDED = "state IN ('done', 'failed', 'cancelled')"
 # Told is said of jobs that have ended only, so all others are among the untold, which have an index.
 _LINE = {
