@@ -17,6 +17,7 @@ from medusa.storage.text import storable
 
 SCRUBBED = f'"order" = {WITHOUT_SECRETS}'
 """Has an order forget its secrets."""
+LIVE = "state IN ('queued', 'running', 'waiting', 'paused')"
 _ENDED = "state IN ('done', 'failed', 'cancelled')"
 # Told is said of jobs that have ended only, so all others are among the untold, which have an index.
 _LINE = {
@@ -291,10 +292,9 @@ class Jobs:
 
     async def counts(self) -> dict[JobState, int]:
         """How many jobs are in each of the states that are not final, in the order of the queue."""
-        live = "state IN ('queued', 'running', 'waiting', 'paused')"
-        sql = f"SELECT state, sum(jobs) FROM job_counts WHERE {live} GROUP BY state"  # noqa: S608
+        sql = f"SELECT state, sum(jobs) FROM job_counts WHERE {LIVE} GROUP BY state"  # noqa: S608
         if self._theirs:
-            where = f"told = 0 AND {live}{self._theirs}"
+            where = f"told = 0 AND {LIVE}{self._theirs}"
             sql = f"SELECT state, count(*) FROM {self._queue} WHERE {where} GROUP BY state"  # noqa: S608
         found: dict[str, int] = dict(await self._store.read(sql))
         return {state: found.get(state.value, 0) for state in _LINE}
