@@ -130,6 +130,7 @@ def _tell_outcome(outcome: Outcome, config: Config) -> None:
     if not outcome.login:
         _say("No login is in it: python3 run.py login")
     _say("If another Medusa runs on this account, stop it first. Keep a copy of the new key of the state.")
+    _say("Recovery words from before do not open it. It gets new ones by: python3 run.py keys add recovery")
 
 
 def _tell(_kind: Notice, text: str) -> None:

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from medusa import data
+from medusa import data, saving
+from medusa.backups.spelling import spelt
 from medusa.config import Config
 from medusa.errors import UserError
 from medusa.model import JobState, Order
-from medusa.storage import open_store
+from medusa.storage import keyring, open_store
 from medusa.storage.jobs import Jobs
+from medusa.storage.recovery import key_of
+from tests.integration.test_backups import made
 
 PERSON = 777000111
 
@@ -44,6 +47,25 @@ def test_a_person_is_erased_together_with_what_was_looked_at(
     assert "1 work folders" in said
     assert data._erase(Namespace(whom=str(PERSON), yes=True), config) == 0
     assert "nothing, 0 work folders" in capsys.readouterr().out
+
+
+def test_a_restore_says_that_recovery_words_are_void(
+    config: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`restore latest` on an empty machine has just shown some, of the state that held the login until then."""
+    path, key = asyncio.run(made(tmp_path / "old"))
+    (tmp_path / "key").write_text(spelt(key))
+    words = asyncio.run(_with_words(config.data))
+    options = Namespace(files=[str(path)], chat=None, key_file=tmp_path / "key", replace=False)
+    assert asyncio.run(saving.restore(options, config)) == 0
+    with pytest.raises(UserError, match="no recovery words"):
+        keyring.recover(config.data, key_of(words), None, None)
+    assert "Recovery words from before do not open it" in capsys.readouterr().err
+
+
+async def _with_words(folder: Path) -> str:
+    async with open_store(folder) as store:
+        return keyring.add_recovery(folder, store.place.data_key)
 
 
 @pytest.mark.parametrize("whom", ["0", "-5", "99999999999999999999", "@name", "٧٧٧٠٠٠١١١"])
