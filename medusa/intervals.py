@@ -55,6 +55,11 @@ def show_every(found: Every) -> str:
     return f"{found / 86400:.0f}d" if found % 86400 == 0 else f"{found / 3600:.0f}h"
 
 
+def rhythm(found: Every) -> str:
+    """The same within a sentence: ``every 1d``, or ``at 0 4 * * *``; nothing where it is off."""
+    return f"{'at' if isinstance(found, str) else 'every'} {show_every(found)}" if found else ""
+
+
 def places(text: str) -> tuple[str, ...]:
     """One to five places, with commas between."""
     found = tuple(dict.fromkeys(place(part.strip()) for part in text.split(",") if part.strip()))

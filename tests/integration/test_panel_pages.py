@@ -186,6 +186,9 @@ async def test_forms_do_what_they_say(stage: Stage) -> None:
         assert "nothing like that" in await sends("/vault", kind="token", site="a b --x")
         assert "can be restored" in await sends("/backups", do="backup now")
         assert "read back" in await browser.get("/backups")
+        for value, words in (("0 4 * * *", "at 0 4 * * *"), ("off", "none by themselves"), ("12h", "every 12h")):
+            await settings.set("backup", value)
+            assert f"<span>{words}</span>" in await browser.get("/backups")
 
 
 async def test_what_was_refused_stands_in_its_form_again(stage: Stage) -> None:
