@@ -338,6 +338,16 @@ async def test_old_backups_go_only_when_a_new_one_is_good(tmp_path: Path, monkey
         assert len([one for one in await backups.table.records() if one.place == str(tmp_path / "usb")]) == len(kept)
 
 
+async def test_a_folder_that_may_not_even_be_looked_at_is_named(tmp_path: Path) -> None:
+    """Such as one in somebody else's home; here one whose name is too long, which even root may not look at."""
+    closed = "/" + "x" * 300
+    async with open_store(tmp_path) as store:
+        backups = await service(store, tmp_path)
+        with pytest.raises(UserError, match=r"The folder /x*x for backups can't be used: File name too long"):
+            await backups.make(["folder", closed])
+        assert [record.place for record in await backups.table.records() if record.good] == [str(tmp_path / "backups")]
+
+
 async def test_a_full_disk_leaves_the_old_backups_and_the_state(
     small_disk: Callable[[Path, int], Path], tmp_path: Path
 ) -> None:
