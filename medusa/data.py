@@ -5,8 +5,8 @@ import asyncio
 import getpass
 import sys
 import time
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +59,12 @@ def _go(work: Coroutine[Any, Any, None]) -> int:
 
 def _export(options: argparse.Namespace, config: Config) -> int:
     path, person = options.file, None if options.person is None else _person(options.person)
-    if path.exists():
-        raise UserError(f"{path} is there already; name another file.")
 
     def write(connection: Any) -> dict[str, int]:
         try:
             return export(connection, path, time.time(), person)
+        except FileExistsError as error:
+            raise UserError(f"{path} is there already; name another file.") from error
         except OSError as error:
             raise UserError(f"{path} can't be written: {error.strerror}.") from error
 
@@ -76,19 +76,29 @@ def _export(options: argparse.Namespace, config: Config) -> int:
 
 
 def _import(options: argparse.Namespace, config: Config) -> int:
-    if not options.file.is_file():
-        raise UserError(f"There is no file {options.file}.")
-    if options.kind or not _is_export(options.file):
-        return _import_ids(options, config)
+    with _reading(options.file):
+        if not options.file.is_file():
+            raise UserError(f"There is no file {options.file}.")
+        if options.kind or not _is_export(options.file):
+            return _import_ids(options, config)
 
     async def run() -> None:
         async with _opened(config) as store:
-            taken = await take(store, options.file, settings.check)
+            with _reading(options.file):
+                taken = await take(store, options.file, settings.check)
         print(f"New: {_rows(taken.new)}. {taken.known} were there already, {taken.passed} are only for reading.")
         if "jobs" in taken.new:
             print("Imported jobs that had not ended are paused.")
 
     return _go(run())
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{path} can't be read: {error.strerror}. Nothing was changed.") from error
 
 
 def _is_export(path: Path) -> bool:

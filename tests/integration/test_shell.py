@@ -68,6 +68,14 @@ async def _with_words(folder: Path) -> str:
         return keyring.add_recovery(folder, store.place.data_key)
 
 
+@pytest.mark.parametrize("file", ["/proc/self/mem", "/" + "x" * 300])
+def test_a_file_that_cannot_be_read_or_written_is_named(config: Config, file: str) -> None:
+    with pytest.raises(UserError, match=f"{file} can't be read: "):
+        data._import(Namespace(file=Path(file), kind=None), config)
+    with pytest.raises(UserError, match=f"{file} (can't be written: |is there already)"):
+        data._export(Namespace(file=Path(file), person=None), config)
+
+
 @pytest.mark.parametrize("whom", ["0", "-5", "99999999999999999999", "@name", "٧٧٧٠٠٠١١١"])
 def test_who_is_nobody_is_neither_erased_nor_exported(config: Config, whom: str) -> None:
     with pytest.raises(UserError, match="nobody's Telegram id"):
