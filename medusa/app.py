@@ -194,16 +194,17 @@ def _parts(app: App) -> list[Coroutine[Any, Any, None]]:
         app.backups.run(),
         app.quarantine.run(app.settings[PREFIX][0]),
         stay_connected(app.account, app.clock, app.notices.tell),
-        _on_time(app.clock, app.scheduler, app.watcher),
+        _on_time(app.clock, app.scheduler, app.watcher, app.house.keeper),
     ]
 
 
-async def _on_time(clock: Clock, scheduler: Scheduler, watcher: Watcher) -> None:
-    """Run jobs and watch once this machine knows what time it is; commands are answered before that."""
+async def _on_time(clock: Clock, scheduler: Scheduler, watcher: Watcher, keeper: Keeping) -> None:
+    """Run jobs, watch and keep once this machine knows what time it is; commands are answered before that."""
     await clock.right()
     async with asyncio.TaskGroup() as group:
         group.create_task(scheduler.run())
         group.create_task(watcher.run())
+        group.create_task(keeper.run())
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,20 +5,19 @@ import asyncio
 import getpass
 import sys
 import time
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from medusa.care import wipe
-from medusa.care.ids import found
+from medusa import settings
+from medusa.care import house, wipe
+from medusa.care.ids import found, person_id
 from medusa.config import Config
-from medusa.errors import UserError
+from medusa.errors import MedusaError, UserError
 from medusa.model import Person, Role
-from medusa.settings import find, read
 from medusa.storage import Store, keyring, open_store
 from medusa.storage.channels import Channel, ChannelTable
-from medusa.storage.erasing import erase_person, unfinished
 from medusa.storage.exporting import export
 from medusa.storage.importing import take
 from medusa.storage.keyring import NAMES, Secrets
@@ -33,7 +32,7 @@ Add = Callable[[str, Command, str], argparse.ArgumentParser]
 def add_commands(add: Add) -> None:
     """Give the command line its commands for data."""
     out = add("export", _export, "write all that is stored, secrets excepted, as JSON lines")
-    out.add_argument("--person", type=int, metavar="ID", help="only what belongs to this person")
+    out.add_argument("--person", metavar="ID", help="only what belongs to this person")
     out.add_argument("file", type=Path)
     into = add("import", _import, "take in an export, or a list of ids that another bot has kept")
     into.add_argument("--as", dest="kind", choices=("users", "channels"), help="what the ids of a plain list are")
@@ -59,13 +58,13 @@ def _go(work: Coroutine[Any, Any, None]) -> int:
 
 
 def _export(options: argparse.Namespace, config: Config) -> int:
-    path, person = options.file, options.person
-    if path.exists():
-        raise UserError(f"{path} is there already; name another file.")
+    path, person = options.file, None if options.person is None else _person(options.person)
 
     def write(connection: Any) -> dict[str, int]:
         try:
             return export(connection, path, time.time(), person)
+        except FileExistsError as error:
+            raise UserError(f"{path} is there already; name another file.") from error
         except OSError as error:
             raise UserError(f"{path} can't be written: {error.strerror}.") from error
 
@@ -77,22 +76,29 @@ def _export(options: argparse.Namespace, config: Config) -> int:
 
 
 def _import(options: argparse.Namespace, config: Config) -> int:
-    if not options.file.is_file():
-        raise UserError(f"There is no file {options.file}.")
-    if options.kind or not _is_export(options.file):
-        return _import_ids(options, config)
-
-    def check(key: str, text: str) -> None:
-        read(find(key), text)
+    with _reading(options.file):
+        if not options.file.is_file():
+            raise UserError(f"There is no file {options.file}.")
+        if options.kind or not _is_export(options.file):
+            return _import_ids(options, config)
 
     async def run() -> None:
         async with _opened(config) as store:
-            taken = await take(store, options.file, check)
+            with _reading(options.file):
+                taken = await take(store, options.file, settings.check)
         print(f"New: {_rows(taken.new)}. {taken.known} were there already, {taken.passed} are only for reading.")
         if "jobs" in taken.new:
             print("Imported jobs that had not ended are paused.")
 
     return _go(run())
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{path} can't be read: {error.strerror}. Nothing was changed.") from error
 
 
 def _is_export(path: Path) -> bool:
@@ -133,8 +139,7 @@ def _import_ids(options: argparse.Namespace, config: Config) -> int:
 
 def _erase(options: argparse.Namespace, config: Config) -> int:
     everything = options.whom == "all"
-    if not everything and not options.whom.isdecimal():
-        raise UserError("Erase whom? A Telegram id, or all.")
+    person = 0 if everything else _person(options.whom)
     what = (
         "everything: state, keys, logs, work files, and the login"
         if everything
@@ -144,7 +149,14 @@ def _erase(options: argparse.Namespace, config: Config) -> int:
         for question in (f"Erase {what}? Type yes: ", "It cannot be taken back. Type yes again: "):
             if _typed(question) != "yes":
                 raise UserError("Nothing was changed.")
-    return _go(_wiped(config) if everything else _erased(config, int(options.whom)))
+    return _go(_wiped(config) if everything else _erased(config, person))
+
+
+def _person(text: str) -> int:
+    number = person_id(text)
+    if number is None:
+        raise UserError(f"{text} is nobody's Telegram id; nothing was changed.")
+    return number
 
 
 async def _wiped(config: Config) -> None:
@@ -153,8 +165,8 @@ async def _wiped(config: Config) -> None:
     wipe.intend(config.data)
     try:
         await _logged_out(config)
-    except UserError as error:
-        print(f"The login could not be ended: {error.user_text}\nEnd it yourself: Telegram → Settings → Devices.")
+    except MedusaError as error:
+        print(wipe.STILL_IN.format(error.user_text))
     await asyncio.to_thread(wipe.finish, config.data, config.work)
     print(wipe.DONE)
 
@@ -177,16 +189,9 @@ async def _logged_out(config: Config) -> None:
 
 
 async def _erased(config: Config, person: int) -> None:
-    from medusa import workfolder
-
     async with _opened(config) as store:
-        if numbers := await unfinished(store, person):
-            raise UserError(f"Jobs of theirs have not ended. Cancel them first: {' '.join(map(str, numbers[:10]))}")
-        rows, jobs = await erase_person(store, person)
-        workfolder.remove(config.work, jobs)
-        wipe.empty_logs(config.data)
-        await store.rewrite()
-    print(f"Erased: {_rows(rows)}, {len(jobs)} work folders, the log. The state was written anew.")
+        report = await house.erase(store, config.data, config.work, person)
+    print(f"Erased: {_rows(report.rows)}, {report.folders} work folders, the log. The state was written anew.")
 
 
 def _rotate(options: argparse.Namespace, config: Config) -> int:

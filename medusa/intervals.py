@@ -79,3 +79,8 @@ def show_every(found: Every) -> str:
     if found is None or isinstance(found, str):
         return found or "off"
     return f"{found / 86400:.0f}d" if found % 86400 == 0 else f"{found / 3600:.0f}h"
+
+
+def rhythm(found: Every) -> str:
+    """The same within a sentence: ``every 1d``, or ``at 0 4 * * *``; nothing where it is off."""
+    return f"{'at' if isinstance(found, str) else 'every'} {show_every(found)}" if found else ""

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from medusa import firstrun
 from medusa.backups.copies import Manifest
-from medusa.backups.restore import Outcome, Secrets, fetch_latest, inspect
+from medusa.backups.restore import Outcome, fetch_latest, inspect
 from medusa.backups.restore import restore as restored
 from medusa.backups.service import Backups
 from medusa.backups.spelling import read_key, spelt
@@ -20,6 +20,7 @@ from medusa.model import Notice
 from medusa.settings import Settings
 from medusa.storage import open_store
 from medusa.storage.folder import has_database
+from medusa.storage.keyring import Secrets
 from medusa.storage.lock import holder
 from medusa.storage.settings import StoredSettings
 from medusa.storage.telegram import TelegramState
@@ -129,6 +130,7 @@ def _tell_outcome(outcome: Outcome, config: Config) -> None:
     if not outcome.login:
         _say("No login is in it: python3 run.py login")
     _say("If another Medusa runs on this account, stop it first. Keep a copy of the new key of the state.")
+    _say("Recovery words from before do not open it. It gets new ones by: python3 run.py keys add recovery")
 
 
 def _tell(_kind: Notice, text: str) -> None:

@@ -17,6 +17,7 @@ from medusa.storage.connecting import connector
 from medusa.storage.dump import Tally, build, counts, dump, tables
 from medusa.storage.errors import translated, translated_files
 from medusa.storage.migrate import migrations
+from medusa.storage.proving import sound
 
 _FORM = 1
 """The form of the lines within a backup."""
@@ -85,9 +86,7 @@ def _line(values: dict[str, Any]) -> bytes:
 
 
 def _audit_head(connection: Any) -> str:
-    """The proof of the last audit row, as hex; empty while there is no such table or row."""
-    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'audit'").fetchall():
-        return ""
+    """The proof of the last audit row, as hex; empty while there is none."""
     row = connection.execute("SELECT hex(proof) FROM audit ORDER BY id DESC LIMIT 1").fetchone()
     return row[0] if row else ""
 
@@ -164,15 +163,13 @@ def _rows(lines: Iterator[bytes], hashes: list[dict[str, str]]) -> Iterator[byte
 def _prove(path: Path, data_key: bytes, manifest: Manifest, hashes: Sequence[dict[str, str]]) -> None:
     connection = connector(path, data_key, mode="ro")()
     try:
-        bad = connection.execute("PRAGMA cipher_integrity_check").fetchall()
-        well = connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        loose = connection.execute("PRAGMA foreign_key_check").fetchall()
+        well = sound(connection)
         tally = Tally()
         for _ in dump(connection, tables(connection, login=manifest.login), tally):
             pass
     finally:
         connection.close()
-    if bad or not well or loose or tally.counts != manifest.counts or [tally.hashes] != list(hashes):
+    if not well or tally.counts != manifest.counts or [tally.hashes] != list(hashes):
         raise UserError(DAMAGED)
 
 

@@ -61,10 +61,10 @@ class Folder:
         return self.path / f".{name}.new"
 
     def _copy(self, source: Path, name: str) -> None:
-        if not self.path.is_dir():
-            raise UserError(f"The folder {self.path} for backups is not there. Is its disk mounted?")
         draft = self._draft(name)
         with _in_words(self.path):
+            if not self.path.is_dir():
+                raise UserError(f"The folder {self.path} for backups is not there. Is its disk mounted?")
             try:
                 draft.unlink(missing_ok=True)
                 descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

@@ -1,6 +1,7 @@
 """Makes a state of a backup, in the place of what there is, as another instance that does nothing by itself yet."""
 
 import asyncio
+import dataclasses
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,10 +20,11 @@ from medusa.storage import open_store
 from medusa.storage.backups import BackupTable, Stilled
 from medusa.storage.connecting import connector
 from medusa.storage.errors import translated, translated_files
-from medusa.storage.folder import DATABASE, has_database, make_private
+from medusa.storage.folder import DATABASE, KEY_FILE, has_database, make_private
+from medusa.storage.keyring import Secrets
 from medusa.storage.keys import unlock
 from medusa.storage.lock import locked
-from medusa.storage.replacing import commit, complete, stage
+from medusa.storage.replacing import ASIDE, commit, complete, stage
 from medusa.storage.store import look
 from medusa.storage.telegram import Login, TelegramState
 from medusa.telegram.offsite import Deposit, Offsite
@@ -33,14 +35,6 @@ THERE_IS_ONE = (
     "not lost."
 )
 Found = TypeVar("Found")
-
-
-@dataclass(frozen=True, slots=True)
-class Secrets:
-    """What opens a state: see `medusa.storage.open_store`."""
-
-    key_file: Path | None
-    passphrase: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +119,12 @@ async def fetch_latest(offsite: Offsite, chat_id: int, folder: Path) -> list[Pat
     parts = newest(by_name)
     if not parts:
         raise UserError("There is no whole backup in that chat. Name the files of one: python3 run.py restore FILE…")
-    paths = []
-    for name in parts:
-        await offsite.fetch([by_name[name]], folder / name)
-        paths.append(folder / name)
-    return paths
+    try:
+        for name in parts:
+            await offsite.fetch([by_name[name]], folder / name)
+    except OSError as error:
+        raise UserError(f"The backup can't be fetched into {folder}: {error.strerror}. Nothing was changed.") from error
+    return [folder / name for name in parts]
 
 
 def inspect(paths: Sequence[Path], key: bytes) -> Manifest:
@@ -154,15 +149,23 @@ async def restore(
     """
     with translated_files(folder):
         make_private(folder)
+        opened_by = _without_own(opened_by, folder)
     with locked(folder):
         complete(folder)
         old = await asyncio.to_thread(_standing, folder, opened_by, replace=replace)
         with _staged(folder) as staging:
             manifest = await to_the_end(asyncio.to_thread(_built, paths, key, staging, opened_by))
             stilled, login = await _renewed(staging, opened_by, manifest, old.login, now())
-        aside = f"before-restore-{datetime.fromtimestamp(now()):%Y%m%d-%H%M%S}"  # noqa: DTZ006 (the owner's clock)
+        aside = f"{ASIDE}{datetime.fromtimestamp(now()):%Y%m%d-%H%M%S}"  # noqa: DTZ006 (the owner's clock)
         await to_the_end(asyncio.to_thread(commit, folder, aside, keep=old.kept))
     return Outcome(manifest, stilled, login, folder / aside if old.kept else None)
+
+
+def _without_own(given: Secrets, folder: Path) -> Secrets:
+    """What is given, but for the key file that belongs to the state which goes: the new one gets its own there."""
+    path, own = given.key_file, folder.resolve() / KEY_FILE
+    is_own = path is not None and own in (path.resolve(), path.parent.resolve() / path.name)
+    return dataclasses.replace(given, key_file=None) if is_own else given
 
 
 @contextmanager
@@ -195,8 +198,8 @@ def _standing(folder: Path, opened_by: Secrets, *, replace: bool) -> _Standing:
         return _Standing(kept=False, login=None)
     try:
         data_key = unlock(folder, key_file=opened_by.key_file, passphrase=opened_by.passphrase).data_key
-        page, _ = look(folder / DATABASE, data_key)
         with translated():
+            page, _ = look(folder / DATABASE, data_key)
             connection = connector(folder / DATABASE, data_key, page, mode="ro")()
             try:
                 [(used,)] = connection.execute(

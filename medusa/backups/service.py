@@ -198,9 +198,10 @@ class Backups:
         """Bring a backup to one place, and prove that it can be restored from there."""
         await self.table.put(record)
         place = self._place(record)
-        record = await place.deliver(draft, record, self.table.put)
         back = self._folder / _BACK
-        await place.fetch(record, back)
+        with translated_files(self._folder):
+            record = await place.deliver(draft, record, self.table.put)
+            await place.fetch(record, back)
         key = (await self.table.key()).key
         found = await to_the_end(asyncio.to_thread(check_copy, back, key, self._folder / _SCRATCH))
         if found != manifest:

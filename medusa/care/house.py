@@ -2,29 +2,18 @@
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from medusa import workfolder
 from medusa.care import wipe
+from medusa.care.handing import write_export
 from medusa.care.keeper import Keeper
-from medusa.errors import UserError
+from medusa.errors import MedusaError, UserError
 from medusa.storage import Store, keyring
 from medusa.storage.erasing import erase_person, unfinished
-from medusa.storage.exporting import export
 from medusa.storage.keyring import Rotation, Secrets
-
-
-@contextmanager
-def workfolder_errors() -> Iterator[None]:
-    """Within this block, what the disk raises leaves as one of Medusa's errors."""
-    try:
-        yield
-    except OSError as error:
-        raise workfolder.trouble(error) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +23,33 @@ class Report:
     rows: dict[str, int]
     folders: int
     log: int
+
+
+async def erase(
+    store: Store, data: Path, work: Path, person: int, erased: Callable[[int], Awaitable[None]] | None = None
+) -> Report:
+    """Remove all that belongs to a person; done again, it finishes what was cut short. Raises UserError.
+
+    The log is emptied whole, and the state's file is written anew, so that not even empty pages hold anything. Told of
+    it in between, ``erased`` forgets what is known of the person beside the state.
+    """
+    if numbers := await unfinished(store, person):
+        shown = " ".join(map(str, numbers[:10]))
+        raise UserError(f"Jobs of theirs have not ended. Cancel them first: {shown}")
+    rows, jobs = await erase_person(store, person)
+    if erased is not None:
+        await erased(person)
+    folders, log = await asyncio.to_thread(_cleared, data, work, jobs)
+    await store.rewrite()
+    return Report(rows, folders, log)
+
+
+def _cleared(data: Path, work: Path, jobs: Sequence[int]) -> tuple[int, int]:
+    """Remove the folders of jobs, and empty the log; folders that a kill leaves are removed at the next start."""
+    folders = sum((work / str(number)).exists() for number in jobs)
+    workfolder.remove(work, jobs)
+    shutil.rmtree(work / "looks", ignore_errors=True)
+    return folders, wipe.empty_logs(data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,41 +66,20 @@ class House:
     """Told of a person of whom nothing is stored any more."""
 
     async def export(self, path: Path, person: int | None, now: float) -> dict[str, int]:
-        """Write an export to ``path``, in place of what is there; returns its rows by table. Raises MedusaError."""
-
-        def write(connection: Any) -> dict[str, int]:
-            with workfolder_errors():
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                path.unlink(missing_ok=True)
-                return export(connection, path, now, person)
-
-        return await self.store.aside(write)
+        """Do as `write_export` does. Raises MedusaError."""
+        return await write_export(self.store, path, now, person)
 
     async def erase(self, person: int) -> Report:
-        """Remove all that belongs to a person; done again, it finishes what was cut short. Raises UserError.
-
-        The log is emptied whole, and the state's file is written anew, so that not even empty pages hold anything.
-        """
-        if numbers := await unfinished(self.store, person):
-            shown = " ".join(map(str, numbers[:10]))
-            raise UserError(f"Jobs of theirs have not ended. Cancel them first: {shown}")
-        rows, jobs = await erase_person(self.store, person)
-        await self.erased(person)
-        folders, log = await asyncio.to_thread(self._cleared, jobs)
-        await self.store.rewrite()
-        return Report(rows, folders, log)
-
-    def _cleared(self, jobs: Sequence[int]) -> tuple[int, int]:
-        """Remove the folders of jobs, and empty the log; folders that a kill leaves are removed at the next start."""
-        folders = sum((self.work / str(number)).exists() for number in jobs)
-        workfolder.remove(self.work, jobs)
-        shutil.rmtree(self.work / "looks", ignore_errors=True)
-        return folders, wipe.empty_logs(self.data)
+        """Do as `erase` does. Raises UserError."""
+        return await erase(self.store, self.data, self.work, person, self.erased)
 
     async def wipe(self) -> None:
         """Note that everything is to go, and end the login. Raises Erased, with which the process ends; see `wipe`."""
         wipe.intend(self.data)
-        await self.log_out()
+        try:
+            await self.log_out()
+        except MedusaError as error:  # there is no way back any more: the next end or start would erase everything
+            raise wipe.Erased(f"{wipe.STILL_IN.format(error.user_text)}\n{wipe.DONE}") from error
         raise wipe.Erased(wipe.DONE)
 
     def has_recovery(self) -> bool:
@@ -93,6 +88,6 @@ class House:
 
     async def rotate(self) -> Rotation:
         """Put the state under another data key. Raises MedusaError, and then the old one holds."""
-        change = keyring.rotation(self.data, self.secrets)
+        change = await asyncio.to_thread(keyring.rotation, self.data, self.secrets)  # scrypt takes its time
         await self.store.rewrite(change)
         return change

@@ -3,17 +3,18 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import structlog
 
+from medusa.care.handing import write_export
 from medusa.errors import MedusaError
 from medusa.patience import until_it_works
 from medusa.settings import ARCHIVE, KEEP, Settings
 from medusa.storage import Store
-from medusa.storage.exporting import export
 from medusa.storage.retention import Old
 
 log = structlog.get_logger()
@@ -119,10 +120,9 @@ class Keeper:
         """Hand the owner an export before anything goes; what stands in it, secrets excepted, is all that there is."""
         day = datetime.fromtimestamp(now).strftime("%Y-%m-%d")  # noqa: DTZ006 (the owner's day)
         path = self._scratch / "archive.jsonl"
-        self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
         try:
-            await self._store.aside(lambda connection: export(connection, path, now))
+            await write_export(self._store, path, now)
             await self._send(path, f"medusa-archive-{day}.jsonl")
         finally:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # where none could be written either
+                path.unlink(missing_ok=True)

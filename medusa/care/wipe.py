@@ -8,16 +8,20 @@ from pathlib import Path
 
 from medusa.errors import UserError
 from medusa.storage.errors import translated_files
-from medusa.storage.folder import SLOTS, make_private, write_private
+from medusa.storage.folder import LOCK, SLOTS, make_private, write_private
 from medusa.storage.lock import locked
+from medusa.storage.replacing import ASIDE, STAGING
 
 MARKER = "medusa.erase"
 LOGS = "log"
 """The folder of the log within that of the state."""
+_OURS = ("medusa.", ".medusa.", ASIDE, STAGING)
+"""How the names of what goes begin: a state that was moved aside can be read with the key that lies in it."""
 DONE = (
-    "Everything is erased: state, keys, logs and work files. The login is gone with it. "
+    "Everything is erased: state and login, keys, logs and work files. "
     "Medusa begins afresh at the next start. Backups, exports, .env and what stands in chats are yours to delete."
 )
+STILL_IN = "The login could not be ended: {}\nEnd it yourself: Telegram → Settings → Devices."
 
 
 class Erased(UserError):
@@ -58,14 +62,14 @@ def finish(data: Path, work: Path) -> None:
     with locked(data), translated_files(data):
         _remove(data / SLOTS)
         for path in sorted(data.iterdir()):
-            if path.name.startswith(("medusa.", ".medusa.")) and path.name not in (MARKER, "medusa.lock"):
+            if path.name.startswith(_OURS) and path.name not in (MARKER, LOCK):
                 _remove(path)
         _remove(data / LOGS)
         for path in sorted(work.iterdir()) if work.is_dir() else ():
             _remove(path)
         _remove(data / MARKER)
     with suppress(OSError):
-        (data / "medusa.lock").unlink()
+        (data / LOCK).unlink()
 
 
 def empty_logs(data: Path) -> int:

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from medusa.backups.spelling import spelt
 from medusa.commands import Answer, Call, Command, Later, Option
 from medusa.errors import UserError
+from medusa.intervals import rhythm
 from medusa.model import Role, Spot
 from medusa.settings import BACKUP, BACKUP_TO
 from medusa.settings.kinds import place
@@ -86,8 +87,7 @@ async def _list(call: Call) -> Answer:
     records = [record for record in await backups.table.records() if record.good]
     places = call.desk.settings[BACKUP_TO]
     goes = BACKUP_TO.show(places)
-    when = "at" if isinstance(every, str) else "every"
-    plan = f"{when} {BACKUP.show(every)} to {goes}" if every else "none by themselves (/set backup 1d)"
+    plan = f"{rhythm(every)} to {goes}" if every else "none by themselves (/set backup 1d)"
     lines = [Markup("Backups: {}.").format(plan)]
     if backups.failures:
         lines.append(Markup("The last {} tries have failed.").format(backups.failures))

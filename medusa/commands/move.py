@@ -8,7 +8,7 @@ from medusa.commands.parsing import numbers
 from medusa.commands.several import left
 from medusa.errors import UserError
 from medusa.model import JobState, Role
-from medusa.storage.jobs import Place
+from medusa.storage.turns import Place
 
 _LAST_FIRST = (Place.TOP, Place.DOWN)
 """Where several jobs keep their order among themselves only when the last of them moves first."""

@@ -181,6 +181,13 @@ def read(setting: Setting[T], text: str) -> T:
         raise UserError(f"{quoted(text)} does not fit {setting.key}: it takes {setting.form}.") from None
 
 
+def check(key: str, text: str) -> None:
+    """See whether a value may be stored under a key, which may be a person's own. Raises UserError."""
+    name, _, person = key.partition(_OF)
+    number = int(person) if person.isascii() and person.isdigit() else 0
+    read(_for(name if key == _own(name, number) else key, number), text)
+
+
 def _own(key: str, person: int) -> str:
     return f"{key}{_OF}{person}" if person else key
 

@@ -42,11 +42,6 @@ class Audit:
         sql = "SELECT id, at, act, person, detail FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?"
         return [Entry(*row) for row in await self._store.read(sql, (before, limit))]
 
-    async def head(self) -> str:
-        """Number and proof of the newest entry, as ``12:3fa…``, which a backup keeps; empty when there is none."""
-        row = await self._store.read_one("SELECT id, proof FROM audit ORDER BY id DESC LIMIT 1")
-        return f"{row[0]}:{row[1].hex()}" if row else ""
-
     async def verified(self) -> int:
         """How many entries hold. Raises LookupError with the number of the first that does not."""
         rows = await self._store.read("SELECT id, at, act, person, detail, salt, seal, proof FROM audit ORDER BY id")

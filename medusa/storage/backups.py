@@ -5,6 +5,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from medusa.storage.jobs import LIVE
 from medusa.storage.store import Row, Store
 
 _KEY_BYTES = 32
@@ -136,8 +137,7 @@ class BackupTable:
         """
         async with self._store.write() as db:
             await db.run("UPDATE instance SET id = ?, generation = generation + 1", (secrets.token_hex(8),))
-            live = "state IN ('queued', 'running', 'waiting', 'paused')"
-            jobs = await db.run(f"UPDATE jobs SET state = 'paused' WHERE {live} RETURNING id")  # noqa: S608
+            jobs = await db.run(f"UPDATE jobs SET state = 'paused' WHERE {LIVE} RETURNING id")  # noqa: S608
             batches = await db.run(
                 "UPDATE batches SET state = 'paused', reason = ? WHERE state IN ('running', 'paused') RETURNING id",
                 (paused,),

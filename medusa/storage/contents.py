@@ -127,7 +127,7 @@ TABLES: Mapping[str, Table] = {
 }  # fmt: skip
 """All tables, by name."""
 
-SCRUBBED = "json_remove(\"order\", '$.keys', '$.headers')"
+WITHOUT_SECRETS = "json_remove(\"order\", '$.keys', '$.headers')"
 """An order without its secrets, as an expression of SQL; see `Order.without_secrets`."""
 
 

@@ -2,14 +2,14 @@
 
 from medusa.storage.audit import forget
 from medusa.storage.contents import COLUMNS, TABLES, mine, schema_of
+from medusa.storage.jobs import LIVE
 from medusa.storage.store import Store, Transaction
 
 
 async def unfinished(store: Store, person: int) -> list[int]:
     """The numbers of a person's jobs that have not ended."""
     schema = schema_of(await store.read(COLUMNS))
-    live = "state IN ('queued', 'running', 'waiting', 'paused')"
-    sql = f"SELECT id FROM jobs WHERE ({mine('jobs', schema)}) AND {live} ORDER BY id"  # noqa: S608 (constants only)
+    sql = f"SELECT id FROM jobs WHERE ({mine('jobs', schema)}) AND {LIVE} ORDER BY id"  # noqa: S608 (constants only)
     return [row[0] for row in await store.read(sql.replace(":person", "?1"), (person,))]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from medusa import __version__
-from medusa.storage.contents import COLUMNS, SCRUBBED, TABLES, Schema, mine, schema_of
+from medusa.storage.contents import COLUMNS, TABLES, WITHOUT_SECRETS, Schema, mine, schema_of
 
 FORM = 1
 """The form of the lines; a reader refuses a later one."""
@@ -52,7 +52,7 @@ def export(connection: Any, path: Path, now: float, person: int | None = None) -
 
 def _rows(connection: Any, name: str, schema: Schema, person: int | None) -> Iterator[bytes]:
     columns = [column for column in TABLES[name].shown.split() if column in schema[name]]
-    wanted = ", ".join(SCRUBBED if column == "order" else f'"{column}"' for column in columns)
+    wanted = ", ".join(WITHOUT_SECRETS if column == "order" else f'"{column}"' for column in columns)
     sql = f'SELECT {wanted} FROM "{name}"{_where(name, schema, person)} ORDER BY 1'  # noqa: S608 (of our own list)
     cursor = connection.execute(sql, {} if person is None else {"person": person})
     while rows := cursor.fetchmany(100):

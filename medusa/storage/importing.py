@@ -2,24 +2,31 @@
 
 import hashlib
 import hmac
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from sqlcipher3 import dbapi2 as sqlcipher
+
 from medusa.errors import UserError
 from medusa.model import JobState, Order, Priority, Stage
 from medusa.storage.contents import COLUMNS, TABLES, Schema, schema_of
 from medusa.storage.exporting import FORM
-from medusa.storage.reading import lines, value_of
+from medusa.storage.reading import lines, parsed, value_of
 from medusa.storage.sparse import media_of
 from medusa.storage.store import Store, Transaction
 
 IMPORTED = "imported; resume it if it is still wanted"
 _ENDED = ("done", "failed", "cancelled")
 _SPOT = re.compile(r"-?[0-9]{1,16}(/[0-9]{1,10})?")
+_CHAT = re.compile(r"-?[0-9]{1,16}")
+_TIMES = frozenset({"created", "ended", "not_before", "at", "added"})
+_YEAR_9999 = 253402300800.0
+"""Unix seconds; no calendar goes further."""
+_FARTHEST = 2**53
+"""Milliseconds; the turns of all jobs to come are counted on from those that there are."""
 _KINDS = {"INTEGER": int, "REAL": int | float, "TEXT": str, "BLOB": bytes}
 
 
@@ -66,7 +73,7 @@ class _Import:
                         claimed = str(value["sha256"])
                     else:
                         await self._row(value, counts)
-                except (ValueError, TypeError, KeyError, AttributeError) as error:
+                except (ValueError, TypeError, KeyError, AttributeError, sqlcipher.IntegrityError) as error:
                     raise UserError(f"Line {number} can't be used: {error}. Nothing was changed.") from None
                 if not claimed:
                     digest.update(line)
@@ -113,6 +120,8 @@ class _Import:
                 raise ValueError(f"{column} is missing")
             if value is not None and not isinstance(value, _KINDS[kind]):
                 raise ValueError(f"{column} is of another type")
+            if column in _TIMES and isinstance(value, int | float) and not 0 <= value < _YEAR_9999:
+                raise ValueError(f"{column} is no time")
         if missing := set(TABLES[name].known_by) - set(row):
             raise ValueError(f"{min(missing)} is missing")
 
@@ -152,16 +161,17 @@ def _tamed(name: str, row: dict[str, Any], check_setting: Callable[[str, str], N
     match name:
         case "jobs":
             return _job(row)
-        case "library":
-            if row.get("media") is not None:
-                media_of(json.loads(row["media"]))
+        case "people" if not _is_person(row):
+            raise ValueError("it is no person")
+        case "library" if row.get("media") is not None:
+            media_of(parsed(row["media"]))
         case "settings":
             try:
                 check_setting(row["key"], row["value"])
             except UserError as error:
                 raise ValueError(error.user_text) from None
         case "channels":
-            defaults = json.loads(row["defaults"])
+            defaults = parsed(row["defaults"])
             if not all(isinstance(one, str) for pair in defaults.items() for one in pair):
                 raise ValueError("its defaults are no texts")
         case "routes" if not _SPOT.fullmatch(row["spot"]):
@@ -171,9 +181,13 @@ def _tamed(name: str, row: dict[str, Any], check_setting: Callable[[str, str], N
     return row
 
 
+def _is_person(row: dict[str, Any]) -> bool:
+    return row["id"] > 0 and all(map(_CHAT.fullmatch, row.get("chats", "").split()))
+
+
 def _job(row: dict[str, Any]) -> dict[str, Any]:
     """A job that does nothing by itself and knows of no files."""
-    order = json.loads(row["order"])
+    order = parsed(row["order"])
     known = {one.name: one for one in fields(Order)}
     if not isinstance(order, dict) or set(order) - set(known) or not isinstance(order.get("link"), str):
         raise ValueError("its order is none")
@@ -188,6 +202,8 @@ def _job(row: dict[str, Any]) -> dict[str, Any]:
             raise ValueError("its order is none")
     if not all(_SPOT.fullmatch(spot) for spot in order.get("to", "").split()):
         raise ValueError("its order is none")
+    if not all(abs(row[column]) < _FARTHEST for column in ("arrival", "turn")):
+        raise ValueError("its turn is out of range")
     for kind, column in ((JobState, "state"), (Stage, "stage"), (Priority, "priority")):
         kind(row[column])
     tamed = {**row, "files": "[]"}

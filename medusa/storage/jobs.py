@@ -3,19 +3,21 @@
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import astuple
-from enum import StrEnum
 from typing import Any
 
 from medusa.errors import Scope
 from medusa.model import Hold, Job, JobState, Moved, Order, Priority, Stage
 from medusa.parking import Key
+from medusa.storage import turns
+from medusa.storage.contents import WITHOUT_SECRETS
 from medusa.storage.handled import note
 from medusa.storage.sparse import differing, files_of, files_text, laps_of, laps_text
 from medusa.storage.store import Row, Store, Transaction
 from medusa.storage.text import storable
 
-SCRUBBED = """"order" = json_set("order", '$.keys', '', '$.headers', '')"""
-"""What `Order.without_secrets` does."""
+SCRUBBED = f'"order" = {WITHOUT_SECRETS}'
+"""Has an order forget its secrets."""
+LIVE = "state IN ('queued', 'running', 'waiting', 'paused')"
 _ENDED = "state IN ('done', 'failed', 'cancelled')"
 # Told is said of jobs that have ended only, so all others are among the untold, which have an index.
 _LINE = {
@@ -50,11 +52,6 @@ _UPDATE_FREE = (
 )
 """SQLite writes every index that knows a column which is set, even to the same value; here there is none."""
 
-_DAY = 86_400_000
-_AHEAD = {Priority.HIGH: _DAY, Priority.NORMAL: 0, Priority.LOW: -_DAY}
-"""Milliseconds by which a job's turn comes before that of a normal one of the same time."""
-
-
 _READY = "state = 'queued' AND stage IN ('process', 'upload', 'post')"
 _ELSEWHERE = "host NOT IN (SELECT value FROM json_each(?))"
 _OTHERWISE = "stage NOT IN (SELECT value FROM json_each(?))"
@@ -74,24 +71,6 @@ _QUEUEING = (
     "SELECT 0 WHERE EXISTS (SELECT 1 FROM jobs WHERE told = 0 AND state = 'queued' AND +person = 0)"
 )
 """Who has queued jobs, without reading all of these: from each person on to the next."""
-
-
-class Place(StrEnum):
-    """Where in the queue to move a job."""
-
-    TOP = "top"
-    UP = "up"
-    DOWN = "down"
-    BOTTOM = "bottom"
-
-
-_NEXT_TO = {
-    Place.TOP: "told = 0 AND state = 'queued' ORDER BY place, id LIMIT 1",
-    Place.UP: "told = 0 AND state = 'queued' AND (place, id) < (?, ?) ORDER BY place DESC, id DESC LIMIT 1",
-    Place.DOWN: "told = 0 AND state = 'queued' AND (place, id) > (?, ?) ORDER BY place, id LIMIT 1",
-    Place.BOTTOM: "told = 0 AND state = 'queued' ORDER BY place DESC, id DESC LIMIT 1",
-}
-"""Which job decides about the new turn of the one that moves, given its old turn and number."""
 
 
 class Jobs:
@@ -142,7 +121,7 @@ class Jobs:
         async with self._store.write() as db:
             rows = await db.run(sql, (chat_id, message_id))
             if not rows:
-                first = await _arrival(db, now)
+                first = await turns.arrival(db, now)
                 fresh = [
                     Job(
                         0,
@@ -157,12 +136,7 @@ class Jobs:
                     )
                     for order in orders
                 ]
-                keys = [
-                    (chat_id, message_id, ordinal, now, priority, first + ordinal, first + ordinal - _AHEAD[priority],
-                     job.order.host, job.order.person)
-                    for ordinal, job in enumerate(fresh)
-                ]  # fmt: skip
-                await db.many(_INSERT, [key + _encode(job) for key, job in zip(keys, fresh, strict=True)])
+                await db.many(_INSERT, [_row(job, n, first + n) for n, job in enumerate(fresh)])
                 await note(db, chat_id, message_id, now)
                 rows = await db.run(sql, (chat_id, message_id))
         return [_decode(row) for row in rows]
@@ -183,15 +157,15 @@ class Jobs:
         """Commit the job as it is now, and put it where it would stand had it just been asked for."""
         async with self._store.write() as db:
             await _save(db, job)
-            arrival = await _arrival(db, now)
-            turn = arrival - _AHEAD[job.priority]
+            arrival = await turns.arrival(db, now)
+            turn = arrival - turns.AHEAD[job.priority]
             await db.run("UPDATE jobs SET arrival = ?, turn = ? WHERE id = ?", (arrival, turn, job.id))
 
     async def prioritise(self, job_id: int, priority: Priority) -> int:
         """Commit a priority and return the turn that follows from it, wherever the job was moved to before."""
         sql = "UPDATE jobs SET priority = ?, turn = arrival - ? WHERE id = ? RETURNING turn"
         async with self._store.write() as db:
-            [(turn,)] = await db.run(sql, (priority, _AHEAD[priority], job_id))
+            [(turn,)] = await db.run(sql, (priority, turns.AHEAD[priority], job_id))
         return int(turn)
 
     async def set_state(self, job_ids: Sequence[int], state: JobState, now: float) -> list[Job]:
@@ -215,7 +189,7 @@ class Jobs:
             rows = await db.run(sql, (*values, json.dumps(job_ids)))
         return sorted((_decode(row) for row in rows), key=lambda job: job.id)
 
-    async def move(self, job_ids: Sequence[int], place: Place, chat_id: int, message_id: int, now: float) -> None:
+    async def move(self, job_ids: Sequence[int], place: turns.Place, chat_id: int, message_id: int, now: float) -> None:
         """Commit other turns for those of the jobs that are queued, and that the message which asks for it was handled.
 
         The jobs move one after the other, in the order given. Nothing moves when the message was handled before.
@@ -223,7 +197,7 @@ class Jobs:
         async with self._store.write() as db:
             if await note(db, chat_id, message_id, now):
                 for job_id in job_ids:
-                    await _move(db, job_id, place)
+                    await turns.move(db, job_id, place)
 
     async def live(self) -> list[Job]:
         """The jobs that have not ended, in the order of the queue."""
@@ -290,10 +264,9 @@ class Jobs:
 
     async def counts(self) -> dict[JobState, int]:
         """How many jobs are in each of the states that are not final, in the order of the queue."""
-        live = "state IN ('queued', 'running', 'waiting', 'paused')"
-        sql = f"SELECT state, sum(jobs) FROM job_counts WHERE {live} GROUP BY state"  # noqa: S608
+        sql = f"SELECT state, sum(jobs) FROM job_counts WHERE {LIVE} GROUP BY state"  # noqa: S608
         if self._theirs:
-            where = f"told = 0 AND {live}{self._theirs}"
+            where = f"told = 0 AND {LIVE}{self._theirs}"
             sql = f"SELECT state, count(*) FROM {self._queue} WHERE {where} GROUP BY state"  # noqa: S608
         found: dict[str, int] = dict(await self._store.read(sql))
         return {state: found.get(state.value, 0) for state in _LINE}
@@ -396,11 +369,8 @@ async def add_one(
     where = f"{_SELECT} WHERE chat_id = ? AND message_id = ? AND ordinal = ?"
     rows = await db.run(where, (chat_id, message_id, ordinal))
     if not rows:
-        arrival = await _arrival(db, now)
         fresh = Job(0, JobState.QUEUED, order, chat_id, message_id, now, priority=priority)
-        turn = arrival - _AHEAD[priority]
-        key = (chat_id, message_id, ordinal, now, priority, arrival, turn, order.host, order.person)
-        await db.run(_INSERT, key + _encode(fresh))
+        await db.run(_INSERT, _row(fresh, ordinal, await turns.arrival(db, now)))
         rows = await db.run(where, (chat_id, message_id, ordinal))
     return _decode(rows[0])
 
@@ -414,29 +384,20 @@ async def _save(db: Transaction, job: Job) -> None:
         raise LookupError(f"there is no job {job.id}")
 
 
-async def _arrival(db: Transaction, now: float) -> int:
-    """The arrival of whatever comes next: later than all before it, even when the clock was set back."""
-    newest = await db.run("SELECT arrival FROM jobs WHERE id = (SELECT max(id) FROM jobs)")
-    return max(int(now * 1000), newest[0][0] + 1 if newest else 0)
-
-
-async def _move(db: Transaction, job_id: int, place: Place) -> None:
-    mine = await db.run("SELECT turn, id FROM jobs WHERE id = ? AND state = 'queued'", (job_id,))
-    if not mine:
-        return
-    around = place in (Place.UP, Place.DOWN)
-    other = await db.run(f"SELECT turn, id FROM jobs WHERE {_NEXT_TO[place]}", mine[0] if around else ())  # noqa: S608
-    if other and other != mine:
-        await _trade(db, mine[0], other[0], place)
-
-
-async def _trade(db: Transaction, mine: Row, other: Row, place: Place) -> None:
-    """Trade turns with a neighbour, or take one beyond the first or last job, or beyond a neighbour of equal turn."""
-    step = -1 if place in (Place.TOP, Place.UP) else 1
-    turns = [(other[0], mine[1]), (mine[0], other[1])]
-    if place in (Place.TOP, Place.BOTTOM) or mine[0] == other[0]:
-        turns = [(other[0] + step, mine[1])]
-    await db.many("UPDATE jobs SET turn = ? WHERE id = ?", turns)
+def _row(job: Job, ordinal: int, arrival: int) -> Row:
+    """The values of a job that is new."""
+    return (
+        job.chat_id,
+        job.message_id,
+        ordinal,
+        job.created,
+        job.priority,
+        arrival,
+        arrival - turns.AHEAD[job.priority],
+        job.order.host,
+        job.order.person,
+        *_encode(job),
+    )
 
 
 def _encode(job: Job) -> Row:

@@ -41,10 +41,19 @@ def _take(descriptor: int, folder: Path) -> None:
 
 
 def holder(folder: Path) -> int | None:
-    """The process that works on the folder, or None. Looking takes no lock, so it is in nobody's way."""
+    """The process that works on the folder, or None.
+
+    One that was killed leaves its number, which may be another's by now, and in a container mostly is. Only then is
+    the lock tried, for less than a moment: otherwise looking is in nobody's way.
+    """
+    path = folder / LOCK
     try:
-        pid = int((folder / LOCK).read_text())
+        pid = int(path.read_text())
         os.kill(pid, 0)
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return pid
     except (OSError, ValueError):
-        return None
-    return pid
+        pass
+    return None

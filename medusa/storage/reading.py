@@ -24,13 +24,24 @@ def lines(file: BinaryIO) -> Iterator[tuple[bytes, dict[str, Any]]]:
                 f"Line {number} has more than {LONGEST // 1024**2} MiB; no export has. Nothing was changed."
             )
         try:
-            value = json.loads(line, object_pairs_hook=_single, parse_constant=_refused)
-            _check(value, 0)
-        except (ValueError, RecursionError) as error:
-            raise UserError(f"Line {number} can't be used: {_why(error)}. Nothing was changed.") from None
+            value = parsed(line)
+        except ValueError as error:
+            raise UserError(f"Line {number} can't be used: {error}. Nothing was changed.") from None
         if not isinstance(value, dict):
             raise UserError(f"Line {number} can't be used: it is no object. Nothing was changed.")
         yield line, value
+
+
+def parsed(text: str | bytes) -> Any:
+    """What a text says as JSON; a column may hold some, too. Raises ValueError for what no export says."""
+    try:
+        value = json.loads(text, object_pairs_hook=_single, parse_constant=_refused)
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise ValueError("it is no JSON") from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    _check(value, 0)
+    return value
 
 
 def value_of(value: Any) -> Any:
@@ -43,12 +54,6 @@ def value_of(value: Any) -> Any:
     if not fits:
         raise ValueError("a value is neither a number, a text nor base64")
     return value
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
-        return "it is no JSON"
-    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
 def _single(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

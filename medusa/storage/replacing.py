@@ -9,6 +9,8 @@ from medusa.storage.folder import DATABASE, KEY_FILE, SLOTS, write_private
 
 STAGING = ".restoring"
 """The folder, within that of the state, in which a new state is made."""
+ASIDE = "before-restore-"
+"""How folders begin, within that of the state, in which a state is kept that was replaced."""
 _READY = "ready"
 _WHOLE = (f"{DATABASE}-wal", f"{DATABASE}-shm", DATABASE, SLOTS, KEY_FILE)
 """The files that make up a state."""

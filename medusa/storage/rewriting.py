@@ -8,6 +8,7 @@ from typing import Any
 from medusa.errors import UserError
 from medusa.storage.connecting import attach, connector
 from medusa.storage.folder import DATABASE, sync_folder
+from medusa.storage.proving import sound
 
 DRAFT = "medusa.db.new"
 _BESIDE = ("-wal", "-shm", "-journal")
@@ -65,11 +66,8 @@ def _prove(path: Path, data_key: bytes, page: int, counted: dict[str, int]) -> N
     try:
         # Were it switched only in its place, a kill would leave a journal that a look at the file may not play back.
         connection.execute("PRAGMA journal_mode = WAL").fetchall()
-        bad = connection.execute("PRAGMA cipher_integrity_check").fetchall()
-        sound = connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        loose = connection.execute("PRAGMA foreign_key_check").fetchall()
-        same = _counts(connection) == counted
+        same = sound(connection) and _counts(connection) == counted
     finally:
         connection.close()
-    if bad or loose or not sound or not same:
+    if not same:
         raise UserError("The new state file differs from the old one, which stays as it is. See python3 run.py doctor.")

@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 
 from medusa.backups.quarantine import Quarantine
-from medusa.backups.restore import Secrets, fetch_latest, inspect, restore
+from medusa.backups.restore import fetch_latest, inspect, restore
 from medusa.backups.spelling import read_key
 from medusa.demo.stage import Stage
 from medusa.errors import UserError
 from medusa.storage import open_store
 from medusa.storage.backups import BackupTable
 from medusa.storage.jobs import Jobs
+from medusa.storage.keyring import Secrets
 from tests.e2e.kit import send
 
 
@@ -29,6 +30,14 @@ async def test_backups_in_parts_are_proved_listed_fetched_and_held_apart(stage: 
     assert offsite is not None
     paths = await fetch_latest(offsite, me, tmp_path)
     assert inspect(paths[::-1], key).counts["jobs"] == 1
+
+    # What the disk says is said in a line, too: of the folder that a fetched one goes to, and of that for reading back.
+    with pytest.raises(UserError, match=r"can't be fetched into .*No such file"):
+        await fetch_latest(offsite, me, tmp_path / "nowhere")
+    in_the_way = app.config.data / "backups" / ".back"
+    in_the_way.mkdir()
+    assert "Is a directory" in (await send(stage, "/backup to me"))[-1].text
+    in_the_way.rmdir()
 
     # A second one that can't be read back is thrown away, and the first one stays.
     stage.telegram.faults.fail("upload.getFile", "FILE_ID_INVALID", times=None)

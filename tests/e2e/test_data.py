@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from medusa.care import wipe
+from medusa.care import keeper, wipe
 from medusa.config import Config
 from medusa.demo.samples import Samples
 from medusa.demo.stage import Stage, open_stage
 from medusa.storage import open_store
 from medusa.storage.answers import Answers
+from medusa.storage.handled import Handled
 from medusa.storage.library import Posts
 from tests.e2e.kit import send
 from tests.integration.test_contents import decrypted
@@ -81,6 +82,16 @@ async def test_the_owner_takes_data_out_changes_the_key_and_erases_a_person(stag
     ]
     assert "nothing was kept" in await said(stage, "/erase 999888777 yes-erase yes-erase")
     assert "Who is" in await said(stage, "/erase somebody")
+
+
+async def test_what_is_old_goes_by_itself(
+    config: Config, tmp_path: Path, samples: Samples, samples_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "FIRST", 0.5)
+    async with open_stage(config, tmp_path / "stage", samples_folder) as stage, asyncio.timeout(30):
+        await Handled(stage.app.store).mark(1, 1, 5.0)
+        while await Handled(stage.app.store).seen(1, 1):
+            await asyncio.sleep(0.05)
 
 
 async def test_after_all_is_erased_nothing_is_left_and_the_login_has_ended(

@@ -15,7 +15,7 @@ import pytest
 from medusa.backups import sealed
 from medusa.backups import service as service_module
 from medusa.backups.copies import read_manifest
-from medusa.backups.restore import Secrets, restore
+from medusa.backups.restore import restore
 from medusa.backups.sealed import DAMAGED, NO_BACKUP, WRONG_KEY, seal, unseal
 from medusa.backups.service import Backups
 from medusa.config import Config
@@ -28,6 +28,7 @@ from medusa.storage.connecting import connector
 from medusa.storage.dump import build
 from medusa.storage.folder import DATABASE, KEY_FILE, SLOTS
 from medusa.storage.jobs import Jobs
+from medusa.storage.keyring import Secrets
 from medusa.storage.library import Posts
 from medusa.storage.migrate import migrations
 from medusa.storage.outbox import Entry, Outbox
@@ -36,7 +37,7 @@ from medusa.storage.telegram import Login, TelegramState, UpdateState
 from tests.flips.backup import a_backup, flipped
 from tests.integration.storage_kit import CHAT, add, put_entries, shown
 
-NOBODY = Secrets(None, None)
+NOBODY = Secrets()
 LOGIN = Login(2, "149.154.167.50", 443, b"AUTH-KEY-MARKER!" * 16)
 
 
@@ -229,6 +230,32 @@ async def test_a_restored_state_without_its_key_says_so(tmp_path: Path) -> None:
             pass
 
 
+@pytest.mark.parametrize("jobs", [0, 2])
+async def test_a_key_file_in_the_state_folder_gives_way_to_the_new_one_there(tmp_path: Path, jobs: int) -> None:
+    """Where MEDUSA_KEY_FILE names just the file that is the usual one, by whichever way."""
+    path, key = await made(tmp_path / "old")
+    (tmp_path / "link").symlink_to(tmp_path / "new" / KEY_FILE)
+    for given in (Secrets(tmp_path / "new" / KEY_FILE), Secrets(tmp_path / "link")):
+        async with open_store(tmp_path / "new") as store:
+            await add(store, 5, jobs)
+        await restore([path], key, tmp_path / "new", given, replace=True)
+        async with open_store(tmp_path / "new", key_file=given.key_file) as store:
+            assert len(await Jobs(store).live()) == 2
+        shutil.rmtree(tmp_path / "new")
+
+
+async def test_a_state_that_cannot_be_opened_any_more_is_only_moved_aside(tmp_path: Path) -> None:
+    path, key = await made(tmp_path / "old")
+    async with open_store(tmp_path / "new") as store:
+        await add(store, 5, 1)
+    (tmp_path / "new" / DATABASE).write_bytes(b"\x5a" * 20_000)
+    with pytest.raises(UserError, match="--replace"):
+        await restore([path], key, tmp_path / "new", NOBODY)
+    outcome = await restore([path], key, tmp_path / "new", NOBODY, replace=True)
+    assert outcome.aside is not None
+    assert (outcome.aside / DATABASE).read_bytes() == b"\x5a" * 20_000
+
+
 async def test_a_restore_that_is_broken_off_at_any_step_is_completed_or_never_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -309,6 +336,16 @@ async def test_old_backups_go_only_when_a_new_one_is_good(tmp_path: Path, monkey
             await backups.make(["folder", str(tmp_path / "usb")], rotate=True)
         assert backups.last_good == at - 86400
         assert len([one for one in await backups.table.records() if one.place == str(tmp_path / "usb")]) == len(kept)
+
+
+async def test_a_folder_that_may_not_even_be_looked_at_is_named(tmp_path: Path) -> None:
+    """Such as one in somebody else's home; here one whose name is too long, which even root may not look at."""
+    closed = "/" + "x" * 300
+    async with open_store(tmp_path) as store:
+        backups = await service(store, tmp_path)
+        with pytest.raises(UserError, match=r"The folder /x*x for backups can't be used: File name too long"):
+            await backups.make(["folder", closed])
+        assert [record.place for record in await backups.table.records() if record.good] == [str(tmp_path / "backups")]
 
 
 async def test_a_full_disk_leaves_the_old_backups_and_the_state(

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from Crypto.Cipher import AES
 
-from medusa import settings
 from medusa.errors import UserError
 from medusa.model import JobState, Order, Person, Role
+from medusa.settings import check
 from medusa.storage import Store, open_store
 from medusa.storage.answers import Answers
 from medusa.storage.audit import Audit
@@ -33,10 +33,6 @@ from tests.integration.storage_kit import shown
 
 PERSON, OTHER = 777000111, 777000222
 SECRET = "hush-4f1d9a"
-
-
-def check(key: str, text: str) -> None:
-    settings.read(settings.find(key), text)
 
 
 async def fill(store: Store) -> None:
@@ -61,6 +57,7 @@ async def fill(store: Store) -> None:
             await put(db, Person(person, f"{name}-known", Role.USER), 1.0)
     await VaultTable(store).put([Kept(Kind.COOKIES, "example.org", "", SECRET, 1.0)])
     await StoredSettings(store).set("quality", "720")
+    await StoredSettings(store).set(f"quality@{OTHER}", "480")
     await Handled(store).mark(OTHER, 9, 5.0)
     await ChannelTable(store).put(Channel(-1001, "A channel", "channel", {"quality": "480"}))
 
@@ -144,6 +141,11 @@ def row(**values: Any) -> str:
     return json.dumps({"in": "jobs", "row": {**job, **values}})
 
 
+def person(**values: Any) -> str:
+    known = {"id": 5, "name": "Eve", "role": "user", "trusted": 0, "chats": "", "added": 1.0}
+    return json.dumps({"in": "people", "row": {**known, **values}})
+
+
 def entry(name: str, **values: Any) -> str:
     return json.dumps({"in": name, "row": values})
 
@@ -178,9 +180,27 @@ HOSTILE: dict[str, tuple[str, str]] = {
     "an order of other types": (row(order='{"link": 5}'), "order is none"),
     "an order's path": (row(order='{"link": "x", "to": "../x"}'), "order is none"),
     "an order that is no JSON": (row(order="{"), "can't be used"),
+    "an order deeper than the parser": (row(order='{"link":' + "[" * 200000 + "]" * 200000 + "}"), "too deeply"),
+    "defaults deeper than the parser": (
+        entry("channels", chat_id=-1001, title="t", kind="channel", defaults="[" * 200000), "too deeply"
+    ),
+    "half a letter in an order": (row(order='{"link": "\\ud800"}'), "what no text may"),
+    "an order with a huge number": (row(order='{"link": "x", "person": 99999999999999999999}'), "out of range"),
+    "a turn behind which there is none": (row(arrival=2**63 - 1), "turn is out of range"),
+    "a time that no calendar has": (row(created=1e300), "created is no time"),
+    "an owner": (person(role="owner"), "CHECK"),
+    "nobody": (person(id=0), "no person"),
+    "chats that are none": (person(chats="-1001 x"), "no person"),
+    "a second thumbnail": (entry("thumb", one=2, picture={"base64": "/9gA"}, at=1.0), "CHECK"),
+    "a job without a time": (row(created=None), "created is missing"),
+    "half of a job": (entry("jobs", chat_id=1, message_id=2, ordinal=0, state="done", stage="post",
+                            priority="normal", order='{"link": "x"}', arrival=1, turn=1), "NOT NULL"),
     "another state": (row(state="evil"), "not a valid JobState"),
     "another stage": (row(stage="evil"), "not a valid Stage"),
     "no setting": (entry("settings", key="evil", value="x"), "no setting"),
+    "nobody's setting": (entry("settings", key="quality@x", value="720"), "no setting"),
+    "the owner's setting twice": (entry("settings", key="quality@0", value="720"), "no setting"),
+    "one's own where all have the same": (entry("settings", key=f"backup@{OTHER}", value="1d"), "the same for all"),
     "no value": (entry("settings", key="quality", value="../x"), "does not fit"),
     "a spot": (entry("routes", id=1, host="", kind="", above=0, below=0, spot="x"), "spot is none"),
     "a picture": (entry("thumb", one=1, picture={"base64": "AAAA"}, at=1.0), "no thumbnail"),

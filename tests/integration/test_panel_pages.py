@@ -5,10 +5,12 @@ import re
 import time
 from dataclasses import replace
 from html import escape
+from pathlib import Path
 
 import pytest
 
 from medusa import observe
+from medusa.backups.copies import read_manifest
 from medusa.demo.stage import Stage
 from medusa.discover import plugins
 from medusa.model import OWNER as OWNER_PERSON
@@ -184,6 +186,9 @@ async def test_forms_do_what_they_say(stage: Stage) -> None:
         assert "nothing like that" in await sends("/vault", kind="token", site="a b --x")
         assert "can be restored" in await sends("/backups", do="backup now")
         assert "read back" in await browser.get("/backups")
+        for value, words in (("0 4 * * *", "at 0 4 * * *"), ("off", "none by themselves"), ("12h", "every 12h")):
+            await settings.set("backup", value)
+            assert f"<span>{words}</span>" in await browser.get("/backups")
 
 
 async def test_what_was_refused_stands_in_its_form_again(stage: Stage) -> None:
@@ -246,6 +251,34 @@ async def test_the_panel_forgets_the_token_without_a_name_alone(stage: Stage) ->
         assert [one.name for one in await vault.kept(Kind.TOKEN)] == ["first", "second"]
         await browser.post("/vault", {"kind": "token", "site": "example.com", "name": "first"})
         assert [one.name for one in await vault.kept(Kind.TOKEN)] == ["second"]
+
+
+async def test_a_form_made_by_hand_puts_the_login_into_a_backup_for_the_owner_alone_and_on_record(
+    stage: Stage, tmp_path: Path
+) -> None:
+    access, door, backups = stage.app.access, stage.app.desk.door, stage.app.backups
+    await access.allow(SOMEBODY, "Somebody", Role.ADMIN, OWNER_PERSON)
+    usb = tmp_path / "usb"
+    usb.mkdir()
+    form = {"do": f"backup --with-session to {usb}"}
+    async with browsing(door.address) as owner, browsing(door.address) as other:
+        path = door.link(SOMEBODY).removeprefix(door.address)
+        await other.get(path)
+        await other.post(path, {})
+        await other.get("/")
+        assert "This page is for the owner" in await other.post("/backups", form)
+        await other.post("/", form)
+        assert "does not give the command" in await other.follow()
+        assert await backups.table.records() == []
+        await enter(owner, door)
+        await owner.post("/backups", form)
+        assert "The login is in it" in await owner.follow()
+    [record] = await backups.table.records()
+    with (usb / record.name).open("rb") as source:
+        assert read_manifest(source, (await backups.table.key()).key).login
+    [entry] = await access.audit.recent(1)
+    assert entry.act == "backup"
+    assert str(entry.detail).startswith("--with-session to ")
 
 
 async def test_trust_is_given_by_the_owner_alone(stage: Stage) -> None:

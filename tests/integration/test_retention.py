@@ -9,15 +9,17 @@ from pathlib import Path
 import pytest
 
 from medusa.care import wipe
+from medusa.care.house import House
 from medusa.care.ids import found
 from medusa.care.keeper import Keeper
-from medusa.errors import UserError
+from medusa.errors import MedusaError, Transient, UserError
 from medusa.model import Order
 from medusa.settings import Settings
 from medusa.storage import Store, open_store
 from medusa.storage.audit import Audit
 from medusa.storage.handled import Handled
 from medusa.storage.jobs import Jobs
+from medusa.storage.keyring import Secrets
 from medusa.storage.library import keep
 from medusa.storage.retention import DAY, KINDS
 from medusa.storage.settings import StoredSettings
@@ -121,6 +123,17 @@ async def test_an_archive_that_cannot_be_sent_keeps_all_where_it_is(tmp_path: Pa
         assert not list((tmp_path / "scratch").iterdir())
 
 
+async def test_an_archive_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
+    (tmp_path / "scratch").touch()
+    async with keeping(tmp_path) as (store, settings, keeper, sent):
+        await settings.set("archive", "on")
+        await work(store, 0, jobs=2)
+        with pytest.raises(MedusaError):
+            await keeper.sweep(BEGIN + 200 * DAY)
+        assert await keeper.count(BEGIN + 200 * DAY) == {"jobs": 2, "handled": 6}
+        assert sent == []
+
+
 async def test_a_file_that_is_mostly_empty_is_written_anew_when_nothing_runs(tmp_path: Path) -> None:
     async with keeping(tmp_path) as (store, settings, keeper, _):
         await settings.set("keep-library", "1d")
@@ -151,6 +164,23 @@ def test_ids_are_found_wherever_bots_keep_them(tmp_path: Path) -> None:
         found(path)
 
 
+async def test_everything_is_erased_even_where_the_login_cannot_be_ended(tmp_path: Path) -> None:
+    """From the note on that it is intended there is no way back, so that nobody may hear that nothing was done."""
+
+    async def log_out() -> None:
+        raise Transient("Telegram can't be reached.")
+
+    async def erased(_: int) -> None:
+        raise AssertionError
+
+    async with keeping(tmp_path) as (store, _, keeper, __):
+        house = House(store, tmp_path, tmp_path / "work", Secrets(), keeper, log_out, erased)
+        with pytest.raises(wipe.Erased, match="can't be reached") as caught:
+            await house.wipe()
+    assert "End it yourself" in caught.value.user_text
+    assert "Everything is erased" in caught.value.user_text
+
+
 @pytest.mark.parametrize("gone", [0, 1, 2, 4])
 def test_an_erasure_that_was_cut_short_is_finished_at_the_next_start(tmp_path: Path, gone: int) -> None:
     data, work_folder = tmp_path / "data", tmp_path / "work"
@@ -160,6 +190,9 @@ def test_an_erasure_that_was_cut_short_is_finished_at_the_next_start(tmp_path: P
     for name in (*names, "log/medusa.log", "log/medusa.log.1", "mine.txt"):
         (data / name).write_text("planted")
     (work_folder / "17" / "thumb.jpg").write_text("planted")
+    for folder in (data / "before-restore-20260301-180500", data / ".restoring"):  # with a key beside, it can be read
+        folder.mkdir()
+        (folder / "medusa.key").write_text("planted")
     wipe.intend(data)
     for name in names[:gone]:
         (data / name).unlink()

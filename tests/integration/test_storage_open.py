@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import logging
+import os
 import random
 import shutil
 import signal
@@ -22,6 +23,7 @@ from medusa.storage import open_store
 from medusa.storage.handled import Handled
 from medusa.storage.jobs import Jobs
 from medusa.storage.keys import unlock
+from medusa.storage.lock import holder
 from medusa.storage.outbox import Entry
 from medusa.storage.settings import StoredSettings
 from medusa.storage.store import Store
@@ -233,9 +235,13 @@ async def test_a_second_process_is_refused_and_told_which_is_the_first(tmp_path:
     assert await asyncio.to_thread(child.stdout.readline) == "open\n"
     try:
         assert f"already running (process {child.pid})" in await refusal(tmp_path)
+        assert holder(tmp_path) == child.pid
     finally:
         child.kill()
         await asyncio.to_thread(child.communicate)
+    assert holder(tmp_path) is None
+    (tmp_path / "medusa.lock").write_text(f"{os.getpid()}\n")  # the number that was left is somebody else's by now
+    assert holder(tmp_path) is None
     async with open_store(tmp_path) as store:
         assert await StoredSettings(store).all() == {}
 

@@ -13,12 +13,13 @@ from medusa.model import Job, JobState, LocalFile, Media, Order, Priority, Stage
 from medusa.storage import Store, open_store
 from medusa.storage.boards import Boards
 from medusa.storage.handled import Handled
-from medusa.storage.jobs import Jobs, Place
+from medusa.storage.jobs import Jobs
 from medusa.storage.library import Posts
 from medusa.storage.menus import Menus, Offer
 from medusa.storage.outbox import Entry, Outbox
 from medusa.storage.settings import StoredSettings
 from medusa.storage.telegram import Entity, Login, TelegramState, UpdateState
+from medusa.storage.turns import Place
 from medusa.storage.uploads import Upload, Uploads
 from tests.integration.storage_kit import CHAT, HIGHEST, LOWEST, Log, add, order, posted, put_entries, put_upload
 

@@ -1,5 +1,6 @@
 """The backups that there are, and whether they have proven themselves."""
 
+from medusa.intervals import rhythm
 from medusa.model import Role
 from medusa.settings import BACKUP, BACKUP_TO
 from medusa.web.page import Given, Page, Visit
@@ -9,12 +10,11 @@ MOST = 50
 
 async def _show(visit: Visit) -> Given:
     backups, settings = visit.desk.backups, visit.desk.settings
-    records = sorted(await backups.table.records(), key=lambda one: one.at, reverse=True)
     return {
-        "records": records[:MOST],
+        "records": (await backups.table.records())[:MOST],
         "latest": backups.last_good,
         "failures": backups.failures,
-        "every": BACKUP.show(settings[BACKUP]),
+        "rhythm": rhythm(settings[BACKUP]),
         "places": BACKUP_TO.show(settings[BACKUP_TO]),
         "shown": (await backups.table.key()).shown,
     }
