@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medusa.config import FIELDS, Address, Config, DataCentre, Proxy, Slots, example, load, save_credentials
@@ -291,6 +291,7 @@ def test_credentials_that_can_not_be_written_are_said(tmp_path: Path) -> None:
         save_credentials(tmp_path / "no such folder" / ".env", {"API_ID": "7"})
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0\r"), min_size=8, max_size=40))
 def test_whatever_is_saved_is_read_back(tmp_path_factory: pytest.TempPathFactory, passphrase: str) -> None:
     dotenv = tmp_path_factory.mktemp("config") / ".env"
