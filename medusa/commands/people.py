@@ -1,17 +1,14 @@
 """What the commands about people share: whom a word means, and how somebody reads."""
 
-import re
-
 from markupsafe import Markup
 
 from medusa.access import quota
+from medusa.care.ids import person_id
 from medusa.commands import Call
 from medusa.errors import UserError
 from medusa.model import Person
 from medusa.names import display_name, quoted
 from medusa.words import size
-
-_ID = re.compile(r"[1-9][0-9]{0,15}")
 
 
 async def meant(call: Call, words: list[str]) -> tuple[int, str]:
@@ -19,7 +16,7 @@ async def meant(call: Call, words: list[str]) -> tuple[int, str]:
 
     Raises UserError.
     """
-    if words and (words[0].startswith("@") or _ID.fullmatch(words[0])):
+    if words and (words[0].startswith("@") or person_id(words[0]) is not None):
         return await found(call, words.pop(0))
     if call.message.reply_to is not None:
         writer = await call.desk.people.wrote(call.message.chat_id, call.message.reply_to)
@@ -42,11 +39,12 @@ async def found(call: Call, word: str) -> tuple[int, str]:
 async def identified(call: Call, word: str) -> int:
     """Telegram's id of whom ``@name`` or an id names, which Telegram need not know any more. Raises UserError."""
     if word.startswith("@"):
-        number, _ = await found(call, word)
-        return number
-    if not _ID.fullmatch(word):
+        named, _ = await found(call, word)
+        return named
+    number = person_id(word)
+    if number is None:
         raise UserError(f"Who is {quoted(word)}? Give a Telegram id, or a name with @.")
-    return _other(call, int(word), word)
+    return _other(call, number, word)
 
 
 def _other(call: Call, number: int, word: str) -> int:
