@@ -9,7 +9,7 @@ LARGEST = 1024 * 1024
 """Bytes of a list."""
 MOST = 10_000
 _NUMBER = re.compile(r"(?<![\w.])-?[0-9]{5,19}(?![\w.])")
-_PERSON = re.compile(r"[1-9][0-9]{2,15}")
+_PERSON = re.compile(r"[1-9][0-9]{0,15}")
 _CHANNELS = range(-1_999_999_999_999, -1_000_000_000_000)
 """Marked ids of channels and large groups, https://core.telegram.org/api/bots/ids."""
 
