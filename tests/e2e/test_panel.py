@@ -16,9 +16,22 @@ from tests.integration.test_panel_pages import filled, paths
 PHONE = (390, 844)
 
 
+COVERED = """() => {
+  const box = (one) => one.getBoundingClientRect();
+  const apart = (a, b) => a.right <= b.left || b.right <= a.left || a.bottom <= b.top || b.bottom <= a.top;
+  const buttons = [...document.querySelectorAll("main .card button")]
+    .filter((one) => box(one).width && !one.closest(".sheet"));
+  return [...document.querySelectorAll("main .card .badge")].filter((badge) =>
+    buttons.some((button) => !badge.contains(button) && !button.contains(badge) && !apart(box(badge), box(button)))
+  ).map((badge) => badge.textContent);
+}"""
+"""The words of badges that a button lies upon; an open sheet is meant to lie upon everything."""
+
+
 async def usable(page: Page) -> None:
-    """Assert that the page fits its window, and that axe finds nothing serious."""
+    """Assert that the page fits its window, no button lies upon a badge, and axe finds nothing serious."""
     assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert await page.evaluate(COVERED) == []
     found = await Axe().run(page)
     serious = [one for one in found.response["violations"] if one["impact"] in ("serious", "critical")]
     assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in serious] == []
